@@ -1,0 +1,149 @@
+/**
+ * Decision records and explain.
+ *
+ * @module
+ */
+import { z } from 'zod'
+import { instant, reference } from './common.ts'
+import { releaseReference } from './releases.ts'
+
+const rule = z.object({ kind: z.string(), name: z.string(), origin: z.string() })
+const principal = z.object({
+  consumer: z.string(),
+  consumer_id: z.string(),
+  credential_id: z.string(),
+  credential_kind: z.string(),
+  hint: z.string(),
+  scopes: z.array(z.string()),
+})
+const limitState = z.object({
+  policy: z.string(),
+  requests: z.number(),
+  window_ms: z.number(),
+  remaining: z.number(),
+  reset_ms: z.number(),
+  retry_after_ms: z.number(),
+})
+
+/** One request at an agent. */
+export const decisionRecord = z
+  .object({
+    request_id: z.string(),
+    at: instant,
+    environment: z.string(),
+    agent: z.string().describe('Name of the agent'),
+    release: z.int(),
+    outcome: z.enum(['allow', 'deny']),
+    reason: z.string(),
+    status: z.int(),
+    method: z.string(),
+    host: z.string(),
+    path: z.string(),
+    scheme: z.string(),
+    address: z.string(),
+    route: z.string().nullable(),
+    service: z.string().nullable(),
+    rule: rule.nullable(),
+    needed: z.array(z.string()),
+    had: z.array(z.string()),
+    principal: principal.nullable(),
+    limits: z.array(limitState),
+    tightest: z.int().describe('Index in limits; -1: none'),
+    tls: z.string().nullable(),
+    duration_ms: z.number(),
+    upstream: z.object({ target: z.string(), status: z.int().nullable(), duration_ms: z.number() }).nullable(),
+  })
+  .meta({ id: 'DecisionRecord' })
+export type DecisionRecord = z.output<typeof decisionRecord>
+
+export const gate = z
+  .object({
+    gate: z.enum(['tls', 'network', 'route', 'identity', 'access', 'limit', 'upstream']),
+    outcome: z.enum(['passed', 'stopped', 'not_reached']),
+    detail: z.string(),
+  })
+  .meta({ id: 'Gate' })
+
+const header = z.strictObject({ name: z.string().min(1).max(100), value: z.string().max(8192) })
+
+/** A request that is thought, not sent. */
+export const simulatedRequest = z
+  .strictObject({
+    method: z.string().min(1).max(32).default('GET'),
+    scheme: z.enum(['http', 'https']).default('https'),
+    host: z.string().max(255).default('localhost'),
+    target: z.string().min(1).max(8192).describe('Path and query'),
+    address: z.union([z.ipv4(), z.ipv6()]).default('127.0.0.1'),
+    headers: z.array(header).max(200).default([]).describe('A credential in here is proven like on an agent; it is never stored'),
+    as_key: reference.optional().describe('Id of an API key to call with, in place of a credential in headers'),
+    at: instant.optional().describe('When; default: now'),
+  })
+  .meta({ id: 'SimulatedRequest' })
+
+export const explainRequest = z
+  .strictObject({
+    request_id: z.string().max(64).optional().describe('A real request; `last` is the newest, `last-refused` the newest refused'),
+    request: simulatedRequest.optional(),
+    release: releaseReference.optional().describe('For a simulated request; default: live'),
+  })
+  .refine((body) => (body.request_id === undefined) !== (body.request === undefined), {
+    error: 'give either request_id or request',
+  })
+  .refine((body) => body.request_id === undefined || body.release === undefined, {
+    error: 'a real request is explained on the release that decided it',
+    path: ['release'],
+  })
+
+export const explanation = z
+  .object({
+    source: z.enum(['recorded', 'simulated']),
+    request_id: z.string().nullable(),
+    at: instant,
+    agent: z.string().nullable(),
+    release: z.string().describe('r1, or draft'),
+    method: z.string(),
+    host: z.string(),
+    path: z.string(),
+    scheme: z.string(),
+    address: z.string(),
+    outcome: z.enum(['allow', 'deny']),
+    reason: z.string(),
+    reason_title: z.string(),
+    status: z.int(),
+    route: z.string().nullable(),
+    service: z.string().nullable(),
+    principal: principal.nullable(),
+    rule: rule.nullable(),
+    needed: z.array(z.string()),
+    had: z.array(z.string()),
+    limits: z.array(limitState),
+    tightest: z.int(),
+    duration_ms: z.number().nullable(),
+    gates: z.array(gate).length(7),
+    fixes: z.array(z.object({ description: z.string(), command: z.string().nullable() })),
+    agrees: z.boolean().describe('The evaluator comes to the recorded outcome; always true for a simulated request'),
+  })
+  .meta({ id: 'Explanation' })
+export type Explanation = z.output<typeof explanation>
+
+const attached = z.object({ name: z.string(), origin: z.string(), from: z.enum(['environment', 'service', 'route']) })
+export const effectivePolicy = z
+  .object({
+    route: z.string(),
+    release: z.string(),
+    access: attached.extend({ spec: z.record(z.string(), z.unknown()) }).nullable().describe('null: every request is refused'),
+    limits: z.array(attached.extend({ spec: z.record(z.string(), z.unknown()) })),
+  })
+  .meta({ id: 'EffectivePolicy' })
+
+export const traffic = z.object({
+  data: z.array(
+    z.object({
+      minute: instant,
+      requests: z.int(),
+      refused: z.int(),
+      failed: z.int().describe('Status 5xx'),
+      duration_ms_mean: z.number(),
+    }),
+  ),
+})

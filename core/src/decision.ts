@@ -1,0 +1,146 @@
+/**
+ * What a decision is, what it is made from, and the two ports through which it has effects.
+ *
+ * @module
+ */
+import type { CompiledLimit } from './compile.ts'
+import type { Gate, Reason } from './reasons.ts'
+
+/** A request as it arrived, before anybody interpreted it. */
+export interface RequestHead {
+  readonly method: string
+  /** Origin-form target: path and query, byte for byte (as latin-1 text). */
+  readonly target: string
+  readonly scheme: 'http' | 'https'
+  /** Source address of the connection, without port; IPv4-mapped IPv6 is given as IPv4. */
+  readonly address: string
+  /**
+   * Every value of a field in order of arrival; empty when absent.
+   *
+   * @param name lower case.
+   */
+  header(name: string): readonly string[]
+}
+
+/** A request that every reader understands in the same way. */
+export interface Facts {
+  readonly method: string
+  /** Lower case, without port and trailing dot. */
+  readonly host: string
+  /** Decoded where decoding is unambiguous; what is matched is what is forwarded. Starts with `/`. */
+  readonly path: string
+  /** From `?` on, as it arrived; empty when there is none. */
+  readonly query: string
+  readonly scheme: 'http' | 'https'
+  readonly address: string
+  header(name: string): readonly string[]
+}
+
+/** A credential that was found on a request. `text` is secret: never logged, recorded or returned. */
+export interface Credential {
+  readonly kind: 'api_key'
+  readonly text: string
+}
+
+/** The proven caller of one request. */
+export interface Principal {
+  readonly consumerId: string
+  /** Name of the consumer. */
+  readonly consumer: string
+  readonly credentialId: string
+  readonly credentialKind: 'api_key'
+  /** For people, such as `…Qd4x`. */
+  readonly credentialHint: string
+  readonly scopes: readonly string[]
+}
+
+/** Answer of the `verify` port. `principal` of a denied one: who it would have been, when that is known. */
+export type Verified =
+  | { readonly kind: 'proven'; readonly principal: Principal }
+  | { readonly kind: 'denied'; readonly reason: Reason; readonly principal: Principal | null }
+
+/** One unit that is asked from one limit. */
+export interface LimitDemand {
+  readonly limit: CompiledLimit
+  /** What is counted apart, such as `cns_01…`; unique together with the limit. */
+  readonly key: string
+}
+
+/** State of a limit after a demand. Times are in milliseconds from now. */
+export interface LimitState {
+  /** Name of the policy. */
+  readonly policy: string
+  readonly requests: number
+  readonly windowMs: number
+  /** Whole requests that may come at once now. */
+  readonly remaining: number
+  /** Until the limit is whole again. */
+  readonly resetMs: number
+  /** Until one more request passes; 0 when one passes now. */
+  readonly retryAfterMs: number
+}
+
+/**
+ * Answer of the `take` port: all demands are taken or none. `states` is in the order of the demands;
+ * `exceeded` is the index of the first that refused.
+ */
+export type Taken =
+  | { readonly kind: 'taken'; readonly states: readonly LimitState[] }
+  | { readonly kind: 'exceeded'; readonly states: readonly LimitState[]; readonly exceeded: number }
+  | { readonly kind: 'unavailable' }
+
+/** One step of a decision, for people. */
+export interface TraceStep {
+  readonly gate: Gate
+  readonly outcome: 'passed' | 'stopped' | 'not_reached'
+  /** One short sentence. Never a secret. */
+  readonly detail: string
+}
+
+/** The effects of a decision. Each answers at once where it can: the usual request makes no promise. */
+export interface DecisionPorts {
+  /** The clock, in milliseconds since 1970-01-01 UTC. */
+  now(): number
+  /** Proves a credential. Never throws for a bad credential: that is a `denied` value. */
+  verify(credential: Credential, facts: Facts): Verified | Promise<Verified>
+  /** Takes one unit from each limit, or from none of them. */
+  take(demands: readonly LimitDemand[]): Taken | Promise<Taken>
+  /** Called once per step when present; absent on the hot path, so that no trace is built. */
+  trace?(step: TraceStep): void
+}
+
+/** The object that decided. */
+export interface RuleReference {
+  readonly kind: string
+  readonly name: string
+  /** Such as `headgate.yaml:14`; empty when it was written through the admin API. */
+  readonly origin: string
+}
+
+/** Outcome for one request. Always built with the same fields in the same order. */
+export interface Decision {
+  readonly outcome: 'allow' | 'deny'
+  /** `allowed`, or why not. */
+  readonly reason: Reason | 'allowed'
+  /** HTTP status of a refusal; 200 for `allow`. */
+  readonly status: number
+  /** Name of the matched route; null when none matched. */
+  readonly route: string | null
+  /** Name of its service. */
+  readonly service: string | null
+  readonly principal: Principal | null
+  /** The object that decided; null before a route is matched and for an undecided route. */
+  readonly rule: RuleReference | null
+  /** Scopes, methods or credential kinds that were needed. */
+  readonly needed: readonly string[]
+  /** What the caller had of that kind. */
+  readonly had: readonly string[]
+  /** Limits that were asked, in the order of the policy names. */
+  readonly limits: readonly LimitState[]
+  /** Index in `limits` of the tightest: the refusing one, else the one with the smallest remaining share; -1: none. */
+  readonly tightest: number
+  /** Header fields that carried the credential and must not reach the service; lower case. */
+  readonly credentialHeaders: readonly string[]
+  /** Methods for `Allow` on 405 (RFC 9110 section 10.2.1). */
+  readonly allow: readonly string[]
+}

@@ -1,0 +1,63 @@
+/**
+ * Every reason a request can be refused for, with its status, its gate and its public sentence.
+ *
+ * The codes are stable: they are logged, counted, sent to callers and documented. A sentence says nothing that a
+ * caller does not know about itself; operators find the rest by request id.
+ *
+ * @module
+ */
+
+/** The seven gates that a request passes, in order of display. */
+export const gates = ['tls', 'network', 'route', 'identity', 'access', 'limit', 'upstream'] as const
+export type Gate = (typeof gates)[number]
+
+interface ReasonInfo {
+  /** HTTP status of the refusal. */
+  readonly status: number
+  readonly gate: Gate
+  /** Public title; also the meaning in the reference. */
+  readonly title: string
+}
+
+const reason = (status: number, gate: Gate, title: string): ReasonInfo => ({ status, gate, title })
+
+export const reasons = {
+  // 1. normalise (RELIABILITY section 3; RFC 9110 section 7.2, RFC 9112 section 3.2)
+  host_missing: reason(400, 'network', 'The request has no Host'),
+  host_invalid: reason(400, 'network', 'The Host is repeated or malformed'),
+  method_invalid: reason(400, 'network', 'The method is not a token that is served here'),
+  target_invalid: reason(400, 'network', 'The request target is not an absolute path'),
+  path_ambiguous: reason(400, 'network', 'Two readers could understand this path differently'),
+  // 2. match
+  not_ready: reason(503, 'route', 'No configuration is live yet'),
+  route_unknown: reason(404, 'route', 'No route serves this host and path'),
+  method_not_allowed: reason(405, 'route', 'The path is served, but not for this method'),
+  // 4. credentials
+  credential_missing: reason(401, 'identity', 'A credential is needed'),
+  credential_repeated: reason(400, 'identity', 'Two different credentials were presented'),
+  credential_malformed: reason(401, 'identity', 'The credential is malformed'),
+  credential_unknown: reason(401, 'identity', 'The credential is not known'),
+  credential_wrong_environment: reason(401, 'identity', 'The credential belongs to another environment'),
+  credential_disabled: reason(401, 'identity', 'The credential is switched off'),
+  credential_revoked: reason(401, 'identity', 'The credential was revoked'),
+  credential_expired: reason(401, 'identity', 'The credential has expired'),
+  credential_unavailable: reason(503, 'identity', 'Credentials cannot be checked at the moment'),
+  // 5. access
+  access_undecided: reason(403, 'access', 'Nobody has decided who may call this route'),
+  consumer_disabled: reason(403, 'access', 'The consumer is switched off'),
+  address_not_allowed: reason(403, 'access', 'The credential may not be used from this address'),
+  scope_missing: reason(403, 'access', 'The credential lacks a scope'),
+  // 6. limits
+  limit_exceeded: reason(429, 'limit', 'A limit is used up'),
+  limit_unavailable: reason(503, 'limit', 'A limit cannot be checked at the moment'),
+  // after the decision
+  upstream_unreachable: reason(502, 'upstream', 'The service could not be reached'),
+  upstream_failed: reason(502, 'upstream', 'The service broke off or answered with nonsense'),
+  upstream_timeout: reason(504, 'upstream', 'The service took too long'),
+} as const satisfies Record<string, ReasonInfo>
+
+/** Stable code of a deny. */
+export type Reason = keyof typeof reasons
+
+/** A reason with which proving a credential can fail. */
+export type CredentialReason = Extract<Reason, `credential_${string}` | 'address_not_allowed' | 'consumer_disabled'>
