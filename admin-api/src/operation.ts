@@ -16,7 +16,7 @@ export interface Operation {
   readonly summary: string
   /** Least role that may call it; `anyone`: answers without an operator. */
   readonly role: OperatorRole | 'anyone'
-  /** Where the role is needed: on the tenant in the path, or on everything. */
+  /** Where the role is needed: on the tenant in the path (any tenant, when the path names none), or on everything. */
   readonly scope: 'tenant' | 'everything'
   readonly params: z.ZodObject
   readonly query: z.ZodObject

@@ -60,15 +60,17 @@ export const operations = {
     body: operators.welcome, response: operators.welcomed, problems: ['welcome_code_invalid', 'name_taken'],
   }),
   createWelcomeLink: operation({
-    method: 'POST', path: '/v1/welcome-links', tag: 'operators', role: 'viewer', status: 201,
+    method: 'POST', path: '/v1/welcome-links', tag: 'operators', role: 'viewer', scope: 'tenant', status: 201,
     summary: 'Make a link that signs this operator in once, for ten minutes',
     response: operators.welcomeLink,
   }),
   whoami: operation({
-    method: 'GET', path: '/v1/whoami', tag: 'operators', role: 'viewer', summary: 'Who is calling', response: operators.whoami,
+    method: 'GET', path: '/v1/whoami', tag: 'operators', role: 'viewer', scope: 'tenant', summary: 'Who is calling',
+    response: operators.whoami,
   }),
   signOut: operation({
-    method: 'DELETE', path: '/v1/session', tag: 'operators', role: 'viewer', status: 204, summary: 'End the dashboard session',
+    method: 'DELETE', path: '/v1/session', tag: 'operators', role: 'viewer', scope: 'tenant', status: 204,
+    summary: 'End the dashboard session',
   }),
   listOperators: operation({
     method: 'GET', path: '/v1/operators', tag: 'operators', role: 'owner', summary: 'List operators',
