@@ -30,7 +30,12 @@ const START_TIMEOUT_MS = 10_000
 const OPTIONAL = ['pg-native']
 
 async function bundle(entry: string, file: string): Promise<void> {
-  await using build = await rolldown({ input: join(ROOT, entry), platform: 'node', external: OPTIONAL, logLevel: 'warn' })
+  await using build = await rolldown({
+    input: join(ROOT, entry),
+    platform: 'node',
+    external: OPTIONAL,
+    logLevel: 'warn',
+  })
   await build.write({ file: join(DIST, file), format: 'esm', minify: true, codeSplitting: false })
 }
 

@@ -12,7 +12,8 @@ import { toolEnvironment } from './tooling/command.ts'
 const WATCHED = ['proto', 'core', 'kit', 'admin-api', 'prisma', 'agent', 'control-plane', 'cli', 'web-ui']
 
 /** Sources only: what a build, a test run or the generator writes must not start everything again. */
-const SOURCE = /^(?!.*(?:^|[/\\])(?:dist|generated|gen|node_modules)[/\\]).*(?<!\.test)\.(?:ts|tsx|css|html|prisma|proto|sql)$/
+const SOURCE =
+  /^(?!.*(?:^|[/\\])(?:dist|generated|gen|node_modules)[/\\]).*(?<!\.test)\.(?:ts|tsx|css|html|prisma|proto|sql)$/
 
 /** Editors write a file in several steps, and a branch change writes many. In milliseconds. */
 const QUIET_MS = 200

@@ -226,7 +226,8 @@ const THROWAWAY_PREFIX = 'headgate-postgres-'
 async function throwawayDirectory(): Promise<string> {
   for (const name of await readdir(tmpdir())) {
     const pid = name.startsWith(THROWAWAY_PREFIX) ? Number(name.slice(THROWAWAY_PREFIX.length).split('-')[0]) : 0
-    if (pid > 0 && !isAliveProcess(pid)) await rm(join(tmpdir(), name), { recursive: true, force: true }).catch(() => {})
+    if (pid > 0 && !isAliveProcess(pid))
+      await rm(join(tmpdir(), name), { recursive: true, force: true }).catch(() => {})
   }
   return mkdtemp(join(tmpdir(), `${THROWAWAY_PREFIX}${process.pid}-`))
 }

@@ -75,7 +75,9 @@ test('a failed migration leaves nothing of itself, keeps those before it, and is
   )
   await assert.rejects(client.query('select from two'), /does not exist/)
   await client.query('select from one')
-  const { rows } = await client.query("select logs, rolled_back_at from _prisma_migrations where migration_name = '2_two'")
+  const { rows } = await client.query(
+    "select logs, rolled_back_at from _prisma_migrations where migration_name = '2_two'",
+  )
   assert.match(rows[0].logs, /no_such_type/)
   assert.ok(rows[0].rolled_back_at)
 
@@ -96,7 +98,9 @@ test('a migration that another tool left half-applied stops the run', async (t) 
 // During a rolling upgrade, replicas of the old release start on a database of the new one.
 test('a database that is ahead of the code is used as it is, and named', async (t) => {
   const { url } = await emptyDatabase(t)
-  await deploy(url, { directory: await migrations(t, { '1_one': 'create table one ()', '2_two': 'create table two ()' }) })
+  await deploy(url, {
+    directory: await migrations(t, { '1_one': 'create table one ()', '2_two': 'create table two ()' }),
+  })
   const older = await migrations(t, { '1_one': 'create table one ()' })
   const unknown: string[] = []
   assert.deepEqual(await deploy(url, { directory: older, onUnknown: (names) => unknown.push(...names) }), [])

@@ -54,13 +54,18 @@ test("a deleted consumer's name can be given again, a living one's cannot", asyn
 
 test('an operator has one role on everything', async () => {
   const add = (id: string) =>
-    client.query("insert into operator_roles (id, operator_id, tenant_id, role) values ($1, 'opr_1', null, 'viewer')", [id])
+    client.query("insert into operator_roles (id, operator_id, tenant_id, role) values ($1, 'opr_1', null, 'viewer')", [
+      id,
+    ])
   await add('rol_1')
   await assert.rejects(add('rol_2'), /operator_roles_operator_id_tenant_id_key/)
 })
 
 for (const [word, statement] of [
-  ['operator role', "insert into operator_roles (id, operator_id, tenant_id, role) values ('x', 'opr_1', 'ten_1', 'root')"],
+  [
+    'operator role',
+    "insert into operator_roles (id, operator_id, tenant_id, role) values ('x', 'opr_1', 'ten_1', 'root')",
+  ],
   ['operator kind', "insert into operators (id, name, kind) values ('x', 'x', 'robot')"],
   ['key purpose', "insert into sealed_keys (id, purpose, public, sealed) values ('x', 'other', '', '')"],
 ] as const) {
@@ -72,7 +77,9 @@ for (const [word, statement] of [
 // Guards against a mistake that would store the secret itself where its hash belongs.
 test('a session whose hash is not 32 bytes long is refused', async () => {
   const add = (sha256: Buffer) =>
-    client.query("insert into sessions (id, operator_id, sha256, expires_at) values ('ses_1', 'opr_1', $1, now())", [sha256])
+    client.query("insert into sessions (id, operator_id, sha256, expires_at) values ('ses_1', 'opr_1', $1, now())", [
+      sha256,
+    ])
   await assert.rejects(add(Buffer.from('the secret itself, in clear')), /sessions_sha256_check/)
   await add(randomBytes(32))
 })

@@ -28,7 +28,11 @@ export type Launch = {
 }
 
 /** Nothing of this process's environment reaches Postgres: a PGDATA or PGPORT there would change what it does. */
-const ENVIRONMENT = { LC_ALL: 'C', TZ: 'UTC', ...(process.env['SystemRoot'] && { SystemRoot: process.env['SystemRoot'] }) }
+const ENVIRONMENT = {
+  LC_ALL: 'C',
+  TZ: 'UTC',
+  ...(process.env['SystemRoot'] && { SystemRoot: process.env['SystemRoot'] }),
+}
 
 /**
  * A user who cannot pass the folders above the data directory can still work in it when the process is put there
@@ -80,7 +84,9 @@ export async function ensureData(
   try {
     if (user !== undefined) await chown(partial, user.uid, user.gid)
     const authentication =
-      password === undefined ? ['--auth=trust'] : ['--auth=scram-sha-256', `--pwfile=${await secretFile(secret, user, password)}`]
+      password === undefined
+        ? ['--auth=trust']
+        : ['--auth=scram-sha-256', `--pwfile=${await secretFile(secret, user, password)}`]
     const launch = launchOn(partial, user)
     await initdb(binaries.initdb, launch, authentication)
     await rename(partial, data).catch((error: NodeJS.ErrnoException) => {
@@ -103,7 +109,11 @@ async function secretFile(folder: string, user: ServerUser | undefined, password
   return file
 }
 
-async function initdb(program: string, { argument, options }: Launch, authentication: readonly string[]): Promise<void> {
+async function initdb(
+  program: string,
+  { argument, options }: Launch,
+  authentication: readonly string[],
+): Promise<void> {
   const fixed = ['--username=postgres', '--encoding=UTF8', '--locale=C', '--no-sync', '--no-instructions']
   const child = spawn(program, ['-D', argument, ...fixed, ...authentication], {
     ...options,
