@@ -1,0 +1,220 @@
+/**
+ * Settings of the agent: the process environment as one typed, frozen object.
+ *
+ * Read once by `main.ts`; everybody else is given what they need. Every bound that keeps a hostile client or a
+ * broken service from taking the whole process is here, with its unit and the reason for its default.
+ *
+ * @module
+ */
+import { type LogLevel, logLevels } from '@headgate/kit/log.ts'
+import {
+  choice,
+  defineSettings,
+  integer,
+  type ListenAddress,
+  listenAddress,
+  readSettings,
+  secret,
+  type SettingSource,
+  text,
+} from '@headgate/kit/settings.ts'
+
+const settings = defineSettings({
+  HTTP_LISTEN: listenAddress({ doc: 'Where to serve HTTP: host:port, [ipv6]:port or off', default: '127.0.0.1:8080' }),
+  HTTPS_LISTEN: listenAddress({
+    doc: 'Where to serve HTTPS: host:port, [ipv6]:port or off. Serves the names of live certificates only',
+    default: '127.0.0.1:8443',
+  }),
+  ADMIN_LISTEN: listenAddress({
+    doc: 'Where to serve /livez, /readyz and /metrics. Off unless set, because nobody signs in there',
+    default: 'off',
+  }),
+  STATE_DIR: text({
+    doc: 'Folder for identity and the last known releases; private to the agent',
+    default: '.headgate/agent',
+  }),
+  JOIN_TOKEN: secret({ doc: 'One-time join token (hgj_...); needed once, before the agent has an identity', optional: true }),
+  AGENT_NAME: text({ doc: 'Name the agent asks for; default: the host name', optional: true }),
+  LOG_LEVEL: choice({ doc: 'Least severe line that is logged', oneOf: logLevels, default: 'info' }),
+  DRAIN_MS: integer({
+    doc: 'Longest time for requests in flight after SIGTERM, in milliseconds',
+    default: 30_000,
+    min: 0,
+    max: 600_000,
+  }),
+
+  CONNECTIONS_MAX: integer({
+    doc: 'Client connections per listener; more are closed at once',
+    default: 10_000,
+    min: 1,
+    max: 1_000_000,
+  }),
+  HEAD_TIMEOUT_MS: integer({
+    doc: 'Longest time for the head of a request to arrive, in milliseconds',
+    default: 10_000,
+    min: 100,
+    max: 120_000,
+  }),
+  REQUEST_TIMEOUT_MS: integer({
+    doc: 'Longest time for a whole request, with its body, to arrive, in milliseconds; 0: no bound',
+    default: 300_000,
+    min: 0,
+    max: 86_400_000,
+  }),
+  CLIENT_IDLE_MS: integer({
+    doc: 'Longest time without one byte of a body that the client owes or does not take, in milliseconds',
+    default: 15_000,
+    min: 100,
+    max: 600_000,
+  }),
+  KEEP_ALIVE_MS: integer({
+    doc: 'How long a connection without a request is kept, in milliseconds',
+    default: 60_000,
+    min: 0,
+    max: 3_600_000,
+  }),
+
+  UPSTREAM_CONNECTIONS_MAX: integer({
+    doc: 'Connections to one target',
+    default: 128,
+    min: 1,
+    max: 65_535,
+  }),
+  UPSTREAM_QUEUE_MAX: integer({
+    doc: 'Requests that may wait for a connection to one target; more are refused at once',
+    default: 1024,
+    min: 0,
+    max: 1_000_000,
+  }),
+  UPSTREAM_IDLE_MS: integer({
+    doc: 'Longest silence of a service in the middle of a response, in milliseconds; 0: no bound',
+    default: 300_000,
+    min: 0,
+    max: 86_400_000,
+  }),
+  UPSTREAM_REST_MS: integer({
+    doc: 'How long a target that could not be reached is left alone while others are there, in milliseconds',
+    default: 5_000,
+    min: 0,
+    max: 600_000,
+  }),
+
+  LIMIT_KEYS_MAX: integer({
+    doc: 'Counters of limits that are kept in memory; about 150 bytes each',
+    default: 200_000,
+    min: 1_000,
+    max: 50_000_000,
+  }),
+
+  OTLP_ENDPOINT: text({
+    doc: 'Collector that is sent everything too, such as http://collector:4317; default: the control plane only',
+    optional: true,
+  }),
+  OTLP_PROTOCOL: choice({
+    doc: 'How the collector of OTLP_ENDPOINT is spoken to',
+    oneOf: ['grpc', 'http/protobuf'],
+    default: 'grpc',
+  }),
+  LOGS_INTERVAL_MS: integer({
+    doc: 'Pause between two sends of decision records, in milliseconds',
+    default: 1_000,
+    min: 50,
+    max: 60_000,
+  }),
+  METRICS_INTERVAL_MS: integer({
+    doc: 'Pause between two sends of metrics, in milliseconds',
+    default: 10_000,
+    min: 50,
+    max: 600_000,
+  }),
+  RECORDS_MAX: integer({
+    doc: 'Decision records that wait to be sent to one receiver; about 1 KiB each',
+    default: 20_000,
+    min: 100,
+    max: 1_000_000,
+  }),
+  RECORDS_ALLOWED_PER_S: integer({
+    doc: 'Allowed requests per second that are recorded; refusals and errors always are',
+    default: 200,
+    min: 0,
+    max: 1_000_000,
+  }),
+})
+
+/** What the agent is told from outside. */
+export interface AgentSettings {
+  readonly httpListen: ListenAddress | undefined
+  readonly httpsListen: ListenAddress | undefined
+  readonly adminListen: ListenAddress | undefined
+  /** May be relative to the working directory. */
+  readonly stateDir: string
+  /** Secret; undefined once the agent has an identity, or when there is no control plane. */
+  readonly joinToken: string | undefined
+  readonly agentName: string | undefined
+  readonly logLevel: LogLevel
+  readonly drainMs: number
+  readonly connectionsMax: number
+  readonly headTimeoutMs: number
+  readonly requestTimeoutMs: number
+  readonly clientIdleMs: number
+  readonly keepAliveMs: number
+  readonly upstreamConnectionsMax: number
+  readonly upstreamQueueMax: number
+  readonly upstreamIdleMs: number
+  readonly upstreamRestMs: number
+  readonly limitKeysMax: number
+  readonly otlpEndpoint: string | undefined
+  readonly otlpProtocol: 'grpc' | 'http/protobuf'
+  readonly logsIntervalMs: number
+  readonly metricsIntervalMs: number
+  readonly recordsMax: number
+  readonly recordsAllowedPerS: number
+}
+
+export type AgentSettingsRead =
+  | { readonly kind: 'ok'; readonly settings: AgentSettings; readonly sources: readonly SettingSource[] }
+  | { readonly kind: 'invalid'; readonly problems: readonly string[] }
+
+/** Names of all settings with their defaults and meaning, for `--help`. */
+export const settingsReference: readonly { readonly name: string; readonly fallback: string; readonly doc: string }[] =
+  Object.entries(settings).map(([key, { doc, fallback }]) => ({ name: `HEADGATE_${key}`, fallback: fallback ?? '', doc }))
+
+/** Reads the settings; every problem at once. `env` is `process.env` or a table of a test. */
+export function readAgentSettings(env: Readonly<Record<string, string | undefined>>): AgentSettingsRead {
+  const read = readSettings(settings, env)
+  if (read.kind === 'invalid') return read
+  const { values } = read
+  if (values.OTLP_ENDPOINT !== undefined && !URL.canParse(values.OTLP_ENDPOINT)) {
+    return { kind: 'invalid', problems: [`HEADGATE_OTLP_ENDPOINT=${values.OTLP_ENDPOINT} must be a URL`] }
+  }
+  return {
+    kind: 'ok',
+    sources: read.sources,
+    settings: Object.freeze({
+      httpListen: values.HTTP_LISTEN,
+      httpsListen: values.HTTPS_LISTEN,
+      adminListen: values.ADMIN_LISTEN,
+      stateDir: values.STATE_DIR,
+      joinToken: values.JOIN_TOKEN,
+      agentName: values.AGENT_NAME,
+      logLevel: values.LOG_LEVEL,
+      drainMs: values.DRAIN_MS,
+      connectionsMax: values.CONNECTIONS_MAX,
+      headTimeoutMs: values.HEAD_TIMEOUT_MS,
+      requestTimeoutMs: values.REQUEST_TIMEOUT_MS,
+      clientIdleMs: values.CLIENT_IDLE_MS,
+      keepAliveMs: values.KEEP_ALIVE_MS,
+      upstreamConnectionsMax: values.UPSTREAM_CONNECTIONS_MAX,
+      upstreamQueueMax: values.UPSTREAM_QUEUE_MAX,
+      upstreamIdleMs: values.UPSTREAM_IDLE_MS,
+      upstreamRestMs: values.UPSTREAM_REST_MS,
+      limitKeysMax: values.LIMIT_KEYS_MAX,
+      otlpEndpoint: values.OTLP_ENDPOINT,
+      otlpProtocol: values.OTLP_PROTOCOL,
+      logsIntervalMs: values.LOGS_INTERVAL_MS,
+      metricsIntervalMs: values.METRICS_INTERVAL_MS,
+      recordsMax: values.RECORDS_MAX,
+      recordsAllowedPerS: values.RECORDS_ALLOWED_PER_S,
+    }),
+  }
+}

@@ -1,0 +1,66 @@
+/**
+ * The seam between the HTTP engine and the pipeline: one request and the two things that can be done with it.
+ *
+ * An engine reads a request, wraps it as an `Exchange` and hands it over; it knows nothing about routes, keys or
+ * limits. The pipeline decides and either refuses or forwards; it knows nothing about sockets, framing or buffers.
+ * Another engine takes the place of this one by making exchanges.
+ *
+ * @module
+ */
+import type { Reason, RequestHead } from '@headgate/core'
+
+/** Header fields in order, as pairs. */
+export type Fields = readonly (readonly [name: string, value: string])[]
+
+/** What is to be done with a request that was allowed. */
+export interface Forwarding {
+  /** The service's targets; from `upstream/`. */
+  readonly service: ServiceReference
+  readonly method: string
+  /** Path and query, exactly as they go out. */
+  readonly target: string
+  /** Fields that carried the credential, lower case: they do not reach the service. */
+  readonly credentialHeaders: readonly string[]
+  /** Fields that the agent adds for the service. What the client sent under these names is gone. */
+  readonly requestFields: Fields
+  /** Fields that the agent adds for the client. What the service sent under these names is gone. */
+  readonly responseFields: Fields
+}
+
+/** What the engine needs to know about a service to forward to it. */
+export interface ServiceReference {
+  readonly name: string
+  readonly targets: readonly { readonly url: string }[]
+  /** Longest wait for a connection, waiting for a free one included. */
+  readonly connectTimeoutMs: number
+  /** Longest wait for the head of the response, once the request is on its way. */
+  readonly responseTimeoutMs: number
+}
+
+/** Why a service did not answer; the reasons that core calls `upstream`. */
+export type UpstreamReason = Extract<Reason, `upstream_${string}`>
+
+/** How forwarding ended. `durationMs` is the service's part of the time. */
+export type Forwarded =
+  /** The response was passed on to its last byte. */
+  | { readonly kind: 'answered'; readonly target: string; readonly status: number; readonly durationMs: number }
+  /** Nothing was sent to the client yet: it is owed a refusal. */
+  | { readonly kind: 'failed'; readonly reason: UpstreamReason; readonly target: string; readonly durationMs: number }
+  /** The service broke off in the middle of the response; the client's connection was cut so that it notices. */
+  | { readonly kind: 'broken'; readonly target: string; readonly status: number; readonly durationMs: number }
+  /** The client left, or did not send or take what it owed; the service was let go. `status` 0: not answered yet. */
+  | { readonly kind: 'abandoned'; readonly target: string; readonly status: number; readonly durationMs: number }
+
+/** One request, to be ended exactly once by `refuse` or by a `forward` that does not end as `failed`. */
+export interface Exchange {
+  readonly head: RequestHead
+  /** Such as `TLSv1.3`; null for plain HTTP. */
+  readonly tls: string | null
+  /** When the head was read, in milliseconds of the monotonic clock. */
+  readonly startedMs: number
+  /** What the client may be told about its host in `X-Forwarded-Host`: as it arrived. */
+  /** Answers by itself. Never throws: a client that has left is simply not answered. */
+  refuse(status: number, fields: Fields, body: string): void
+  /** Sends the request to a target of the service and its response to the client, streaming both. Never rejects. */
+  forward(forwarding: Forwarding): Promise<Forwarded>
+}

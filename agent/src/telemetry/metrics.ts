@@ -1,0 +1,118 @@
+/**
+ * Names of all metrics, and the counters behind them.
+ *
+ * The request path adds to plain numbers in a slot: no library call, no attribute object, no string key. The exporter
+ * and `/metrics` read the slots from time to time. Slots are per environment, route, reason and first digit of the
+ * status: names from configuration only, so a caller cannot make their number grow.
+ *
+ * @module
+ */
+
+/** Names, as they leave the agent over OTLP. */
+export const metricNames = {
+  /** Sum, monotonic, `{request}`: answered requests. Attributes: all of `metricAttributes`. */
+  requests: 'headgate.requests',
+  /** Histogram, `s`: from the head of the request to the last byte of the response. Same attributes. */
+  duration: 'headgate.request.duration',
+  /** Sum, monotonic, `{request}`: refused before there was a request to decide about. Attribute: `reason`. */
+  malformed: 'headgate.malformed_requests',
+  /** Sum, monotonic, `{record}`: decision records that were given up. Attributes: `receiver`, `kind`. */
+  dropped: 'headgate.records.dropped',
+  /** Gauge: number of the live release. Attribute: `environmentId`. */
+  release: 'headgate.release.number',
+  /** Gauge, `{connection}`: open client connections. */
+  connections: 'headgate.connections',
+} as const
+
+/** Attributes of the data points. */
+export const metricAttributes = {
+  /** Id, `env_...`; empty when no environment serves the host. */
+  environmentId: 'headgate.environment.id',
+  /** Name of the route; empty when none matched. */
+  route: 'headgate.route',
+  /** `allowed`, or why not. */
+  reason: 'headgate.decision.reason',
+  /** First digit of the status: 2, 3, 4, 5. */
+  statusClass: 'headgate.status_class',
+  /** `control_plane` or `collector`. */
+  receiver: 'headgate.telemetry.receiver',
+  /** `allowed` or `refused`. */
+  kind: 'headgate.record.kind',
+} as const
+
+/** Upper bounds of the histogram's buckets, in seconds: those of the semantic conventions, and finer ones below. */
+export const DURATION_BOUNDS_S = [
+  0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10,
+] as const
+
+/** Counters of one combination. Changed in place. */
+export interface Slot {
+  readonly environmentId: string
+  readonly route: string
+  readonly reason: string
+  readonly statusClass: number
+  requests: number
+  durationMsSum: number
+  /** One more than there are bounds: the last is what lies above all. */
+  readonly buckets: Float64Array
+}
+
+/** The slots. */
+export interface Slots {
+  /** Counts one answered request. */
+  count(environmentId: string, route: string, reason: string, status: number, durationMs: number): void
+  /** Counts one request that could not be read. */
+  countMalformed(reason: string): void
+  readonly all: readonly Slot[]
+  readonly malformed: ReadonlyMap<string, number>
+}
+
+/** Bound of the slots: far above any real configuration. Above it everything is counted in one slot without a route. */
+const SLOTS_MAX = 100_000
+
+export function createSlots(): Slots {
+  const environments = new Map<string, Map<string, Map<string, Slot>>>()
+  const all: Slot[] = []
+  const malformed = new Map<string, number>()
+
+  function find(environmentId: string, route: string, reason: string, statusClass: number): Slot {
+    let routes = environments.get(environmentId)
+    if (routes === undefined) environments.set(environmentId, (routes = new Map()))
+    let outcomes = routes.get(route)
+    if (outcomes === undefined) routes.set(route, (outcomes = new Map()))
+    // Reasons are few, so the short key is the same string object after the first time.
+    const key = statusClass === 2 && reason === 'allowed' ? 'allowed' : `${statusClass}${reason}`
+    let slot = outcomes.get(key)
+    if (slot === undefined) {
+      if (all.length >= SLOTS_MAX && route !== '') return find(environmentId, '', reason, statusClass)
+      const buckets = new Float64Array(DURATION_BOUNDS_S.length + 1)
+      slot = { environmentId, route, reason, statusClass, requests: 0, durationMsSum: 0, buckets }
+      outcomes.set(key, slot)
+      all.push(slot)
+    }
+    return slot
+  }
+
+  return {
+    all,
+    malformed,
+    count: (environmentId, route, reason, status, durationMs) => {
+      const slot = find(environmentId, route, reason, Math.trunc(status / 100))
+      slot.requests += 1
+      slot.durationMsSum += durationMs
+      const bucket = bucketOf(durationMs / 1000)
+      slot.buckets[bucket] = (slot.buckets[bucket] ?? 0) + 1
+    },
+    countMalformed: (reason) => {
+      malformed.set(reason, (malformed.get(reason) ?? 0) + 1)
+    },
+  }
+}
+
+function bucketOf(seconds: number): number {
+  for (let index = 0; index < DURATION_BOUNDS_S.length; index++) {
+    // In bounds by the loop's condition.
+    if (seconds <= (DURATION_BOUNDS_S[index] ?? Infinity)) return index
+  }
+  return DURATION_BOUNDS_S.length
+}
