@@ -2,10 +2,21 @@
  * Turns a release into the form in which requests are decided, or says everything that is wrong with it.
  *
  * Control plane (publish, dry run) and agent (before the swap) run this same function: what is accepted at
- * publish is accepted everywhere.
+ * publish is accepted everywhere. Never throws, whatever JSON values it is given; its cost grows with their size only.
  *
  * @module
  */
+import { findingList, type FindingList } from './compile/findings.ts'
+import { policyTable } from './compile/policies.ts'
+import { readObjects, type ReadObject, type ReadObjects } from './compile/read-objects.ts'
+import { routeTable, type RouteEntry } from './compile/route-table.ts'
+import type {
+  CompiledCertificate,
+  CompiledRelease,
+  CompiledRoute,
+  CompiledService,
+  EffectivePolicy,
+} from './release.ts'
 
 /** A configuration object as it travels: `spec` is not yet trusted. */
 export interface ObjectInput {
@@ -43,10 +54,117 @@ export interface CompiledLimit {
   /** Name of the policy. */
   readonly policy: string
   readonly origin: string
-  /** `environment/policy`: unique in an agent that serves many environments. */
+  /** `tenant/environment/policy`: unique in an agent that serves many environments. */
   readonly id: string
   readonly requests: number
   readonly windowMs: number
   readonly burst: number
   readonly key: readonly ('consumer' | 'credential' | 'address' | 'service' | 'route')[]
+}
+
+/** A release that can decide, or everything that is wrong with it. */
+export type Compiled =
+  | { readonly kind: 'compiled'; readonly release: CompiledRelease; readonly warnings: readonly Finding[] }
+  /** `findings`: errors first, then warnings. */
+  | { readonly kind: 'refused'; readonly findings: readonly Finding[] }
+
+/** Reports all problems at once: an operator repairs a release in one go. */
+export function compile(input: ReleaseInput): Compiled {
+  const findings = findingList()
+  const objects = readObjects(input, findings)
+  const services = new Map(objects.byKind.service.map((object) => [object.name, compileService(object)]))
+  const policies = policyTable(input, objects, findings)
+  const effective = new Map<string, EffectivePolicy>()
+  const entries: RouteEntry[] = []
+  for (const object of objects.byKind.route) {
+    const service = serviceOf(object, services, objects, findings)
+    if (service === null) continue
+    const { access, limits, effective: all } = policies.of(object.name, service.name)
+    if (access === null) reportUndecided(object, findings)
+    const { hosts, match, exposure, methods, path } = object.spec
+    const { name, subject } = object
+    const route = { name, origin: subject.origin, service, exposure, methods, path, access, limits }
+    entries.push({ route, hosts, match, subject })
+    effective.set(name, all)
+  }
+  const index = routeTable(entries, findings)
+  const certificates = compileCertificates(objects.byKind.certificate, findings)
+  // What is broken may be what uses the rest: only a whole release can say that something is unused.
+  if (findings.errors.length > 0) return { kind: 'refused', findings: [...findings.errors, ...findings.warnings] }
+
+  policies.reportUnused()
+  reportUnusedServices(objects, entries, findings)
+  const hosts = new Set(entries.flatMap((entry) => (entry.hosts.length === 0 ? ['*'] : entry.hosts)))
+  const release: CompiledRelease = {
+    tenant: input.tenant,
+    environment: input.environment,
+    number: input.number,
+    certificates,
+    hosts: [...hosts].toSorted(),
+    services,
+    routes: new Map(entries.map(({ route }): [string, CompiledRoute] => [route.name, route])),
+    effective,
+    index,
+  }
+  return { kind: 'compiled', release, warnings: findings.warnings }
+}
+
+function compileService({ name, spec, subject }: ReadObject<'service'>): CompiledService {
+  return {
+    name,
+    origin: subject.origin,
+    owner: spec.owner,
+    dataLabel: spec.data_label,
+    targets: spec.targets.map(({ url }) => ({ url: url.endsWith('/') ? url.slice(0, -1) : url })),
+    connectTimeoutMs: spec.connect_timeout_ms,
+    responseTimeoutMs: spec.response_timeout_ms,
+  }
+}
+
+/** @returns null when it does not exist, which is reported, or is broken, which was reported with the service. */
+function serviceOf(
+  { spec, subject }: ReadObject<'route'>,
+  services: ReadonlyMap<string, CompiledService>,
+  objects: ReadObjects,
+  findings: FindingList,
+): CompiledService | null {
+  if (!objects.declares('service', spec.service)) {
+    const message = `There is no service ${spec.service}`
+    const fix = `Create the service ${spec.service}, or name one that exists`
+    findings.error(subject, { code: 'reference_unknown', pointer: '/service', message, fix })
+  }
+  return services.get(spec.service) ?? null
+}
+
+function reportUndecided({ name, subject }: ReadObject<'route'>, findings: FindingList): void {
+  const message = `No access policy applies to ${name}: it answers 403 to everybody`
+  const fix = 'Put an access policy on the route, its service or the environment: credentials, or public with owner and reason'
+  findings.warn(subject, { code: 'access_undecided', message, fix })
+}
+
+function reportUnusedServices(objects: ReadObjects, entries: readonly RouteEntry[], findings: FindingList): void {
+  const used = new Set(entries.map(({ route }) => route.service.name))
+  for (const { name, subject } of objects.byKind.service) {
+    if (used.has(name)) continue
+    const message = `No route leads to the service ${name}`
+    findings.warn(subject, { code: 'service_unused', message, fix: 'Add a route, or remove the service' })
+  }
+}
+
+function compileCertificates(
+  objects: readonly ReadObject<'certificate'>[],
+  findings: FindingList,
+): readonly CompiledCertificate[] {
+  const byHost = new Map<string, string>()
+  return objects.map(({ name, spec, subject }) => {
+    const hosts = [...new Set(spec.hosts)]
+    for (const host of hosts) {
+      const other = byHost.get(host)
+      byHost.set(host, name)
+      if (other === undefined) continue
+      const message = `${other} and ${name} are both presented for ${host}`
+      findings.error(subject, { code: 'certificate_conflict', pointer: '/hosts', message, fix: 'Keep the host in one of them' })
+    }
+    return { name, origin: subject.origin, hosts, chain: spec.chain, key: spec.key }
+  })
 }

@@ -57,7 +57,13 @@ export interface Principal {
 /** Answer of the `verify` port. `principal` of a denied one: who it would have been, when that is known. */
 export type Verified =
   | { readonly kind: 'proven'; readonly principal: Principal }
-  | { readonly kind: 'denied'; readonly reason: Reason; readonly principal: Principal | null }
+  | {
+      readonly kind: 'denied'
+      readonly reason: Reason
+      readonly principal: Principal | null
+      /** What would have been needed, such as address ranges, when that can be said. */
+      readonly needed?: readonly string[]
+    }
 
 /** One unit that is asked from one limit. */
 export interface LimitDemand {

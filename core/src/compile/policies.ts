@@ -1,0 +1,172 @@
+/**
+ * Second stage of `compile`: which policies apply to which route.
+ *
+ * For `access` the nearest wins as a whole (route, service, environment); `limit` policies add up.
+ *
+ * @module
+ */
+import type { CompiledLimit, ReleaseInput } from '#core/compile.ts'
+import type { CompiledAccess, EffectivePolicy, EffectivePolicyEntry, PolicyOrigin } from '#core/release.ts'
+import type { FindingList } from './findings.ts'
+import type { ReadObject, ReadObjects } from './read-objects.ts'
+import type { Specs } from './spec.ts'
+
+/** Limits at one place. Each is taken from per request, so this bounds the cost of a request. */
+const LIMITS_PER_PLACE_MAX = 16
+
+type AccessSpec = Extract<Specs['policy'], { type: 'access' }>
+type LimitSpec = Extract<Specs['policy'], { type: 'limit' }>
+
+interface PlacedAccess {
+  readonly compiled: CompiledAccess
+  readonly entry: EffectivePolicyEntry
+}
+
+interface PlacedLimit {
+  readonly compiled: CompiledLimit
+  readonly entry: EffectivePolicyEntry
+}
+
+/** What sits at one place: the environment, a service or a route. */
+interface Place {
+  access: PlacedAccess | null
+  readonly limits: PlacedLimit[]
+}
+
+/** What applies to one route, in both forms. */
+export interface RoutePolicies {
+  readonly access: CompiledAccess | null
+  readonly limits: readonly CompiledLimit[]
+  readonly effective: EffectivePolicy
+}
+
+/** Answers for one route after the other, and knows in the end which policies apply to none. */
+export interface PolicyTable {
+  of(route: string, service: string): RoutePolicies
+  reportUnused(): void
+}
+
+/** Places all policies; reports those that point nowhere or collide. */
+export function policyTable(input: ReleaseInput, objects: ReadObjects, findings: FindingList): PolicyTable {
+  const places = new Map<string, Place>()
+  for (const policy of objects.byKind.policy) {
+    const place = placeOf(policy, objects, findings)
+    if (place === null) continue
+    let at = places.get(place.id)
+    if (at === undefined) places.set(place.id, (at = { access: null, limits: [] }))
+    if (policy.spec.type === 'access') putAccess(at, policy, policy.spec, place.from, findings)
+    else putLimit(at, policy, limitId(input, policy.name), policy.spec, place.from, findings)
+  }
+
+  const used = new Set<string>()
+  const merged = new Map<string, RoutePolicies>()
+  const of = (route: string, service: string): RoutePolicies => {
+    const atRoute = places.get(`route/${route}`)
+    // Most routes have no policy of their own and share what their service has.
+    const id = atRoute === undefined ? `service/${service}` : `route/${route}`
+    const known = merged.get(id)
+    if (known !== undefined) return known
+    const policies = merge([places.get('environment'), places.get(`service/${service}`), atRoute])
+    if (policies.access !== null) used.add(policies.access.policy)
+    for (const limit of policies.limits) used.add(limit.policy)
+    merged.set(id, policies)
+    return policies
+  }
+  const reportUnused = (): void => {
+    for (const { name, subject } of objects.byKind.policy) {
+      if (used.has(name)) continue
+      const message = `The policy ${name} applies to no route`
+      findings.warn(subject, { code: 'policy_unused', message, fix: 'Remove it, or put it where a route is' })
+    }
+  }
+  return { of, reportUnused }
+}
+
+/** Where a policy sits; null when that does not exist. */
+function placeOf(
+  { spec, subject }: ReadObject<'policy'>,
+  objects: ReadObjects,
+  findings: FindingList,
+): { readonly id: string; readonly from: PolicyOrigin } | null {
+  if ('environment' in spec.on) return { id: 'environment', from: 'environment' }
+  const [kind, name] = 'service' in spec.on ? (['service', spec.on.service] as const) : (['route', spec.on.route] as const)
+  if (objects.declares(kind, name)) return { id: `${kind}/${name}`, from: kind }
+  const message = `There is no ${kind} ${name}`
+  const fix = `Create the ${kind} ${name}, or name one that exists`
+  findings.error(subject, { code: 'reference_unknown', pointer: `/on/${kind}`, message, fix })
+  return null
+}
+
+function putAccess(
+  at: Place,
+  { name, subject }: ReadObject<'policy'>,
+  spec: AccessSpec,
+  from: PolicyOrigin,
+  findings: FindingList,
+): void {
+  if (at.access !== null) {
+    const message = `${at.access.compiled.policy} and ${name} are both access policies of the same ${from}`
+    findings.error(subject, { code: 'access_conflict', pointer: '/on', message, fix: 'Keep one of them' })
+    return
+  }
+  const entry = { name, origin: subject.origin, from, spec }
+  const compiled: CompiledAccess = {
+    policy: name,
+    origin: subject.origin,
+    from,
+    public: spec.public ?? null,
+    apiKeyHeaders: [...new Set((spec.credentials ?? []).map((source) => source.header))],
+    scopes: [...new Set(spec.scopes)].toSorted(),
+  }
+  at.access = { compiled, entry }
+}
+
+function putLimit(
+  at: Place,
+  { name, subject }: ReadObject<'policy'>,
+  id: string,
+  spec: LimitSpec,
+  from: PolicyOrigin,
+  findings: FindingList,
+): void {
+  if (at.limits.length === LIMITS_PER_PLACE_MAX) {
+    const message = `There are more than ${LIMITS_PER_PLACE_MAX} limits on the same ${from}`
+    findings.error(subject, { code: 'limits_too_many', pointer: '/on', message, fix: 'Remove some of them' })
+    return
+  }
+  const compiled: CompiledLimit = {
+    policy: name,
+    origin: subject.origin,
+    id,
+    requests: spec.requests,
+    windowMs: spec.window_ms,
+    burst: spec.burst ?? spec.requests,
+    key: [...new Set(spec.key)],
+  }
+  at.limits.push({ compiled, entry: { name, origin: subject.origin, from, spec } })
+}
+
+/** Names cannot hold a slash, so that no two limits of an agent share an id. */
+function limitId(input: ReleaseInput, policy: string): string {
+  return `${input.tenant}/${input.environment}/${policy}`
+}
+
+/** @param places from the widest to the nearest. */
+function merge(places: readonly (Place | undefined)[]): RoutePolicies {
+  let access: PlacedAccess | null = null
+  const limits: PlacedLimit[] = []
+  for (const place of places) {
+    if (place === undefined) continue
+    access = place.access ?? access
+    limits.push(...place.limits)
+  }
+  limits.sort((a, b) => (a.compiled.policy < b.compiled.policy ? -1 : 1))
+  return {
+    access: access === null ? null : access.compiled,
+    limits: limits.map((limit) => limit.compiled),
+    effective: {
+      access: access === null ? null : access.entry,
+      limits: limits.map((limit) => limit.entry),
+    },
+  }
+}

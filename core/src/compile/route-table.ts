@@ -1,0 +1,108 @@
+/**
+ * Third stage of `compile`: puts routes into the index and names those that collide.
+ *
+ * @module
+ */
+import type { CompiledRoute } from '#core/release.ts'
+import { hostIndex, type Endpoint, type HostIndex } from '#core/match/hosts.ts'
+import { parsePattern, pathNode, reachNode, visitsMax, type PathNode } from '#core/match/paths.ts'
+import type { FindingList, Subject } from './findings.ts'
+import { shadowedRoutes } from './shadows.ts'
+
+/**
+ * Nodes that a look-up may visit, whatever the path. Real sets of routes need about twice their depth; only
+ * literals and parameters that are mixed on every level need more, and then every request would pay.
+ */
+const VISITS_MAX = 1000
+
+/** A route and what only `compile` knows of it. */
+export interface RouteEntry {
+  readonly route: CompiledRoute
+  readonly hosts: readonly string[]
+  readonly match: 'exact' | 'prefix'
+  readonly subject: Subject
+}
+
+/** Builds the index; reports conflicts, shadowed routes and sets of patterns that are too costly to search. */
+export function routeTable(entries: readonly RouteEntry[], findings: FindingList): HostIndex {
+  const index = hostIndex()
+  const endpoints = new Set<Endpoint>()
+  const reported = new Set<string>()
+  for (const entry of entries) {
+    const { segments, ending } = parsePattern(entry.route.path, entry.match)
+    for (const host of entry.hosts.length === 0 ? ['*'] : new Set(entry.hosts)) {
+      const node = reachNode(treeOf(index, host), segments)
+      const endpoint = (node[ending] ??= { any: null, byMethod: new Map(), allow: [] })
+      endpoints.add(endpoint)
+      const other = putRoute(endpoint, entry.route)
+      if (other !== null) reportConflict(entry, other, host, reported, findings)
+    }
+  }
+  for (const endpoint of endpoints) endpoint.allow = [...endpoint.byMethod.keys()].toSorted()
+  reportShadows(index, entries, findings)
+  reportCost(index, findings)
+  return index
+}
+
+function treeOf(index: HostIndex, host: string): PathNode<Endpoint> {
+  if (host === '*') return (index.any ??= pathNode())
+  const [trees, key] = host.startsWith('*.') ? [index.wildcard, host.slice(2)] : [index.exact, host]
+  let tree = trees.get(key)
+  if (tree === undefined) trees.set(key, (tree = pathNode()))
+  return tree
+}
+
+/** @returns the route that takes one of the methods already; then the endpoint is as it was or half filled. */
+function putRoute(endpoint: Endpoint, route: CompiledRoute): CompiledRoute | null {
+  if (endpoint.any !== null) return endpoint.any
+  if (route.methods.length === 0) {
+    const [first] = endpoint.byMethod.values()
+    if (first !== undefined) return first
+    endpoint.any = route
+    return null
+  }
+  for (const method of route.methods.includes('GET') ? [...route.methods, 'HEAD'] : route.methods) {
+    const other = endpoint.byMethod.get(method)
+    if (other !== undefined && other !== route) return other
+    endpoint.byMethod.set(method, route)
+  }
+  return null
+}
+
+function reportConflict(
+  { route, subject }: RouteEntry,
+  other: CompiledRoute,
+  host: string,
+  reported: Set<string>,
+  findings: FindingList,
+): void {
+  const pair = `${other.name}/${route.name}`
+  if (reported.has(pair)) return
+  reported.add(pair)
+  const where = `${host === '*' ? 'every host' : host} and ${route.path}`
+  const message = `${other.name} and ${route.name} serve the same method of ${where}`
+  const fix = 'Change the host, path or methods of one of them. GET includes HEAD; no methods means all'
+  findings.error(subject, { code: 'route_conflict', pointer: '/path', message, fix })
+}
+
+function reportShadows(index: HostIndex, entries: readonly RouteEntry[], findings: FindingList): void {
+  const shadowed = shadowedRoutes(index)
+  for (const { route, hosts, subject } of entries) {
+    const by = shadowed.get(route)
+    // On one of its hosts it may still match.
+    if (by === undefined || by.places < Math.max(1, new Set(hosts).size)) continue
+    const message = `${route.name} never matches: ${by.names.join(', ')} take${by.names.length === 1 ? 's' : ''} every request`
+    findings.warn(subject, { code: 'route_shadowed', pointer: '/path', message, fix: `Remove ${route.name} or change its path` })
+  }
+}
+
+function reportCost(index: HostIndex, findings: FindingList): void {
+  const trees = [...index.exact, ...index.wildcard].map(([host, tree]) => [host, tree] as const)
+  for (const [host, tree] of index.any === null ? trees : [...trees, ['*', index.any] as const]) {
+    const visits = visitsMax(tree)
+    if (visits <= VISITS_MAX) continue
+    const message = `Paths of ${host} mix literals and parameters so that one look-up may visit ${visits} places`
+    const fix = `Use a literal or a parameter at the same place, not both; at most ${VISITS_MAX} places are allowed`
+    findings.error({ object: 'release', origin: '' }, { code: 'routes_too_costly', message, fix })
+  }
+}

@@ -1,0 +1,31 @@
+/**
+ * What a request asks from the limits of its route: which limit, and what is counted apart.
+ *
+ * @module
+ */
+import type { CompiledLimit } from '#core/compile.ts'
+import type { Facts, LimitDemand, Principal } from '#core/decision.ts'
+import type { CompiledRoute } from '#core/release.ts'
+
+/** @param principal null on a public route; then the address stands for consumer and credential. */
+export function limitDemands(route: CompiledRoute, facts: Facts, principal: Principal | null): readonly LimitDemand[] {
+  return route.limits.map((limit) => ({ limit, key: demandText(limit, route, facts, principal) }))
+}
+
+/**
+ * Each part is led by what it is and how long it is, so that no two combinations read the same: neither a consumer
+ * that is named like an address, nor `ab` + `c` and `a` + `bc`.
+ */
+function demandText(limit: CompiledLimit, route: CompiledRoute, facts: Facts, principal: Principal | null): string {
+  let text = ''
+  for (const part of limit.key) {
+    if (part === 'service') text += counted('s', route.service.name)
+    else if (part === 'route') text += counted('r', route.name)
+    else if (part === 'address' || principal === null) text += counted('a', facts.address)
+    else if (part === 'consumer') text += counted('c', principal.consumerId)
+    else text += counted('k', principal.credentialId)
+  }
+  return text
+}
+
+const counted = (letter: string, value: string): string => `${letter}${value.length}:${value};`

@@ -1,0 +1,60 @@
+/**
+ * Turns a request head into facts that every reader understands in the same way, or refuses it.
+ *
+ * What two readers could read differently is refused instead of resolved. Paths are given one form (RFC 3986
+ * section 6.2.2): percent-encodings of characters that may stand in a segment are decoded, all others are written
+ * in upper case. That form is what is matched and what is forwarded, so that a service cannot be reached by another
+ * spelling of a path than the one that was decided about.
+ *
+ * Sources: RFC 9110 section 4.2 and 7.2, RFC 9112 section 3.2, RFC 3986 section 3.3, RFC 3629 (UTF-8).
+ *
+ * @module
+ */
+import type { Facts, RequestHead } from './decision.ts'
+import { methodName } from './kinds/route.ts'
+import { normaliseHost } from './match/host-field.ts'
+import { normalisePath } from './match/path-form.ts'
+import type { Reason } from './reasons.ts'
+
+/** Longest path, in bytes. Longer ones are refused before they are looked at. */
+export const PATH_BYTES_MAX = 8192
+
+/** Longest target with its query, in bytes; a listener's bound on the whole head may be lower. */
+export const TARGET_BYTES_MAX = 65_536
+
+export type Normalised =
+  | { readonly kind: 'facts'; readonly facts: Facts }
+  | { readonly kind: 'refused'; readonly reason: Reason }
+
+const METHODS: ReadonlySet<string> = new Set(methodName.options)
+
+const refused = (reason: Reason): Normalised => ({ kind: 'refused', reason })
+
+/** Refuses with 400 only; decides nothing about routes. */
+export function normalise(head: RequestHead): Normalised {
+  if (!METHODS.has(head.method)) return refused('method_invalid')
+  const hosts = head.header('host')
+  const [value] = hosts
+  if (value === undefined) return refused('host_missing')
+  const host = hosts.length === 1 ? normaliseHost(value) : null
+  if (host === null) return refused('host_invalid')
+
+  const { target } = head
+  if (!target.startsWith('/') || target.length > TARGET_BYTES_MAX) return refused('target_invalid')
+  const mark = target.indexOf('?')
+  const query = mark === -1 ? '' : target.slice(mark)
+  if (!isCleanQuery(query)) return refused('target_invalid')
+  const raw = mark === -1 ? target : target.slice(0, mark)
+  if (raw.length > PATH_BYTES_MAX) return refused('target_invalid')
+  const path = normalisePath(raw)
+  if (path.kind === 'refused') return refused(path.reason)
+
+  const { method, scheme, address } = head
+  const header = (name: string): readonly string[] => head.header(name)
+  return { kind: 'facts', facts: { method, host, path: path.path, query, scheme, address, header } }
+}
+
+/** Printable ASCII without `#` and `\`, and with whole percent-encodings. Lone quotes and brackets are usual here. */
+function isCleanQuery(query: string): boolean {
+  return /^[!"$-[\]-~]*$/.test(query) && !/%(?![0-9A-Fa-f]{2})/.test(query)
+}

@@ -1,0 +1,118 @@
+/**
+ * Builds decisions: always the same fields in the same order, each filled from one place.
+ *
+ * @module
+ */
+import type { Decision, DecisionPorts, Facts, LimitState, Principal, RuleReference } from './decision.ts'
+import { reasons, type Reason } from './reasons.ts'
+import type { CompiledAccess, CompiledRoute } from './release.ts'
+import { describe, step, traceStop } from './trace.ts'
+
+const NONE: readonly never[] = []
+
+/** One request on its way through the gates: what is known of it so far. */
+export interface Attempt {
+  readonly facts: Facts
+  readonly route: CompiledRoute | null
+  readonly ports: DecisionPorts
+  principal: Principal | null
+  credentialHeaders: readonly string[]
+}
+
+/** A request of which nothing but the route is known. */
+export function attempt(facts: Facts, route: CompiledRoute | null, ports: DecisionPorts): Attempt {
+  return { facts, route, ports, principal: null, credentialHeaders: NONE }
+}
+
+/** The last line of a decision: every gate was passed. */
+export function allow(at: Attempt, access: CompiledAccess, limits: readonly LimitState[]): Decision {
+  at.ports.trace?.(step('limit', describe.limits(limits.length)))
+  return {
+    outcome: 'allow',
+    reason: 'allowed',
+    status: 200,
+    route: at.route?.name ?? null,
+    service: at.route?.service.name ?? null,
+    principal: at.principal,
+    rule: accessRule(access),
+    needed: access.scopes,
+    had: at.principal?.scopes ?? NONE,
+    limits,
+    tightest: tightestOf(limits),
+    credentialHeaders: at.credentialHeaders,
+    allow: NONE,
+  }
+}
+
+/** What a refusal may add to what its reason says. `rule` is the access policy of the route if nothing else. */
+export interface DenyDetails {
+  readonly rule?: RuleReference | null
+  readonly needed?: readonly string[]
+  readonly had?: readonly string[]
+  readonly limits?: readonly LimitState[]
+  readonly tightest?: number
+  readonly allow?: readonly string[]
+}
+
+/** Refuses, and traces where. */
+export function deny(at: Attempt, reason: Reason, details: DenyDetails): Decision {
+  const access = at.route?.access ?? null
+  const { rule = access === null ? null : accessRule(access), needed = NONE, had = NONE } = details
+  const { status, gate, title } = reasons[reason]
+  if (at.ports.trace !== undefined) traceStop(at.ports, gate, describe.stop(title, needed, had))
+  return {
+    outcome: 'deny',
+    reason,
+    status,
+    route: at.route?.name ?? null,
+    service: at.route?.service.name ?? null,
+    principal: at.principal,
+    rule,
+    needed,
+    had,
+    limits: details.limits ?? NONE,
+    tightest: details.tightest ?? -1,
+    credentialHeaders: at.credentialHeaders,
+    allow: details.allow ?? NONE,
+  }
+}
+
+/**
+ * Refuses outside of `decide`: a head that cannot be normalised, no live release, a service that does not answer.
+ *
+ * @param from the decision that allowed the request, when there was one: what it found stays known.
+ */
+export function refuse(reason: Reason, from: Decision | null = null): Decision {
+  return {
+    outcome: 'deny',
+    reason,
+    status: reasons[reason].status,
+    route: from?.route ?? null,
+    service: from?.service ?? null,
+    principal: from?.principal ?? null,
+    rule: null,
+    needed: NONE,
+    had: NONE,
+    limits: from?.limits ?? NONE,
+    tightest: from?.tightest ?? -1,
+    credentialHeaders: from?.credentialHeaders ?? NONE,
+    allow: NONE,
+  }
+}
+
+function accessRule({ policy, origin }: CompiledAccess): RuleReference {
+  return { kind: 'policy', name: policy, origin }
+}
+
+/** The one with the smallest remaining share; the first of equals. */
+function tightestOf(limits: readonly LimitState[]): number {
+  let tightest = -1
+  let least = Infinity
+  for (const [index, { remaining, requests }] of limits.entries()) {
+    const share = remaining / requests
+    if (share >= least) continue
+    least = share
+    tightest = index
+  }
+  return tightest
+}

@@ -1,0 +1,123 @@
+/**
+ * What `compile` makes: a release in the form in which requests are decided.
+ *
+ * Everything here is built once per release and shared by all requests; nothing in it is ever changed.
+ *
+ * @module
+ */
+import type { CompiledLimit } from './compile.ts'
+import { indexHasHost, type HostIndex } from './match/hosts.ts'
+
+/** Where the policy in effect sits. */
+export type PolicyOrigin = 'environment' | 'service' | 'route'
+
+/** An API that is protected, ready to be forwarded to. */
+export interface CompiledService {
+  readonly name: string
+  readonly origin: string
+  readonly owner: string
+  readonly dataLabel: 'open' | 'internal' | 'personal' | 'card' | 'health'
+  /** Never empty. `url` is `http://` or `https://`, host and port, without a path. */
+  readonly targets: readonly { readonly url: string }[]
+  /** Longest wait for a connection. */
+  readonly connectTimeoutMs: number
+  /** Longest wait for the head of the response. */
+  readonly responseTimeoutMs: number
+}
+
+/** Who may call: everybody, or the holder of a credential with all of the scopes. */
+export interface CompiledAccess {
+  readonly policy: string
+  readonly origin: string
+  readonly from: PolicyOrigin
+  /** Who answers for the route being public, and why it is; null when a credential is needed. */
+  readonly public: { readonly owner: string; readonly reason: string } | null
+  /** Lower-case names of the fields that may carry an API key, beside `Authorization: Bearer`. */
+  readonly apiKeyHeaders: readonly string[]
+  /** All are needed. Sorted, each once. */
+  readonly scopes: readonly string[]
+}
+
+/** One way into a service, with everything that is decided about it. */
+export interface CompiledRoute {
+  readonly name: string
+  readonly origin: string
+  readonly service: CompiledService
+  readonly exposure: 'public' | 'internal'
+  /** As written; empty: all. */
+  readonly methods: readonly string[]
+  readonly path: string
+  /** Null: nobody has decided, so nobody may call. */
+  readonly access: CompiledAccess | null
+  /** All of them apply. In the order of the policy names. */
+  readonly limits: readonly CompiledLimit[]
+}
+
+/** What HTTPS listeners present for some server names. */
+export interface CompiledCertificate {
+  readonly name: string
+  readonly origin: string
+  readonly hosts: readonly string[]
+  /** PEM, the leaf first. */
+  readonly chain: string
+  /** Secret reference to the private key; resolved on the agent. */
+  readonly key: string
+}
+
+/** One policy as it applies to one route, for people. */
+export interface EffectivePolicyEntry {
+  readonly name: string
+  readonly origin: string
+  readonly from: PolicyOrigin
+  /** With the defaults filled in. */
+  readonly spec: Readonly<Record<string, unknown>>
+}
+
+/** Everything that applies to one route, and where it comes from. */
+export interface EffectivePolicy {
+  /** Null: nobody has decided. */
+  readonly access: EffectivePolicyEntry | null
+  /** In the order of the names. */
+  readonly limits: readonly EffectivePolicyEntry[]
+}
+
+/** A release that can decide. Made by `compile` only. */
+export interface CompiledRelease {
+  readonly tenant: string
+  readonly environment: string
+  readonly number: number
+  readonly certificates: readonly CompiledCertificate[]
+  /** Hosts that some route serves, sorted: exact names, `*.name` for one more label, `*` for every host. */
+  readonly hosts: readonly string[]
+  /** By name. */
+  readonly services: ReadonlyMap<string, CompiledService>
+  /** By name. */
+  readonly routes: ReadonlyMap<string, CompiledRoute>
+  /** By the name of the route. */
+  readonly effective: ReadonlyMap<string, EffectivePolicy>
+  /** Finds the route of a request; opaque to everybody but `decide`. */
+  readonly index: HostIndex
+}
+
+/** Hosts that some route serves, sorted: exact names, `*.name` for one more label, `*` for every host. */
+export function releaseHosts(release: CompiledRelease): readonly string[] {
+  return release.hosts
+}
+
+/**
+ * What applies to one route.
+ *
+ * @returns null when the release has no such route.
+ */
+export function effectivePolicy(release: CompiledRelease, routeName: string): EffectivePolicy | null {
+  return release.effective.get(routeName) ?? null
+}
+
+/**
+ * Whether some route could serve a host: how an agent finds the environment of a request.
+ *
+ * @param host as in `Facts`.
+ */
+export function servesHost(release: CompiledRelease, host: string): boolean {
+  return indexHasHost(release.index, host)
+}

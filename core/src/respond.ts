@@ -1,0 +1,88 @@
+/**
+ * What a caller is told: the body of a refusal, and the fields of every response.
+ *
+ * Says nothing about rules that a caller does not know about itself; the exception is the name of a limit policy,
+ * so that a client can tell which of its budgets is used up.
+ *
+ * Sources: RFC 9457 (problem details), RFC 9110 section 10.2.1 (Allow), 10.2.3 (Retry-After) and 11.6.1
+ * (WWW-Authenticate), RFC 6750 section 3, RFC 9651 (structured fields),
+ * draft-ietf-httpapi-ratelimit-headers from -08 on (RateLimit-Policy and RateLimit).
+ *
+ * @module
+ */
+import type { Decision, LimitState } from './decision.ts'
+import { reasons } from './reasons.ts'
+
+/** Where each reason has its page. */
+const PROBLEM_BASE = 'https://headgate.dev/problems/'
+
+/** Body of a refusal, as `application/problem+json`. */
+export interface PublicProblem {
+  readonly type: string
+  readonly title: string
+  readonly status: number
+  /** The reason. */
+  readonly code: string
+  readonly detail?: string
+  /** Name of the limit policy that is used up. */
+  readonly policy?: string
+  readonly request_id: string
+}
+
+/**
+ * @param decision a refusal.
+ * @throws RangeError for a decision that allows: there is nothing to say then.
+ */
+export function publicProblem(decision: Decision, requestId: string): PublicProblem {
+  const { reason, status } = decision
+  if (reason === 'allowed') throw new RangeError('an allowed request is no problem')
+  const base = { type: `${PROBLEM_BASE}${reason}`, title: reasons[reason].title, status, code: reason }
+  const limit = refusingLimit(decision)
+  if (limit === null) return { ...base, request_id: requestId }
+  const detail = `Try again in ${seconds(limit.retryAfterMs, 1)} s`
+  return { ...base, detail, policy: limit.policy, request_id: requestId }
+}
+
+/** One field of a response. */
+export type ResponseHeader = readonly [name: string, value: string]
+
+/** Fields that a decision asks for, on refusals and on what is forwarded back alike. */
+export function responseHeaders(decision: Decision): readonly ResponseHeader[] {
+  const headers: ResponseHeader[] = []
+  if (decision.status === 401) headers.push(['WWW-Authenticate', challenge(decision)])
+  if (decision.status === 405) headers.push(['Allow', decision.allow.join(', ')])
+  const limit = refusingLimit(decision)
+  if (limit !== null) headers.push(['Retry-After', String(seconds(limit.retryAfterMs, 1))])
+  const tightest = decision.limits[decision.tightest]
+  if (tightest !== undefined) {
+    headers.push(['RateLimit-Policy', decision.limits.map(policyItem).join(', ')])
+    headers.push(['RateLimit', limitItem(tightest)])
+  }
+  return headers
+}
+
+/** The limit because of which a request is refused. */
+function refusingLimit({ reason, limits, tightest }: Decision): LimitState | null {
+  return reason === 'limit_exceeded' ? (limits[tightest] ?? null) : null
+}
+
+/** RFC 6750 section 3.1: no error code when nothing was presented. */
+function challenge({ reason }: Decision): string {
+  if (reason === 'credential_missing' || reason === 'allowed') return 'Bearer realm="headgate"'
+  return `Bearer realm="headgate", error="invalid_token", error_description="${reasons[reason].title}"`
+}
+
+function policyItem({ policy, requests, windowMs }: LimitState): string {
+  return `"${policy}";q=${requests};w=${seconds(windowMs, 1)}`
+}
+
+/** `t` is when more comes: as Retry-After when nothing is left (the draft asks for that), else when all is back. */
+function limitItem({ policy, remaining, resetMs, retryAfterMs }: LimitState): string {
+  const t = seconds(remaining === 0 ? retryAfterMs : resetMs, remaining === 0 ? 1 : 0)
+  return `"${policy}";r=${remaining};t=${t}`
+}
+
+/** Whole seconds, rounded up: who waits that long is not refused again. */
+function seconds(ms: number, least: number): number {
+  return Math.max(least, Math.ceil(ms / 1000))
+}
