@@ -1,0 +1,91 @@
+/**
+ * Everything that most tests need: Postgres, a control plane, agents that joined by real tokens, and a service.
+ *
+ * One stack per test file. It is torn down in reverse order, also when its start fails half-way.
+ *
+ * @module
+ */
+import type { Answer, Client } from '@headgate/admin-api'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type TestAgent, startAgent } from './agent.ts'
+import { type ControlPlane, startControlPlane } from './control-plane.ts'
+import { type Database, startDatabase } from './postgres.ts'
+import { until } from './until.ts'
+import { type Upstream, startUpstream } from './upstream.ts'
+
+/** The environment that every stack has. */
+export const SHOP = { tenant: 'acme', environment: 'shop' } as const
+
+/** The agent group that serves it. */
+export const GROUP = 'eu-1'
+
+export type AgentInfo = Answer<'getAgent'>
+export interface Stack<D extends Database = Database> extends AsyncDisposable {
+  readonly directory: string
+  readonly database: D
+  readonly controlPlane: ControlPlane
+  readonly client: Client
+  readonly upstream: Upstream
+  readonly agents: readonly TestAgent[]
+  /** Invites and starts one more, and waits until it is connected. */
+  addAgent(options?: { readonly group?: string; readonly env?: Readonly<Record<string, string>> }): Promise<TestAgent>
+  agentInfo(name: string): Promise<AgentInfo>
+}
+
+interface StackOptions<D extends Database> {
+  readonly agents: number
+  readonly database?: () => Promise<D>
+  readonly controlPlaneEnv?: Readonly<Record<string, string>>
+  readonly agentEnv?: Readonly<Record<string, string>>
+}
+
+export async function startStack<D extends Database = Database>(options: StackOptions<D>): Promise<Stack<D>> {
+  const started = performance.now()
+  await using resources = new AsyncDisposableStack()
+  const directory = await mkdtemp(join(tmpdir(), 'headgate-e2e-'))
+  resources.defer(() => rm(directory, { recursive: true, force: true }))
+  const upstream = resources.use(await startUpstream())
+  // `D` is `Database` where no other is asked for.
+  const database = resources.use(await (options.database ?? (startDatabase as () => Promise<D>))())
+  const controlPlane = resources.use(
+    await startControlPlane({ databaseUrl: database.url, directory, env: options.controlPlaneEnv ?? {} }),
+  )
+  const { client } = controlPlane
+  await client.call('createTenant', { body: { name: SHOP.tenant } })
+  await client.call('createEnvironment', { params: SHOP, body: { name: SHOP.environment } })
+  await client.call('createAgentGroup', { body: { name: GROUP, region: 'eu', environments: [SHOP] } })
+
+  const agents: TestAgent[] = []
+  let invited = 0
+  const addAgent: Stack['addAgent'] = async ({ group = GROUP, env = {} } = {}) => {
+    invited += 1
+    const name = `agent-${invited}`
+    const { token } = await client.call('createJoinToken', { params: { group }, body: {} })
+    const agent = await startAgent({ name, joinToken: token, directory, env: { ...options.agentEnv, ...env } })
+    agents.push(agent)
+    resources.use(agent)
+    await until(`${name} to be connected`, async () => {
+      if (!agent.program.running) throw new Error(`${name} has ended`)
+      return (await agentInfo(name)).state === 'connected'
+    })
+    return agent
+  }
+  const agentInfo = (name: string): Promise<AgentInfo> => client.call('getAgent', { params: { agent: name } })
+  await Promise.all(Array.from({ length: options.agents }, () => addAgent()))
+  console.log(`# stack of ${options.agents} agents: ${Math.round(performance.now() - started)} ms`)
+
+  const owned = resources.move()
+  return {
+    directory,
+    database,
+    controlPlane,
+    client,
+    upstream,
+    agents,
+    addAgent,
+    agentInfo,
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  }
+}
