@@ -79,11 +79,11 @@ export function compile(input: ReleaseInput): Compiled {
   for (const object of objects.byKind.route) {
     const service = serviceOf(object, services, objects, findings)
     if (service === null) continue
-    const { access, limits, effective: all } = policies.of(object.name, service.name)
+    const { access, limits, guard, effective: all } = policies.of(object.name, service.name)
     if (access === null) reportUndecided(object, findings)
     const { hosts, match, exposure, methods, path } = object.spec
     const { name, subject } = object
-    const route = { name, origin: subject.origin, service, exposure, methods, path, access, limits }
+    const route = { name, origin: subject.origin, service, exposure, methods, path, access, limits, guard }
     entries.push({ route, hosts, match, subject })
     effective.set(name, all)
   }

@@ -6,7 +6,8 @@
  * @module
  */
 import type { CompiledLimit } from './compile.ts'
-import { indexHasHost, type HostIndex } from './match/hosts.ts'
+import { treesHaveHost } from './match/hosts.ts'
+import type { RouteIndex } from './match/match.ts'
 
 /** Where the policy in effect sits. */
 export type PolicyOrigin = 'environment' | 'service' | 'route'
@@ -51,6 +52,8 @@ export interface CompiledRoute {
   readonly access: CompiledAccess | null
   /** All of them apply. In the order of the policy names. */
   readonly limits: readonly CompiledLimit[]
+  /** Equal for routes with the same access policy and the same limits, different for all others. */
+  readonly guard: number
 }
 
 /** What HTTPS listeners present for some server names. */
@@ -96,7 +99,7 @@ export interface CompiledRelease {
   /** By the name of the route. */
   readonly effective: ReadonlyMap<string, EffectivePolicy>
   /** Finds the route of a request; opaque to everybody but `decide`. */
-  readonly index: HostIndex
+  readonly index: RouteIndex
 }
 
 /** Hosts that some route serves, sorted: exact names, `*.name` for one more label, `*` for every host. */
@@ -119,5 +122,5 @@ export function effectivePolicy(release: CompiledRelease, routeName: string): Ef
  * @param host as in `Facts`.
  */
 export function servesHost(release: CompiledRelease, host: string): boolean {
-  return indexHasHost(release.index, host)
+  return treesHaveHost(release.index.strict, host)
 }

@@ -37,6 +37,8 @@ interface Place {
 export interface RoutePolicies {
   readonly access: CompiledAccess | null
   readonly limits: readonly CompiledLimit[]
+  /** See `CompiledRoute`. */
+  readonly guard: number
   readonly effective: EffectivePolicy
 }
 
@@ -60,13 +62,14 @@ export function policyTable(input: ReleaseInput, objects: ReadObjects, findings:
 
   const used = new Set<string>()
   const merged = new Map<string, RoutePolicies>()
+  const guards = new Map<string, number>()
   const of = (route: string, service: string): RoutePolicies => {
     const atRoute = places.get(`route/${route}`)
     // Most routes have no policy of their own and share what their service has.
     const id = atRoute === undefined ? `service/${service}` : `route/${route}`
     const known = merged.get(id)
     if (known !== undefined) return known
-    const policies = merge([places.get('environment'), places.get(`service/${service}`), atRoute])
+    const policies = merge([places.get('environment'), places.get(`service/${service}`), atRoute], guards)
     if (policies.access !== null) used.add(policies.access.policy)
     for (const limit of policies.limits) used.add(limit.policy)
     merged.set(id, policies)
@@ -151,8 +154,11 @@ function limitId(input: ReleaseInput, policy: string): string {
   return `${input.tenant}/${input.environment}/${policy}`
 }
 
-/** @param places from the widest to the nearest. */
-function merge(places: readonly (Place | undefined)[]): RoutePolicies {
+/**
+ * @param places from the widest to the nearest.
+ * @param guards numbers of the combinations seen so far, by names.
+ */
+function merge(places: readonly (Place | undefined)[], guards: Map<string, number>): RoutePolicies {
   let access: PlacedAccess | null = null
   const limits: PlacedLimit[] = []
   for (const place of places) {
@@ -161,9 +167,13 @@ function merge(places: readonly (Place | undefined)[]): RoutePolicies {
     limits.push(...place.limits)
   }
   limits.sort((a, b) => (a.compiled.policy < b.compiled.policy ? -1 : 1))
+  const names = [access?.compiled.policy ?? '', ...limits.map((limit) => limit.compiled.policy)].join('/')
+  const guard = guards.get(names) ?? guards.size
+  guards.set(names, guard)
   return {
     access: access === null ? null : access.compiled,
     limits: limits.map((limit) => limit.compiled),
+    guard,
     effective: {
       access: access === null ? null : access.entry,
       limits: limits.map((limit) => limit.entry),

@@ -4,8 +4,10 @@
  * @module
  */
 import type { CompiledRoute } from '#core/release.ts'
-import { hostIndex, type Endpoint, type HostIndex } from '#core/match/hosts.ts'
-import { parsePattern, pathNode, reachNode, visitsMax, type PathNode } from '#core/match/paths.ts'
+import { allTrees, hostTrees, reachTree, type HostTrees } from '#core/match/hosts.ts'
+import { looseTrees } from '#core/match/loose.ts'
+import type { Endpoint, RouteIndex } from '#core/match/match.ts'
+import { parsePattern, reachNode, visitsMax } from '#core/match/paths.ts'
 import type { FindingList, Subject } from './findings.ts'
 import { shadowedRoutes } from './shadows.ts'
 
@@ -24,14 +26,14 @@ export interface RouteEntry {
 }
 
 /** Builds the index; reports conflicts, shadowed routes and sets of patterns that are too costly to search. */
-export function routeTable(entries: readonly RouteEntry[], findings: FindingList): HostIndex {
-  const index = hostIndex()
+export function routeTable(entries: readonly RouteEntry[], findings: FindingList): RouteIndex {
+  const strict = hostTrees<Endpoint>()
   const endpoints = new Set<Endpoint>()
   const reported = new Set<string>()
   for (const entry of entries) {
     const { segments, ending } = parsePattern(entry.route.path, entry.match)
     for (const host of entry.hosts.length === 0 ? ['*'] : new Set(entry.hosts)) {
-      const node = reachNode(treeOf(index, host), segments)
+      const node = reachNode(reachTree(strict, host), segments)
       const endpoint = (node[ending] ??= { any: null, byMethod: new Map(), allow: [] })
       endpoints.add(endpoint)
       const other = putRoute(endpoint, entry.route)
@@ -39,17 +41,11 @@ export function routeTable(entries: readonly RouteEntry[], findings: FindingList
     }
   }
   for (const endpoint of endpoints) endpoint.allow = [...endpoint.byMethod.keys()].toSorted()
-  reportShadows(index, entries, findings)
-  reportCost(index, findings)
-  return index
-}
-
-function treeOf(index: HostIndex, host: string): PathNode<Endpoint> {
-  if (host === '*') return (index.any ??= pathNode())
-  const [trees, key] = host.startsWith('*.') ? [index.wildcard, host.slice(2)] : [index.exact, host]
-  let tree = trees.get(key)
-  if (tree === undefined) trees.set(key, (tree = pathNode()))
-  return tree
+  reportShadows(strict, entries, findings)
+  const loose = looseTrees(entries)
+  reportCost(strict, findings)
+  if (loose !== null && findings.errors.length === 0) reportCost(loose, findings)
+  return { strict, loose }
 }
 
 /** @returns the route that takes one of the methods already; then the endpoint is as it was or half filled. */
@@ -85,8 +81,8 @@ function reportConflict(
   findings.error(subject, { code: 'route_conflict', pointer: '/path', message, fix })
 }
 
-function reportShadows(index: HostIndex, entries: readonly RouteEntry[], findings: FindingList): void {
-  const shadowed = shadowedRoutes(index)
+function reportShadows(trees: HostTrees<Endpoint>, entries: readonly RouteEntry[], findings: FindingList): void {
+  const shadowed = shadowedRoutes(trees)
   for (const { route, hosts, subject } of entries) {
     const by = shadowed.get(route)
     // On one of its hosts it may still match.
@@ -96,9 +92,8 @@ function reportShadows(index: HostIndex, entries: readonly RouteEntry[], finding
   }
 }
 
-function reportCost(index: HostIndex, findings: FindingList): void {
-  const trees = [...index.exact, ...index.wildcard].map(([host, tree]) => [host, tree] as const)
-  for (const [host, tree] of index.any === null ? trees : [...trees, ['*', index.any] as const]) {
+function reportCost<T>(trees: HostTrees<T>, findings: FindingList): void {
+  for (const [host, tree] of allTrees(trees)) {
     const visits = visitsMax(tree)
     if (visits <= VISITS_MAX) continue
     const message = `Paths of ${host} mix literals and parameters so that one look-up may visit ${visits} places`

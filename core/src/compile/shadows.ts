@@ -7,7 +7,8 @@
  *
  * @module
  */
-import type { Endpoint, HostIndex } from '#core/match/hosts.ts'
+import { allTrees, type HostTrees } from '#core/match/hosts.ts'
+import type { Endpoint } from '#core/match/match.ts'
 import type { PathNode } from '#core/match/paths.ts'
 import type { CompiledRoute } from '#core/release.ts'
 
@@ -23,11 +24,9 @@ export interface Shadow {
 type Node = PathNode<Endpoint>
 
 /** All routes that are shadowed at one host at least. */
-export function shadowedRoutes(index: HostIndex): ReadonlyMap<CompiledRoute, Shadow> {
+export function shadowedRoutes(trees: HostTrees<Endpoint>): ReadonlyMap<CompiledRoute, Shadow> {
   const found = new Map<CompiledRoute, Shadow>()
-  for (const tree of index.exact.values()) visit(tree, found)
-  for (const tree of index.wildcard.values()) visit(tree, found)
-  if (index.any !== null) visit(index.any, found)
+  for (const [, tree] of allTrees(trees)) visit(tree, found)
   return found
 }
 

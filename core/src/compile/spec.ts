@@ -36,33 +36,55 @@ function problemsOf(issue: z.core.$ZodIssue, spec: unknown): readonly FindingDra
       fix: 'Correct its name or remove it: a field that is ignored would open what it was meant to close',
     }))
   }
-  if (valueAt(spec, issue.path) === undefined) {
-    return [{ code: 'field_missing', pointer, message: 'The field is missing', fix: `Add it: ${expectation(issue)}` }]
+  if (issue.path.length > 0 && valueAt(spec, issue.path) === undefined) {
+    return [{ code: 'field_missing', pointer, message: 'The field is missing', fix: `Add it: ${wanted(issue)}` }]
   }
-  const code = issue.code === 'invalid_value' || isUnknownVariant(issue) ? 'value_unknown' : 'spec_invalid'
-  return [{ code, pointer, message: shown(issue.message), fix: expectation(issue) }]
+  const { code, message } = complaint(issue)
+  return [{ code, pointer, message, fix: capital(wanted(issue)) }]
 }
 
-/** No variant of a union has this value in the field that tells them apart. */
-function isUnknownVariant(issue: z.core.$ZodIssue): boolean {
-  return issue.code === 'invalid_union' && issue.errors.length === 0
-}
-
-/** What would be right, in one sentence. */
-function expectation(issue: z.core.$ZodIssue): string {
+function complaint(issue: z.core.$ZodIssue): Pick<FindingDraft, 'code' | 'message'> {
+  if (issue.code === 'invalid_value' || optionsOf(issue) !== null) {
+    return { code: 'value_unknown', message: 'The value is not one of those that exist' }
+  }
   switch (issue.code) {
-    case 'invalid_value':
-      return `Use ${issue.values.map((value) => String(value)).join(', ')}`
     case 'invalid_type':
-      return `Give ${article(issue.expected)}`
+      return { code: 'spec_invalid', message: `The value is not ${article(issue.expected)}` }
     case 'too_small':
-      return `Give at least ${String(issue.minimum)}`
+      return { code: 'spec_invalid', message: 'The value is too small or too short' }
     case 'too_big':
-      return `Give at most ${String(issue.maximum)}`
+      return { code: 'spec_invalid', message: 'The value is too big or too long' }
+    case 'custom':
+      return { code: 'spec_invalid', message: capital(issue.message) }
     default:
-      return `See the reference of the kind: ${shown(issue.message)}`
+      return { code: 'spec_invalid', message: 'The value does not have the form that is asked for' }
   }
 }
+
+/** What would be right, as the end of a sentence. */
+function wanted(issue: z.core.$ZodIssue): string {
+  const options = issue.code === 'invalid_value' ? issue.values : optionsOf(issue)
+  if (options !== null) return `use ${options.map(String).join(', ')}`
+  switch (issue.code) {
+    case 'invalid_type':
+      return `give ${article(issue.expected)}`
+    case 'too_small':
+      return `give at least ${String(issue.minimum)}`
+    case 'too_big':
+      return `give at most ${String(issue.maximum)}`
+    case 'invalid_format':
+      return /^use /.test(issue.message) ? issue.message : `use ${issue.message}`
+    default:
+      return issue.message
+  }
+}
+
+/** The values of the field that tells the variants of a union apart, when that field has none of them. */
+function optionsOf(issue: z.core.$ZodIssue): readonly unknown[] | null {
+  return issue.code === 'invalid_union' && 'options' in issue && Array.isArray(issue.options) ? issue.options : null
+}
+
+const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1)
 
 const article = (noun: string): string => `${/^[aeiou]/.test(noun) ? 'an' : 'a'} ${noun}`
 

@@ -8,14 +8,27 @@ import { objectName, scopeName } from './common.ts'
 
 /** Where a policy sits. For `access` the nearest wins as a whole; `limit` policies add up. */
 export const attachment = z
-  .union([
-    z.strictObject({ environment: z.literal(true) }),
-    z.strictObject({ service: objectName }),
-    z.strictObject({ route: objectName }),
-  ])
+  .union(
+    [
+      z.strictObject({ environment: z.literal(true) }),
+      z.strictObject({ service: objectName }),
+      z.strictObject({ route: objectName }),
+    ],
+    { error: 'give environment: true, or the name of one service or route' },
+  )
   .describe('environment: true, or the name of a service or route')
 
-const headerName = z.string().regex(/^[a-z0-9-]{1,64}$/, 'a lower-case header field name')
+/**
+ * Fields with a meaning of their own. One that carries a credential is not forwarded, and these must be forwarded or
+ * are written anew; `authorization` and `cookie` carry more than one thing.
+ */
+const RESERVED_FIELDS =
+  /^(?:host|connection|content-.*|transfer-encoding|te|trailer|upgrade|keep-alive|expect|date|via|forwarded|x-forwarded-.*|proxy-.*|authorization|cookie|x-request-id|traceparent|tracestate)$/
+
+const headerName = z
+  .string()
+  .regex(/^[a-z0-9-]{1,64}$/, 'a lower-case header field name')
+  .refine((name) => !RESERVED_FIELDS.test(name), { error: 'this field has another meaning: use one such as x-api-key' })
 
 /** Where an API key is looked for. `Authorization: Bearer` counts too, always. */
 export const apiKeySource = z.strictObject({

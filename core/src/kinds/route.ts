@@ -17,6 +17,9 @@ export const pathPattern = z
     /^\/(?:(?:\{[a-z][a-z0-9_]*\}|[A-Za-z0-9._~!$&'()+,=:@-]+)(?:\/(?:\{[a-z][a-z0-9_]*\}|[A-Za-z0-9._~!$&'()+,=:@-]+))*(?:\/\*?)?|\*)?$/,
     'a path such as /orders, /orders/{id} or /files/*',
   )
+  .refine((path) => !path.split('/').some((segment) => segment === '.' || segment === '..'), {
+    error: 'a path with . or .. never matches: write the path that it stands for',
+  })
   .describe('Path pattern; {name} is one segment, a trailing * is one or more')
 
 /** Methods are case-sensitive (RFC 9110 section 9.1). CONNECT and TRACE are never proxied. */

@@ -7,32 +7,42 @@
  * @module
  */
 import type { CompiledRoute } from '#core/release.ts'
-import { parentHost, type Endpoint, type HostIndex } from './hosts.ts'
-import { findPath } from './paths.ts'
+import { findInTrees, type HostTrees } from './hosts.ts'
+import { escapesGuard, type LooseEndpoint } from './loose.ts'
+
+/** The routes of one host and path pattern: at most one per method. */
+export interface Endpoint {
+  /** The route that takes all methods, if one does. */
+  any: CompiledRoute | null
+  /** By method; also for methods that are included by another, as HEAD is by GET. */
+  readonly byMethod: Map<string, CompiledRoute>
+  /** Methods that are served, sorted, for `Allow`. */
+  allow: readonly string[]
+}
+
+/** All routes of a release. */
+export interface RouteIndex {
+  readonly strict: HostTrees<Endpoint>
+  /** The same as a careless reader sees them; null when all routes are guarded alike. */
+  readonly loose: HostTrees<LooseEndpoint> | null
+}
 
 export type Match =
   | { readonly kind: 'route'; readonly route: CompiledRoute }
   | { readonly kind: 'method_not_allowed'; readonly allow: readonly string[] }
   | { readonly kind: 'unknown' }
-  /** A reader that ignores case or a slash at the end would be at a route with another access. */
+  /** A reader that ignores case or a slash at the end would be at a route that is guarded otherwise. */
   | { readonly kind: 'ambiguous' }
 
 const UNKNOWN: Match = { kind: 'unknown' }
+const AMBIGUOUS: Match = { kind: 'ambiguous' }
 
 /** @param host, path, method as in `Facts`. */
-export function matchRoute(index: HostIndex, host: string, path: string, method: string): Match {
-  const endpoint = findEndpoint(index, host, path)
+export function matchRoute(index: RouteIndex, host: string, path: string, method: string): Match {
+  const endpoint = findInTrees(index.strict, host, path)
   if (endpoint === null) return UNKNOWN
   const route = endpoint.byMethod.get(method) ?? endpoint.any
-  return route === null ? { kind: 'method_not_allowed', allow: endpoint.allow } : { kind: 'route', route }
-}
-
-function findEndpoint(index: HostIndex, host: string, path: string): Endpoint | null {
-  const exact = index.exact.get(host)
-  const found = exact === undefined ? null : findPath(exact, path)
-  if (found !== null) return found
-  const wildcard = index.wildcard.size === 0 ? undefined : index.wildcard.get(parentHost(host))
-  return (
-    (wildcard === undefined ? null : findPath(wildcard, path)) ?? (index.any === null ? null : findPath(index.any, path))
-  )
+  if (route === null) return { kind: 'method_not_allowed', allow: endpoint.allow }
+  if (index.loose !== null && escapesGuard(index.loose, host, path, route)) return AMBIGUOUS
+  return { kind: 'route', route }
 }

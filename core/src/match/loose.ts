@@ -1,0 +1,60 @@
+/**
+ * Finds out whether a careless reader would see a request at a route that is guarded otherwise.
+ *
+ * Many frameworks ignore the case of a path and a slash at its end. With a closed route `/admin` beside an open one for
+ * everything, `/Admin` or `/admin/` would pass here by the open route and be served there as `/admin`. Such a
+ * request is refused; where both routes are guarded alike, nothing is lost and it passes.
+ *
+ * @module
+ */
+import type { CompiledRoute } from '#core/release.ts'
+import { findInTrees, hostTrees, reachTree, type HostTrees } from './hosts.ts'
+import { parsePattern, reachNode, type Ending } from './paths.ts'
+
+/** Routes that a careless reader cannot tell apart: one for each way of being guarded. */
+export type LooseEndpoint = CompiledRoute[]
+
+/** What is known of a route while the trees are built. */
+interface LooseEntry {
+  readonly route: CompiledRoute
+  readonly hosts: readonly string[]
+  readonly match: 'exact' | 'prefix'
+}
+
+/** @returns null when all routes are guarded alike: then no reading of a path escapes anything. */
+export function looseTrees(entries: readonly LooseEntry[]): HostTrees<LooseEndpoint> | null {
+  if (new Set(entries.map(({ route }) => route.guard)).size < 2) return null
+  const trees = hostTrees<LooseEndpoint>()
+  for (const { route, hosts, match } of entries) {
+    const { segments, ending } = parsePattern(route.path.toLowerCase(), match)
+    const place = segments.length === 0 ? ending : withoutSlash(ending)
+    for (const host of hosts.length === 0 ? ['*'] : hosts) {
+      const endpoint = (reachNode(reachTree(trees, host), segments)[place] ??= [])
+      if (!endpoint.some(({ guard }) => guard === route.guard)) endpoint.push(route)
+    }
+  }
+  return trees
+}
+
+/** Whether the careless reading of a path leads to a route with a guard that `route` does not have. */
+export function escapesGuard(
+  trees: HostTrees<LooseEndpoint>,
+  host: string,
+  path: string,
+  route: CompiledRoute,
+): boolean {
+  const lower = path.toLowerCase()
+  const loose = lower.length > 1 && lower.endsWith('/') ? lower.slice(0, -1) : lower
+  const endpoint = findInTrees(trees, host, loose)
+  return endpoint !== null && endpoint.some((other) => other.guard !== route.guard && !covers(route, other))
+}
+
+/** Whether whoever passes `route` would have passed `other` too. */
+function covers(route: CompiledRoute, other: CompiledRoute): boolean {
+  const open = other.access !== null && (other.access.public !== null || other.access.policy === route.access?.policy)
+  return open && other.limits.every((limit) => route.limits.includes(limit))
+}
+
+function withoutSlash(ending: Ending): Ending {
+  return ending === 'slash' ? 'exact' : ending === 'slashPrefix' ? 'prefix' : ending
+}
