@@ -11,8 +11,12 @@ import type { CompiledRoute } from '#core/release.ts'
 import { findInTrees, hostTrees, reachTree, type HostTrees } from './hosts.ts'
 import { parsePattern, reachNode, type Ending } from './paths.ts'
 
-/** Routes that a careless reader cannot tell apart: one for each way of being guarded. */
-export type LooseEndpoint = CompiledRoute[]
+/** Routes whose patterns a careless reader cannot tell apart. */
+export interface LooseEndpoint {
+  readonly routes: Set<CompiledRoute>
+  /** One of them for each way of being guarded. */
+  readonly guards: CompiledRoute[]
+}
 
 /** What is known of a route while the trees are built. */
 interface LooseEntry {
@@ -29,14 +33,18 @@ export function looseTrees(entries: readonly LooseEntry[]): HostTrees<LooseEndpo
     const { segments, ending } = parsePattern(route.path.toLowerCase(), match)
     const place = segments.length === 0 ? ending : withoutSlash(ending)
     for (const host of hosts.length === 0 ? ['*'] : hosts) {
-      const endpoint = (reachNode(reachTree(trees, host), segments)[place] ??= [])
-      if (!endpoint.some(({ guard }) => guard === route.guard)) endpoint.push(route)
+      const endpoint = (reachNode(reachTree(trees, host), segments)[place] ??= { routes: new Set(), guards: [] })
+      endpoint.routes.add(route)
+      if (!endpoint.guards.some(({ guard }) => guard === route.guard)) endpoint.guards.push(route)
     }
   }
   return trees
 }
 
-/** Whether the careless reading of a path leads to a route with a guard that `route` does not have. */
+/**
+ * Whether the careless reading of a path leads to a route with a guard that `route` does not have. Where `route` is
+ * itself among those, its pattern has the very spelling of the path: then somebody decided about that spelling.
+ */
 export function escapesGuard(
   trees: HostTrees<LooseEndpoint>,
   host: string,
@@ -46,7 +54,8 @@ export function escapesGuard(
   const lower = path.toLowerCase()
   const loose = lower.length > 1 && lower.endsWith('/') ? lower.slice(0, -1) : lower
   const endpoint = findInTrees(trees, host, loose)
-  return endpoint !== null && endpoint.some((other) => other.guard !== route.guard && !covers(route, other))
+  if (endpoint === null || endpoint.routes.has(route)) return false
+  return endpoint.guards.some((other) => other.guard !== route.guard && !covers(route, other))
 }
 
 /** Whether whoever passes `route` would have passed `other` too. */
