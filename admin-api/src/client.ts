@@ -43,7 +43,7 @@ export class ConnectionError extends Error {
 }
 
 interface ClientOptions {
-  /** Such as `https://localhost:7600`. */
+  /** Such as `https://localhost:7600`; empty in a browser: where the page came from. */
   readonly baseUrl: string
   /** Operator token; absent in a browser, where the session cookie counts. */
   readonly token?: string
@@ -105,7 +105,9 @@ async function send(fetch: ClientOptions['fetch'], url: string, init: RequestIni
   try {
     return await fetch(url, init)
   } catch (thrown) {
-    throw new ConnectionError(`${new URL(url, 'http://relative').origin} cannot be reached`, { cause: thrown })
+    // In a browser the address is relative: to where the page came from.
+    const whom = URL.canParse(url) ? new URL(url).origin : 'The control plane'
+    throw new ConnectionError(`${whom} cannot be reached`, { cause: thrown })
   }
 }
 
