@@ -6,8 +6,8 @@
  *
  * @module
  */
-import { Agent, type RequestOptions, request as httpRequest } from 'node:http'
-import { request as httpsRequest } from 'node:https'
+import { Agent, request as httpRequest } from 'node:http'
+import { type RequestOptions, request as httpsRequest } from 'node:https'
 
 /** Pause between two looks at the clock, in milliseconds. */
 const TICK_MS = 10

@@ -1,0 +1,127 @@
+/**
+ * How fast a change of a credential acts on every agent, and what the receipt says about it.
+ *
+ * @module
+ */
+import assert from 'node:assert/strict'
+import { Agent, get } from 'node:http'
+import { after, test } from 'node:test'
+import type { TestAgent } from './harness/agent.ts'
+import { createKey, orders, release } from './harness/configuration.ts'
+import { SHOP, startStack } from './harness/stack.ts'
+import { until } from './harness/until.ts'
+
+const KEYS = 20
+
+/** The promise: a revoked key is refused everywhere within this time, in milliseconds. */
+const WITHIN_MS = 1_000
+
+const stack = await startStack({ agents: 2 })
+after(() => stack[Symbol.asyncDispose]())
+const { client, upstream } = stack
+await release(client, SHOP, orders(upstream.url))
+
+const connections = new Agent({ keepAlive: true })
+after(() => connections.destroy())
+
+/** Status of one request with a key. */
+function ask(agent: TestAgent, key: string): Promise<number> {
+  return new Promise((settle, reject) => {
+    const options = { port: agent.httpPort, host: '127.0.0.1', path: '/orders/1', agent: connections }
+    const request = get({ ...options, headers: { 'x-api-key': key } }, (response) => {
+      response.resume().once('end', () => settle(response.statusCode ?? 0))
+    })
+    request.once('error', reject)
+  })
+}
+
+/** Asks without pause until a status comes, and says when it came, on the clock of `performance.now()`. */
+async function momentOf(agent: TestAgent, key: string, status: number): Promise<number> {
+  const end = performance.now() + 10_000
+  while (performance.now() < end) {
+    if ((await ask(agent, key)) === status) return performance.now()
+  }
+  throw new Error(`${agent.name} did not answer ${status} within 10 s`)
+}
+
+function show(what: string, times: readonly number[]): void {
+  const sorted = times.toSorted((a, b) => a - b).map((ms) => Math.round(ms))
+  console.log(`# ${what}: p50 ${sorted[Math.floor(sorted.length / 2)]} ms, max ${sorted.at(-1)} ms of ${sorted.length}`)
+}
+
+test('a revoked key is refused on every connected agent within 1 s, and the receipt names them', async () => {
+  const times: number[] = []
+  for (let index = 0; index < KEYS; index++) {
+    const { id, key } = await createKey(client, SHOP, 'alice')
+    for (const agent of stack.agents) assert.equal(await ask(agent, key), 200)
+
+    const started = performance.now()
+    const refused = stack.agents.map((agent) => momentOf(agent, key, 401))
+    const { receipt } = await client.call('revokeKey', { params: { ...SHOP, key: id }, query: { wait: 'true' } })
+    const receiptAt = performance.now()
+    assert.deepEqual(receipt?.acked.map(({ name }) => name).toSorted(), ['agent-1', 'agent-2'])
+    assert.deepEqual([receipt?.pending, receipt?.unreachable], [[], []])
+    // After the receipt nothing passes, whatever was measured.
+    for (const agent of stack.agents) assert.equal(await ask(agent, key), 401)
+    for (const moment of await Promise.all(refused)) times.push(moment - started)
+    assert.ok(receiptAt - started < WITHIN_MS, `the receipt took ${receiptAt - started} ms`)
+  }
+  show('revocation to first refusal', times)
+  assert.ok(Math.max(...times) < WITHIN_MS)
+})
+
+test('a new key works on every agent within 1 s', async () => {
+  const times: number[] = []
+  for (let index = 0; index < KEYS; index++) {
+    const body = { consumer: 'alice', create_consumer: true, scopes: ['orders:read'] }
+    const { key } = await client.call('createKey', { params: SHOP, body })
+    const started = performance.now()
+    for (const moment of await Promise.all(stack.agents.map((agent) => momentOf(agent, key, 200)))) {
+      times.push(moment - started)
+    }
+  }
+  show('new key to first use', times)
+  assert.ok(Math.max(...times) < WITHIN_MS)
+})
+
+test('a disabled consumer is refused and let in again, with all its keys', async () => {
+  const { key } = await createKey(client, SHOP, 'bob')
+  const params = { ...SHOP, consumer: 'bob' }
+  await client.call('updateConsumer', { params, body: { disabled: true } })
+  await Promise.all(stack.agents.map((agent) => momentOf(agent, key, 403)))
+  await client.call('updateConsumer', { params, body: { disabled: false } })
+  await Promise.all(stack.agents.map((agent) => momentOf(agent, key, 200)))
+})
+
+test('an agent that is stopped is named as unreachable, and refuses the key as soon as it is back', async () => {
+  const { id, key } = await createKey(client, SHOP, 'alice')
+  const [, second] = stack.agents
+  assert.ok(second !== undefined)
+  await second.program.end('SIGKILL')
+  await until('the control plane to notice', async () => (await stack.agentInfo('agent-2')).state === 'unreachable')
+
+  const { receipt } = await client.call('revokeKey', { params: { ...SHOP, key: id }, query: { wait: 'true' } })
+  assert.deepEqual(
+    receipt?.acked.map(({ name }) => name),
+    ['agent-1'],
+  )
+  assert.deepEqual(
+    receipt?.unreachable.map(({ name }) => name),
+    ['agent-2'],
+  )
+
+  second.restart()
+  await until('the agent to be ready', () => second.isReady())
+  await until('the agent to be connected', async () => (await stack.agentInfo('agent-2')).state === 'connected')
+  await until('the key to be refused', async () => (await ask(second, key)) === 401)
+})
+
+test('a revoked agent loses its stream and is not let in again', async () => {
+  const third = await stack.addAgent()
+  await client.call('revokeAgent', { params: { agent: third.name } })
+  await until('the stream to end', async () => (await stack.agentInfo(third.name)).state === 'revoked')
+  const { id, key } = await createKey(client, SHOP, 'alice')
+  const { receipt } = await client.call('revokeKey', { params: { ...SHOP, key: id }, query: { wait: 'true' } })
+  assert.deepEqual(receipt?.acked.map(({ name }) => name).toSorted(), ['agent-1', 'agent-2'])
+  assert.notEqual(await ask(third, key), 200)
+})
