@@ -48,19 +48,31 @@ export async function startKillableDatabase(): Promise<KillableDatabase> {
   const directory = await mkdtemp(join(tmpdir(), 'headgate-e2e-postgres-'))
   const port = await freePort()
   let server = await startEmbeddedPostgres({ directory, port })
+  // It is a process group of its own and would outlive a test process that is ended.
+  const quit = (): void => tryKill(server.pid, 'SIGQUIT')
+  process.once('exit', quit)
   return {
     url: server.url,
     async kill() {
-      process.kill(server.pid, 'SIGKILL')
+      tryKill(server.pid, 'SIGKILL')
       await until('Postgres to be gone', async () => !(await accepts(server.url)))
     },
     async restart() {
       server = await startEmbeddedPostgres({ directory, port })
     },
     [Symbol.asyncDispose]: async () => {
+      process.off('exit', quit)
       await server.stop()
       await rm(directory, { recursive: true, force: true })
     },
+  }
+}
+
+function tryKill(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal)
+  } catch {
+    // Gone already.
   }
 }
 

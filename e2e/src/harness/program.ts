@@ -164,6 +164,9 @@ function inherited(): Record<string, string> {
   )
 }
 
+// The runner ends a file that takes too long by SIGTERM, of which no `exit` event would tell.
+for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => process.exit(1))
+
 process.on('exit', () => {
   for (const program of programs) {
     program.killNow()

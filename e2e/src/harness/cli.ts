@@ -1,0 +1,54 @@
+/**
+ * The `headgate` command as its users run it: the bin, in a folder of their own, without a terminal.
+ *
+ * @module
+ */
+import { spawn } from 'node:child_process'
+import { ROOT } from './program.ts'
+
+export interface CliRun {
+  readonly code: number | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+export interface CliOptions {
+  /** Working directory: where `.headgate` is looked for. */
+  readonly directory: string
+  readonly env?: Readonly<Record<string, string>>
+  /** Standard input; default: none. */
+  readonly input?: string
+  /** Longest run, in milliseconds. */
+  readonly timeoutMs?: number
+}
+
+/** Runs the command to its end. A code other than 0 is a result, not an error. */
+export function headgate(args: readonly string[], options: CliOptions): Promise<CliRun> {
+  return run(process.execPath, [`${ROOT}cli/bin/headgate.js`, ...args], options)
+}
+
+/** Runs a line as somebody pastes it into a shell; `npx headgate` is the bin of this checkout there. */
+export function pasted(line: string, options: CliOptions): Promise<CliRun> {
+  const command = `'${process.execPath}' '${ROOT}cli/bin/headgate.js'`
+  return run('sh', ['-c', line.replaceAll(/npx headgate\b/g, command)], options)
+}
+
+function run(program: string, args: readonly string[], options: CliOptions): Promise<CliRun> {
+  const { directory, env = {}, input, timeoutMs = 30_000 } = options
+  return new Promise((settle, reject) => {
+    const { PATH = '', HOME = '', TMPDIR } = process.env
+    const child = spawn(program, args, {
+      cwd: directory,
+      env: { PATH, HOME, ...(TMPDIR !== undefined && { TMPDIR }), ...env },
+      stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
+      timeout: timeoutMs,
+      killSignal: 'SIGKILL',
+    })
+    let [stdout, stderr] = ['', '']
+    child.stdout?.setEncoding('utf8').on('data', (text: string) => (stdout += text))
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => (stderr += text))
+    child.stdin?.end(input)
+    child.once('error', reject)
+    child.once('close', (code) => settle({ code, stdout, stderr }))
+  })
+}
