@@ -14,7 +14,6 @@ export type Fields = readonly (readonly [name: string, value: string])[]
 
 /** What is to be done with a request that was allowed. */
 export interface Forwarding {
-  /** The service's targets; from `upstream/`. */
   readonly service: ServiceReference
   readonly method: string
   /** Path and query, exactly as they go out. */
@@ -58,7 +57,6 @@ export interface Exchange {
   readonly tls: string | null
   /** When the head was read, in milliseconds of the monotonic clock. */
   readonly startedMs: number
-  /** What the client may be told about its host in `X-Forwarded-Host`: as it arrived. */
   /** Answers by itself. Never throws: a client that has left is simply not answered. */
   refuse(status: number, fields: Fields, body: string): void
   /** Sends the request to a target of the service and its response to the client, streaming both. Never rejects. */

@@ -79,8 +79,8 @@ const NOT_CONNECTION_OPTIONS: ReadonlySet<string> = new Set([
   'transfer-encoding',
 ])
 
-/** Options that name no field. */
-const CONNECTION_WORDS: ReadonlySet<string> = new Set(['close', 'keep-alive', 'upgrade', 'te', 'http2-settings'])
+/** Options that clients send in good faith; the fields they name end here anyway. */
+const CONNECTION_WORDS: ReadonlySet<string> = new Set([...HOP_BY_HOP, 'close', 'http2-settings'])
 
 /**
  * The options of all `Connection` values, lower case.

@@ -1,0 +1,34 @@
+/**
+ * The effects of a decision, for each environment that is live.
+ *
+ * Made once per live environment and kept as long as that is: a request makes no closure.
+ *
+ * @module
+ */
+import type { DecisionPorts } from '@headgate/core'
+import type { Clock } from '@headgate/kit/clock.ts'
+import { verifyApiKey } from '#agent/auth/api-key.ts'
+import type { LocalLimits } from '#agent/limits/local.ts'
+import type { LiveEnvironment } from '#agent/live.ts'
+
+export interface PortsOptions {
+  readonly clock: Clock
+  readonly limits: LocalLimits
+}
+
+export function createPorts({ clock, limits }: PortsOptions): (environment: LiveEnvironment) => DecisionPorts {
+  const made = new WeakMap<LiveEnvironment, DecisionPorts>()
+  return (environment) => {
+    let ports = made.get(environment)
+    if (ports === undefined) {
+      const { id, directory } = environment
+      ports = {
+        now: () => clock.now(),
+        verify: (credential, facts) => verifyApiKey(directory, credential, facts, clock.now()),
+        take: (demands) => limits.take(id, demands),
+      }
+      made.set(environment, ports)
+    }
+    return ports
+  }
+}

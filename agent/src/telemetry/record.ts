@@ -1,0 +1,105 @@
+/**
+ * Builds decision records.
+ *
+ * Holds what is needed to explain a request and nothing that would open another door: no query string, no field
+ * value, no credential text. Pure.
+ *
+ * @module
+ */
+import type { Decision, Facts, LimitState, Principal, RequestHead } from '@headgate/core'
+import type { Forwarded } from '#agent/http/exchange.ts'
+import type { LiveEnvironment } from '#agent/live.ts'
+import type { DecisionRecord } from './events.ts'
+
+export interface RecordInput {
+  readonly requestId: string
+  /** Wall clock at the head of the request, in milliseconds since 1970-01-01 UTC. */
+  readonly atMs: number
+  readonly durationMs: number
+  readonly agent: string
+  /** Null: no environment could be told. */
+  readonly environment: LiveEnvironment | null
+  readonly head: RequestHead
+  /** Null: the head could not be normalised. */
+  readonly facts: Facts | null
+  readonly tls: string | null
+  readonly decision: Decision
+  /** What the caller was sent. */
+  readonly status: number
+  readonly forwarded: Forwarded | null
+}
+
+// What was not normalised can be anything up to the size of a head.
+const METHOD_LENGTH_MAX = 32
+const HOST_LENGTH_MAX = 255
+const PATH_LENGTH_MAX = 2_048
+
+export function decisionRecord(input: RecordInput): DecisionRecord {
+  const { requestId, atMs, durationMs, agent, environment, head, facts, tls, decision, status, forwarded } = input
+  return {
+    request_id: requestId,
+    at: new Date(atMs).toISOString(),
+    environment_id: environment?.id ?? '',
+    environment: environment?.release.environment ?? '',
+    tenant: environment?.release.tenant ?? '',
+    agent,
+    release: environment?.number ?? 0,
+    outcome: decision.outcome,
+    reason: decision.reason,
+    status,
+    method: head.method.slice(0, METHOD_LENGTH_MAX),
+    host: (facts?.host ?? head.header('host')[0] ?? '').slice(0, HOST_LENGTH_MAX),
+    path: (facts?.path ?? withoutQuery(head.target)).slice(0, PATH_LENGTH_MAX),
+    scheme: head.scheme,
+    address: head.address,
+    route: decision.route,
+    service: decision.service,
+    rule: decision.rule,
+    needed: decision.needed,
+    had: decision.had,
+    principal: decision.principal === null ? null : principalRecord(decision.principal),
+    limits: decision.limits.map(limitRecord),
+    tightest: decision.tightest,
+    tls,
+    duration_ms: round(durationMs),
+    upstream: forwarded === null || forwarded.target === '' ? null : upstreamRecord(forwarded),
+  }
+}
+
+// `?` may be hidden in what could not be normalised; `#` as well.
+function withoutQuery(target: string): string {
+  const end = target.search(/[?#]/)
+  return end === -1 ? target : target.slice(0, end)
+}
+
+function principalRecord(principal: Principal): DecisionRecord['principal'] {
+  return {
+    consumer: principal.consumer,
+    consumer_id: principal.consumerId,
+    credential_id: principal.credentialId,
+    credential_kind: principal.credentialKind,
+    hint: principal.credentialHint,
+    scopes: principal.scopes,
+  }
+}
+
+function limitRecord(state: LimitState): DecisionRecord['limits'][number] {
+  return {
+    policy: state.policy,
+    requests: state.requests,
+    window_ms: state.windowMs,
+    remaining: state.remaining,
+    reset_ms: Math.ceil(state.resetMs),
+    retry_after_ms: Math.ceil(state.retryAfterMs),
+  }
+}
+
+function upstreamRecord(forwarded: Forwarded): DecisionRecord['upstream'] {
+  const status = forwarded.kind === 'failed' ? 0 : forwarded.status
+  return { target: forwarded.target, status, duration_ms: round(forwarded.durationMs) }
+}
+
+/** Microseconds are as fine as it gets. */
+function round(ms: number): number {
+  return Math.round(ms * 1000) / 1000
+}
