@@ -35,7 +35,15 @@ type PackageName = keyof typeof ARROWS
 const WITHOUT_NODE: readonly PackageName[] = ['core', 'admin-api', 'web-ui']
 
 /** Packages where only main.ts names the process. */
-const PROCESS_IN_MAIN: readonly PackageName[] = ['proto', 'core', 'admin-api', 'agent', 'control-plane', 'prisma', 'cli']
+const PROCESS_IN_MAIN: readonly PackageName[] = [
+  'proto',
+  'core',
+  'admin-api',
+  'agent',
+  'control-plane',
+  'prisma',
+  'cli',
+]
 
 export type Violation = {
   /** Relative to the root, with `:` and the line. */

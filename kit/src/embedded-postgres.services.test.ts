@@ -6,6 +6,7 @@ import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { isAlive, isListening } from './embedded-postgres/lock-file.ts'
 import { type EmbeddedPostgres, startEmbeddedPostgres } from './embedded-postgres.ts'
 
@@ -103,6 +104,7 @@ test('a killed server recovers at the next start', async (t) => {
   const directory = await privateDirectory(t)
   const first = await startEmbeddedPostgres({ directory })
   process.kill(first.pid, 'SIGKILL')
+  while (isAlive(first.pid)) await sleep(5)
   const second = await startEmbeddedPostgres({ directory })
   t.after(() => second.stop())
   assert.notEqual(second.pid, first.pid)

@@ -1,0 +1,98 @@
+/**
+ * Runs one test file in a process of its own and collects what happened in it.
+ *
+ * @module
+ */
+import { relative } from 'node:path'
+import { run } from 'node:test'
+import { ROOT } from '../tooling/paths.ts'
+
+export type Failure = {
+  /** Titles from the outermost suite inwards. */
+  readonly title: string
+  /** File and line, relative to the root. */
+  readonly place: string
+  readonly error: unknown
+}
+
+export type FileResult = {
+  readonly passed: number
+  readonly skipped: readonly string[]
+  readonly failures: readonly Failure[]
+  /** What the file printed. */
+  readonly output: string
+  readonly durationMs: number
+}
+
+export type RunOptions = {
+  /** Longest single test, in milliseconds. */
+  readonly testTimeoutMs: number
+  /** Longest run of the whole file, in milliseconds: also a loop that never yields ends by it. */
+  readonly fileTimeoutMs: number
+  readonly signal: AbortSignal
+}
+
+type Located = { readonly name: string; readonly nesting: number; readonly file?: string; readonly line?: number }
+
+/** @param file absolute path */
+export async function runFile(file: string, options: RunOptions): Promise<FileResult> {
+  const started = performance.now()
+  const titles: string[] = []
+  const skipped: string[] = []
+  const failures: Failure[] = []
+  let passed = 0
+  let output = ''
+  const titleOf = ({ name, nesting }: Located) => [...titles.slice(0, nesting), name].join(' > ')
+
+  const stream = run({
+    files: [file],
+    isolation: 'process',
+    timeout: options.testTimeoutMs,
+    signal: AbortSignal.any([options.signal, AbortSignal.timeout(options.fileTimeoutMs)]),
+    // A test that leaves a timer or a socket open would keep its process for ever.
+    execArgv: ['--test-force-exit', '--disable-warning=ExperimentalWarning'],
+  })
+  for await (const event of stream) {
+    switch (event.type) {
+      case 'test:start':
+        titles[event.data.nesting] = event.data.name
+        break
+      case 'test:pass':
+        if (event.data.details.type === 'suite') break
+        if (event.data.skip !== undefined) skipped.push(`${titleOf(event.data)}${reasonOf(event.data.skip)}`)
+        else passed++
+        break
+      case 'test:fail': {
+        const error = event.data.details.error
+        // What failed below it is reported by itself.
+        if (event.data.details.type === 'suite' && failureType(error) === 'subtestsFailed') break
+        failures.push({ title: titleOf(event.data), place: placeOf(event.data), error: causeOf(error) })
+        break
+      }
+      case 'test:stdout':
+      case 'test:stderr':
+        output += event.data.message
+        break
+      default:
+    }
+  }
+  return { passed, skipped, failures, output, durationMs: performance.now() - started }
+}
+
+function reasonOf(skip: string | boolean): string {
+  return typeof skip === 'string' && skip !== '' ? ` (${skip})` : ''
+}
+
+function placeOf({ file, line }: Located): string {
+  return file === undefined ? '' : `${relative(ROOT, file)}${line === undefined ? '' : `:${line}`}`
+}
+
+function failureType(error: unknown): string | undefined {
+  return (error as { failureType?: string } | undefined)?.failureType
+}
+
+/** The runner wraps what a test has thrown; a timeout and a broken file have only the wrapper. */
+function causeOf(error: unknown): unknown {
+  const { cause } = error as { cause?: unknown }
+  return cause instanceof Error ? cause : (cause ?? error)
+}

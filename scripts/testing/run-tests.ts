@@ -1,0 +1,80 @@
+/**
+ * Runs the tests by kind: unit tests in one process, then those with servers, then the end-to-end ones.
+ *
+ * @module
+ */
+import { join } from 'node:path'
+import { ROOT } from '../tooling/paths.ts'
+import { type Kind, findTests, needsBrowser } from './files.ts'
+import { type NamedResult, printClosing, printFile } from './report.ts'
+import { type RunOptions, runFile } from './run-file.ts'
+import { startServers } from './servers.ts'
+
+/** Files with servers that run at once: more would measure each other on a small machine. */
+const SERVICES_AT_ONCE = 2
+
+/** Longest test and longest file, in milliseconds. */
+const TIMEOUTS = {
+  unit: { testTimeoutMs: 60_000, fileTimeoutMs: 180_000 },
+  services: { testTimeoutMs: 60_000, fileTimeoutMs: 180_000 },
+  e2e: { testTimeoutMs: 180_000, fileTimeoutMs: 600_000 },
+} as const satisfies Record<Kind, Omit<RunOptions, 'signal'>>
+
+/**
+ * @param filters parts of paths, see `findTests`
+ * @returns the exit code
+ */
+export async function runTests(kinds: readonly Kind[], filters: readonly string[]): Promise<number> {
+  const started = performance.now()
+  const interrupt = new AbortController()
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interrupt.abort())
+
+  const find = (kind: Kind) => (kinds.includes(kind) ? findTests(kind, filters) : Promise.resolve([]))
+  const [unit, services, e2e] = await Promise.all([find('unit'), find('services'), find('e2e')])
+  const withServers = [...services, ...e2e]
+  if (unit.length + withServers.length === 0) {
+    console.error(`No test file has ${filters.join(' or ')} in its path.`)
+    return 1
+  }
+
+  const results: NamedResult[] = []
+  const runAll = async (kind: Kind, files: readonly string[], atOnce: number) => {
+    const queue = [...files]
+    const worker = async () => {
+      for (let file = queue.shift(); file !== undefined && !interrupt.signal.aborted; file = queue.shift()) {
+        const result = await runFile(join(ROOT, file), { ...TIMEOUTS[kind], signal: interrupt.signal })
+        results.push({ ...result, name: file })
+        printFile({ ...result, name: file })
+      }
+    }
+    await Promise.all(Array.from({ length: atOnce }, worker))
+  }
+
+  // Started first: a browser may have to be installed, which the unit tests need not wait for.
+  const starting = withServers.length > 0 ? startServers(await needsBrowser(withServers)) : undefined
+  // Awaited below; until then a failure is not unhandled.
+  starting?.catch(() => {})
+  if (unit.length > 0) {
+    const result = await runTogether(unit, interrupt.signal)
+    results.push(result)
+    printFile(result)
+  }
+  await using servers = await starting
+  const missing = (servers?.missing ?? []).map((line) => `SKIPPED what needs it: ${line}`)
+  for (const line of missing) console.log(line)
+  await runAll('services', services, SERVICES_AT_ONCE)
+  await runAll('e2e', e2e, 1)
+
+  const passed = printClosing(results, missing, performance.now() - started)
+  if (interrupt.signal.aborted) return 130
+  // Where nobody reads the output, a test that cannot run is a test that fails.
+  const complete = missing.length === 0 || process.env['CI'] !== 'true'
+  return passed && complete ? 0 : 1
+}
+
+async function runTogether(files: readonly string[], signal: AbortSignal): Promise<NamedResult> {
+  process.env['HEADGATE_TEST_FILES'] = JSON.stringify(files)
+  const loader = join(ROOT, 'scripts', 'testing', 'in-one-process.ts')
+  const result = await runFile(loader, { ...TIMEOUTS.unit, signal })
+  return { ...result, name: `unit tests of ${files.length} files` }
+}
