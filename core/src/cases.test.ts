@@ -1,7 +1,16 @@
 import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
 import { test } from 'node:test'
-import { caseDifferences, caseFile, caseHeaders, caseKeyRecords, caseOutcome, caseRelease, type CaseFile, type CaseRequest } from './cases.ts'
+import {
+  caseDifferences,
+  caseFile,
+  caseHeaders,
+  caseKeyRecords,
+  caseOutcome,
+  caseRelease,
+  type CaseFile,
+  type CaseRequest,
+} from './cases.ts'
 import { compile } from './compile.ts'
 import { judgeApiKey } from './credentials/api-key.ts'
 import { decide } from './decide.ts'
@@ -35,7 +44,12 @@ function portsOf(file: CaseFile): DecisionPorts {
   }
 }
 
-async function run(file: CaseFile, request: CaseRequest, release: CompiledRelease, ports: DecisionPorts): Promise<Decision> {
+async function run(
+  file: CaseFile,
+  request: CaseRequest,
+  release: CompiledRelease,
+  ports: DecisionPorts,
+): Promise<Decision> {
   const fields = [['host', request.host], ...caseHeaders(file, request)]
   const normalised = normalise({
     method: request.method,

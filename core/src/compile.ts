@@ -138,7 +138,8 @@ function serviceOf(
 
 function reportUndecided({ name, subject }: ReadObject<'route'>, findings: FindingList): void {
   const message = `No access policy applies to ${name}: it answers 403 to everybody`
-  const fix = 'Put an access policy on the route, its service or the environment: credentials, or public with owner and reason'
+  const fix =
+    'Put an access policy on the route, its service or the environment: credentials, or public with owner and reason'
   findings.warn(subject, { code: 'access_undecided', message, fix })
 }
 
@@ -163,7 +164,12 @@ function compileCertificates(
       byHost.set(host, name)
       if (other === undefined) continue
       const message = `${other} and ${name} are both presented for ${host}`
-      findings.error(subject, { code: 'certificate_conflict', pointer: '/hosts', message, fix: 'Keep the host in one of them' })
+      findings.error(subject, {
+        code: 'certificate_conflict',
+        pointer: '/hosts',
+        message,
+        fix: 'Keep the host in one of them',
+      })
     }
     return { name, origin: subject.origin, hosts, chain: spec.chain, key: spec.key }
   })

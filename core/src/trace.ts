@@ -38,7 +38,8 @@ export const describe = {
     open === null
       ? `Policy ${policy} needs ${scopes.length === 0 ? 'a credential' : scopes.join(', ')}`
       : `Policy ${policy} makes it public; ${open.owner} answers for it`,
-  limits: (count: number): string => (count === 0 ? 'No limit applies' : `${count} limit${count === 1 ? '' : 's'} taken from`),
+  limits: (count: number): string =>
+    count === 0 ? 'No limit applies' : `${count} limit${count === 1 ? '' : 's'} taken from`,
   stop: (title: string, needed: readonly string[], had: readonly string[]): string =>
     needed.length === 0 && had.length === 0 ? title : `${title}. Needed: ${list(needed)}. Had: ${list(had)}`,
 } as const

@@ -92,7 +92,8 @@ function placeOf(
   findings: FindingList,
 ): { readonly id: string; readonly from: PolicyOrigin } | null {
   if ('environment' in spec.on) return { id: 'environment', from: 'environment' }
-  const [kind, name] = 'service' in spec.on ? (['service', spec.on.service] as const) : (['route', spec.on.route] as const)
+  const [kind, name] =
+    'service' in spec.on ? (['service', spec.on.service] as const) : (['route', spec.on.route] as const)
   if (objects.declares(kind, name)) return { id: `${kind}/${name}`, from: kind }
   const message = `There is no ${kind} ${name}`
   const fix = `Create the ${kind} ${name}, or name one that exists`

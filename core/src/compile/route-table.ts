@@ -88,7 +88,12 @@ function reportShadows(trees: HostTrees<Endpoint>, entries: readonly RouteEntry[
     // On one of its hosts it may still match.
     if (by === undefined || by.places < Math.max(1, new Set(hosts).size)) continue
     const message = `${route.name} never matches: ${by.names.join(', ')} take${by.names.length === 1 ? 's' : ''} every request`
-    findings.warn(subject, { code: 'route_shadowed', pointer: '/path', message, fix: `Remove ${route.name} or change its path` })
+    findings.warn(subject, {
+      code: 'route_shadowed',
+      pointer: '/path',
+      message,
+      fix: `Remove ${route.name} or change its path`,
+    })
   }
 }
 

@@ -35,7 +35,11 @@ function visit(node: Node, found: Map<CompiledRoute, Shadow>): void {
   const below = node.param === null ? null : takersOfAll(node.param)
   mark(node.star, [below], found)
   mark(node.slashPrefix, [one(node.slash), one(node.star) ?? below], found)
-  mark(node.prefix, [one(node.exact), one(node.slash ?? node.slashPrefix), one(node.star ?? node.slashPrefix) ?? below], found)
+  mark(
+    node.prefix,
+    [one(node.exact), one(node.slash ?? node.slashPrefix), one(node.star ?? node.slashPrefix) ?? below],
+    found,
+  )
   if (node.param !== null) visit(node.param, found)
   for (const child of node.literals?.values() ?? []) visit(child, found)
 }
@@ -58,7 +62,9 @@ function mark(
   found: Map<CompiledRoute, Shadow>,
 ): void {
   if (endpoint === null || regions.some((takers) => takers === null)) return
-  const names = new Set(regions.flatMap((takers) => takers ?? []).flatMap((taker) => routesOf(taker).map(({ name }) => name)))
+  const names = new Set(
+    regions.flatMap((takers) => takers ?? []).flatMap((taker) => routesOf(taker).map(({ name }) => name)),
+  )
   for (const route of routesOf(endpoint)) {
     const shadow = found.get(route)
     if (shadow === undefined) found.set(route, { places: 1, names: [...names].slice(0, NAMES_MAX) })

@@ -73,7 +73,7 @@ function wanted(issue: z.core.$ZodIssue): string {
     case 'too_big':
       return `give at most ${String(issue.maximum)}`
     case 'invalid_format':
-      return /^use /.test(issue.message) ? issue.message : `use ${issue.message}`
+      return issue.message.startsWith('use ') ? issue.message : `use ${issue.message}`
     default:
       return issue.message
   }

@@ -66,7 +66,8 @@ function parseAddress(text: string): Words | null {
 
 function parseIpv4(text: string): Words | null {
   const parts = text.split('.', 5)
-  if (parts.length !== 4 || !parts.every((part) => /^(?:0|[1-9][0-9]{0,2})$/.test(part) && Number(part) <= 255)) return null
+  if (parts.length !== 4 || !parts.every((part) => /^(?:0|[1-9][0-9]{0,2})$/.test(part) && Number(part) <= 255))
+    return null
   return [parts.reduce((word, part) => (word << 8) | Number(part), 0)]
 }
 

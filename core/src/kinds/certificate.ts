@@ -13,7 +13,9 @@ export const certificateSpec = z
       .string()
       .max(100_000)
       .regex(/^-----BEGIN CERTIFICATE-----/, 'PEM, the leaf first')
-      .refine((pem) => !pem.includes('PRIVATE KEY'), { error: 'holds a private key: give it as a secret reference in key' })
+      .refine((pem) => !pem.includes('PRIVATE KEY'), {
+        error: 'holds a private key: give it as a secret reference in key',
+      })
       .describe('Certificate chain in PEM, the leaf first'),
     key: secretReference.describe('Where the agent reads the private key (PEM)'),
   })

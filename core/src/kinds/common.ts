@@ -12,13 +12,19 @@ import { z } from 'zod'
 /** Name of a configuration object, consumer, tenant or environment reference. */
 export const objectName = z
   .string()
-  .regex(/^[a-z0-9](?:[a-z0-9._-]{0,61}[a-z0-9])?$/, 'use 1-63 of a-z, 0-9, ".", "_", "-"; start and end with a letter or digit')
+  .regex(
+    /^[a-z0-9](?:[a-z0-9._-]{0,61}[a-z0-9])?$/,
+    'use 1-63 of a-z, 0-9, ".", "_", "-"; start and end with a letter or digit',
+  )
   .describe('Lower-case name, unique per kind and environment')
 
 /** Name of a scope, such as `orders:read`. RFC 6749 section 3.3 allows more; quotes and spaces help nobody. */
 export const scopeName = z
   .string()
-  .regex(/^[A-Za-z0-9](?:[A-Za-z0-9._:/-]{0,126}[A-Za-z0-9*])?$/, 'use 1-128 of letters, digits, ".", "_", ":", "/", "-"')
+  .regex(
+    /^[A-Za-z0-9](?:[A-Za-z0-9._:/-]{0,126}[A-Za-z0-9*])?$/,
+    'use 1-128 of letters, digits, ".", "_", ":", "/", "-"',
+  )
   .describe('A right, such as orders:read')
 
 /** Exact host name, or `*.` and a host name for exactly one more label. Lower case, no port. */
@@ -35,5 +41,8 @@ export const hostPattern = z
 export const secretReference = z
   .string()
   .max(1024)
-  .regex(/^(?:env:\/\/[A-Za-z_][A-Za-z0-9_]*|file:\/\/\/[^\0]+)$/, 'a secret reference: env://NAME or file:///absolute/path')
+  .regex(
+    /^(?:env:\/\/[A-Za-z_][A-Za-z0-9_]*|file:\/\/\/[^\0]+)$/,
+    'a secret reference: env://NAME or file:///absolute/path',
+  )
   .describe('env://NAME or file:///path, read on the agent')

@@ -12,7 +12,10 @@ const targetUrl = z
   .string()
   .max(2048)
   // Origin only: a path here would make the path that was matched differ from the path that is asked for.
-  .regex(/^https?:\/\/(?:[A-Za-z0-9_.-]+|\[[0-9a-fA-F:.]+\])(?::[0-9]{1,5})?\/?$/, 'http:// or https://, host and port only')
+  .regex(
+    /^https?:\/\/(?:[A-Za-z0-9_.-]+|\[[0-9a-fA-F:.]+\])(?::[0-9]{1,5})?\/?$/,
+    'http:// or https://, host and port only',
+  )
   .describe('Address such as http://10.0.0.7:3000')
 
 export const serviceSpec = z
@@ -24,7 +27,12 @@ export const serviceSpec = z
       .min(1)
       .max(64)
       .describe('Addresses behind the service'),
-    connect_timeout_ms: z.int().min(10).max(60_000).default(2_000).describe('Longest wait for a connection, in milliseconds'),
+    connect_timeout_ms: z
+      .int()
+      .min(10)
+      .max(60_000)
+      .default(2_000)
+      .describe('Longest wait for a connection, in milliseconds'),
     response_timeout_ms: z
       .int()
       .min(10)

@@ -83,7 +83,11 @@ function readEncoding(
 // Smallest code point of a sequence of that length: what is below is an overlong form (RFC 3629 section 3).
 const SMALLEST: readonly number[] = [0, 0, 0x80, 0x800, 0x10000]
 
-function readUtf8(raw: string, index: number, first: number): { readonly text: string; readonly length: number } | 'ambiguous' {
+function readUtf8(
+  raw: string,
+  index: number,
+  first: number,
+): { readonly text: string; readonly length: number } | 'ambiguous' {
   const bytes = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : first >= 0xc0 ? 2 : 1
   if (bytes === 1 || first > 0xf4) return 'ambiguous'
   let point = first & (0x7f >> bytes)

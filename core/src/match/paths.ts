@@ -53,8 +53,7 @@ export function parsePattern(pattern: string, match: 'exact' | 'prefix'): Parsed
   const parts = pattern.slice(1).split('/')
   const last = parts.at(-1)
   // Below `/files/*` is everything that `/files/*` takes already: match `prefix` adds nothing to a star.
-  const ending: Ending =
-    last === '*' ? 'star' : last === '' ? (match === 'prefix' ? 'slashPrefix' : 'slash') : match
+  const ending: Ending = last === '*' ? 'star' : last === '' ? (match === 'prefix' ? 'slashPrefix' : 'slash') : match
   if (last === '*' || last === '') parts.pop()
   return { segments: parts.map((part) => (part.startsWith('{') ? null : part)), ending }
 }
@@ -67,7 +66,7 @@ export function reachNode<T>(root: PathNode<T>, segments: readonly (string | nul
       node = node.param ??= pathNode()
       continue
     }
-    const literals: Map<string, PathNode<T>> = (node.literals ??= new Map())
+    const literals = (node.literals ??= new Map<string, PathNode<T>>())
     let next = literals.get(segment)
     if (next === undefined) literals.set(segment, (next = pathNode()))
     node = next
