@@ -72,13 +72,22 @@ test('a request that was changed in any byte is refused, or proves the same key'
 
 test('a request that is empty, too long, cut or not one is refused without a throw', async () => {
   const request = await createCertificateRequest(await createPrivateKeyDer())
-  for (const bytes of [new Uint8Array(), new Uint8Array(9000), request.slice(0, 50), Buffer.from('hello'), request.slice(1)]) {
+  for (const bytes of [
+    new Uint8Array(),
+    new Uint8Array(9000),
+    request.slice(0, 50),
+    Buffer.from('hello'),
+    request.slice(1),
+  ]) {
     assert.equal((await readCertificateRequest(bytes)).kind, 'invalid')
   }
 })
 
 test('a request for a key other than P-256 is refused', async () => {
-  const { privateKey } = await crypto.subtle.generateKey({ name: 'ECDSA', namedCurve: 'P-384' }, true, ['sign', 'verify'])
+  const { privateKey } = await crypto.subtle.generateKey({ name: 'ECDSA', namedCurve: 'P-384' }, true, [
+    'sign',
+    'verify',
+  ])
   const der = new Uint8Array(await crypto.subtle.exportKey('pkcs8', privateKey))
   await assert.rejects(createCertificateRequest(der))
   const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey
@@ -94,7 +103,9 @@ test('a request for a key other than P-256 is refused', async () => {
 })
 
 async function handshake(server: tls.TlsOptions, client: tls.ConnectionOptions): Promise<boolean> {
-  const listener = tls.createServer({ ...server, requestCert: true, rejectUnauthorized: true }, (socket) => socket.end('hello'))
+  const listener = tls.createServer({ ...server, requestCert: true, rejectUnauthorized: true }, (socket) =>
+    socket.end('hello'),
+  )
   listener.listen(0, '127.0.0.1')
   await once(listener, 'listening')
   const address = listener.address()
@@ -143,7 +154,9 @@ test('a self-signed certificate serves its names and addresses and is no authori
 })
 
 test('two authorities of the same name have different pins', async () => {
-  const [one, two] = await Promise.all([1, 2].map(() => createAuthority({ name: 'same', nowMs: Date.now(), lifeMs: HOUR_MS })))
+  const [one, two] = await Promise.all(
+    [1, 2].map(() => createAuthority({ name: 'same', nowMs: Date.now(), lifeMs: HOUR_MS })),
+  )
   assert.ok(one && two)
   assert.equal(certificatePin(one.certificate).length, 32)
   assert.notDeepEqual(certificatePin(one.certificate), certificatePin(two.certificate))

@@ -122,7 +122,8 @@ export async function issueClientCertificate(
   authority: KeyedCertificate,
   { publicKey, uri, ...validity }: Validity & { publicKey: Uint8Array<ArrayBuffer>; uri: string },
 ): Promise<Uint8Array<ArrayBuffer>> {
-  if (validity.lifeMs > CLIENT_LIFE_MS_MAX) throw new RangeError(`a client certificate lives at most ${CLIENT_LIFE_MS_MAX} ms`)
+  if (validity.lifeMs > CLIENT_LIFE_MS_MAX)
+    throw new RangeError(`a client certificate lives at most ${CLIENT_LIFE_MS_MAX} ms`)
   const certificate = await issue(authority, publicKey, validity, [
     new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.clientAuth]),
     // Critical, because the subject is empty (RFC 5280 section 4.2.1.6).
@@ -145,7 +146,11 @@ export async function issueServerCertificate(
 }
 
 /** A server certificate that vouches for itself, for listeners that nobody has given a certificate yet. */
-export async function createSelfSigned({ hosts, uris, ...validity }: Validity & ServerNames): Promise<KeyedCertificate> {
+export async function createSelfSigned({
+  hosts,
+  uris,
+  ...validity
+}: Validity & ServerNames): Promise<KeyedCertificate> {
   const keys = await crypto.subtle.generateKey(ECDSA, true, ['sign', 'verify'])
   const certificate = await x509.X509CertificateGenerator.createSelfSigned({
     serialNumber: serialNumber(),
@@ -171,7 +176,10 @@ export function certificatePin(certificate: Uint8Array): Uint8Array<ArrayBuffer>
 
 /** DER as PEM, which is what TLS libraries take. */
 export function pem(label: 'CERTIFICATE' | 'PRIVATE KEY', der: Uint8Array): string {
-  const lines = Buffer.from(der).toString('base64').match(/.{1,64}/g) ?? []
+  const lines =
+    Buffer.from(der)
+      .toString('base64')
+      .match(/.{1,64}/g) ?? []
   return `-----BEGIN ${label}-----\n${lines.join('\n')}\n-----END ${label}-----\n`
 }
 
