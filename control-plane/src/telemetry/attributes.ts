@@ -1,0 +1,65 @@
+/**
+ * Reads attributes of OTLP messages that somebody else wrote: whatever does not fit is absent.
+ *
+ * The names are those of agent/src/telemetry; agent and control plane share no code, so they are written down twice
+ * and held together by a test that runs both.
+ *
+ * @module
+ */
+import type { ExportLogsServiceRequest, ExportMetricsServiceRequest } from '@headgate/proto'
+
+export type LogRecord = ExportLogsServiceRequest['resourceLogs'][number]['scopeLogs'][number]['logRecords'][number]
+export type Metric = ExportMetricsServiceRequest['resourceMetrics'][number]['scopeMetrics'][number]['metrics'][number]
+type KeyValues = LogRecord['attributes']
+
+/** Event name of a log record that holds one decision. */
+export const DECISION_EVENT = 'headgate.decision'
+
+/** Histogram of answered requests, in seconds. */
+export const DURATION_METRIC = 'headgate.request.duration'
+
+export const attributeNames = {
+  record: 'headgate.decision.record',
+  requestId: 'headgate.request.id',
+  environmentId: 'headgate.environment.id',
+  outcome: 'headgate.decision.outcome',
+  reason: 'headgate.decision.reason',
+  release: 'headgate.release.number',
+  route: 'headgate.route',
+  service: 'headgate.service',
+  consumer: 'headgate.consumer',
+  durationMs: 'headgate.duration_ms',
+  method: 'http.request.method',
+  host: 'server.address',
+  path: 'url.path',
+  status: 'http.response.status_code',
+  statusClass: 'headgate.status_class',
+} as const
+
+export interface Attributes {
+  /** Undefined when it is absent, another type, or longer than `lengthMax`. */
+  text(name: string, lengthMax: number): string | undefined
+  /** Undefined when it is absent, another type, or not finite. */
+  number(name: string): number | undefined
+}
+
+export function readAttributes(attributes: KeyValues): Attributes {
+  const values = new Map(attributes.map(({ key, value }) => [key, value?.value]))
+  return {
+    text: (name, lengthMax) => {
+      const value = values.get(name)
+      if (value?.case !== 'stringValue' || value.value.length > lengthMax) return undefined
+      return storable(value.value)
+    },
+    number: (name) => {
+      const value = values.get(name)
+      if (value?.case === 'intValue') return Number(value.value)
+      return value?.case === 'doubleValue' && Number.isFinite(value.value) ? value.value : undefined
+    },
+  }
+}
+
+/** Text that Postgres takes: it has neither the NUL character nor half of a surrogate pair. */
+export function storable(text: string): string {
+  return text.toWellFormed().replaceAll('\0', '\uFFFD')
+}
