@@ -1,0 +1,65 @@
+/**
+ * The counters as text for Prometheus.
+ *
+ * Names are those of OTLP, with `_` for `.` and the suffixes that the OpenTelemetry specification asks for.
+ *
+ * @module
+ */
+import { DURATION_BOUNDS_S, metricAttributes, metricNames, type Slot, type Slots } from './metrics.ts'
+import type { Gauges } from './points.ts'
+
+export function prometheusText(slots: Slots, gauges: Gauges): string {
+  const lines: string[] = []
+  const requests = `${plain(metricNames.requests)}_total`
+  lines.push(`# TYPE ${requests} counter`)
+  for (const slot of slots.all) lines.push(`${requests}{${slotLabels(slot)}} ${slot.requests}`)
+
+  const duration = `${plain(metricNames.duration)}_seconds`
+  lines.push(`# TYPE ${duration} histogram`)
+  for (const slot of slots.all) {
+    const labels = slotLabels(slot)
+    let count = 0
+    for (const [index, bound] of [...DURATION_BOUNDS_S, '+Inf'].entries()) {
+      count += slot.buckets[index] ?? 0
+      lines.push(`${duration}_bucket{${labels},le="${bound}"} ${count}`)
+    }
+    lines.push(`${duration}_sum{${labels}} ${slot.durationMsSum / 1000}`, `${duration}_count{${labels}} ${slot.requests}`)
+  }
+
+  const malformed = `${plain(metricNames.malformed)}_total`
+  lines.push(`# TYPE ${malformed} counter`)
+  for (const [reason, count] of slots.malformed) lines.push(`${malformed}{${label(metricAttributes.reason, reason)}} ${count}`)
+
+  const dropped = `${plain(metricNames.dropped)}_total`
+  lines.push(`# TYPE ${dropped} counter`)
+  for (const { receiver, kind, count } of gauges.dropped) {
+    lines.push(`${dropped}{${label(metricAttributes.receiver, receiver)},${label(metricAttributes.kind, kind)}} ${count}`)
+  }
+
+  const release = plain(metricNames.release)
+  lines.push(`# TYPE ${release} gauge`)
+  for (const { environmentId, number } of gauges.releases) {
+    lines.push(`${release}{${label(metricAttributes.environmentId, environmentId)}} ${number}`)
+  }
+
+  const connections = plain(metricNames.connections)
+  lines.push(`# TYPE ${connections} gauge`, `${connections} ${gauges.connections}`)
+  return `${lines.join('\n')}\n`
+}
+
+function slotLabels({ environmentId, route, reason, statusClass }: Slot): string {
+  return [
+    label(metricAttributes.environmentId, environmentId),
+    label(metricAttributes.route, route),
+    label(metricAttributes.reason, reason),
+    label(metricAttributes.statusClass, String(statusClass)),
+  ].join(',')
+}
+
+function label(name: string, value: string): string {
+  return `${plain(name)}="${value.replaceAll(/["\\\n]/g, (character) => (character === '\n' ? '\\n' : `\\${character}`))}"`
+}
+
+function plain(name: string): string {
+  return name.replaceAll('.', '_')
+}
