@@ -1,0 +1,41 @@
+/**
+ * Which page is shown: the welcome page, the way in, or the overview of a signed-in operator.
+ *
+ * @module
+ */
+import { useEffect, useState } from 'react'
+import { go, useAddress } from './address.ts'
+import { useAnswer } from './answer.ts'
+import { useApi } from './api.ts'
+import { Overview } from './pages/overview.tsx'
+import { Door, SignedOut } from './pages/signed-out.tsx'
+import { Welcome } from './pages/welcome.tsx'
+import { Failed, Skeleton } from './parts/notices.tsx'
+
+/** @param code what followed `#` in a welcome link. */
+export function App({ code }: { readonly code: string }) {
+  const { path } = useAddress()
+  useEffect(() => {
+    document.title = 'Headgate'
+  }, [path])
+  if (path === '/welcome') return <Welcome code={code} done={() => go({ path: '/' }, 'replace')} />
+  return <SignedIn />
+}
+
+function SignedIn() {
+  const api = useApi()
+  const [ended, setEnded] = useState<'signed out' | 'expired' | null>(null)
+  const { data, failure, retry } = useAnswer('whoami', (signal) => api.call('whoami', { signal }))
+  if (ended !== null) return <SignedOut because={ended} />
+  if (data !== undefined) return <Overview operator={data.operator} end={setEnded} />
+  if (failure?.code === 'not_signed_in') return <SignedOut because="not yet" />
+  return (
+    <Door>
+      {failure === undefined ? (
+        <Skeleton rows={4} of="the dashboard" />
+      ) : (
+        <Failed what="The dashboard cannot be shown" failure={failure} retry={retry} />
+      )}
+    </Door>
+  )
+}

@@ -1,0 +1,163 @@
+/**
+ * A control plane for tests of the pages: serves the built files under the same Content-Security-Policy and answers
+ * the operations of the contract. It parses every call and every answer by the schemas.
+ *
+ * @module
+ */
+import type { OperationId, Problem, ProblemCode } from '@headgate/admin-api'
+import { operations, problemCodes } from '@headgate/admin-api'
+import { readFile } from 'node:fs/promises'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { extname, join } from 'node:path'
+import { decision, explanationOf, standing } from './fixtures.ts'
+
+const CSP = "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
+
+const types: Readonly<Record<string, string>> = {
+  '.html': 'text/html; charset=utf-8',
+  '.js': 'text/javascript',
+  '.css': 'text/css',
+  '.svg': 'image/svg+xml',
+}
+
+interface Call {
+  readonly id: OperationId
+  readonly body: unknown
+}
+
+export interface FakeAdminApi extends AsyncDisposable {
+  readonly url: string
+  /** In order of arrival. */
+  readonly calls: readonly Call[]
+  /** A first run asks for the name of the owner. */
+  firstRun: boolean
+  signedIn: boolean
+  /** Operations that answer with this problem, instead of what they do otherwise. */
+  readonly broken: Map<OperationId, ProblemCode>
+  /** How many requests the agents have decided. */
+  decided: number
+}
+
+/** @param dist folder of the built files. */
+export async function startFakeAdminApi(dist: string): Promise<FakeAdminApi> {
+  const calls: Call[] = []
+  const server = createServer((request, response) => {
+    void answer(fake, calls, dist, request, response).catch((thrown: unknown) => {
+      console.error(thrown)
+      response.destroy()
+    })
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const fake: FakeAdminApi = {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    calls,
+    firstRun: false,
+    signedIn: true,
+    broken: new Map(),
+    decided: 48,
+    [Symbol.asyncDispose]: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve())
+        server.closeAllConnections()
+      }),
+  }
+  return fake
+}
+
+async function answer(
+  fake: FakeAdminApi,
+  calls: Call[],
+  dist: string,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const url = new URL(request.url ?? '/', 'http://fake')
+  if (!url.pathname.startsWith('/v1/')) return sendFile(dist, url.pathname, response)
+  const found = match(request.method ?? 'GET', url.pathname)
+  if (found === null) return sendProblem(response, 'operation_unknown')
+  const { id, params } = found
+  const operation = operations[id]
+  operation.query.parse(Object.fromEntries(url.searchParams))
+  const body = operation.body === null ? null : operation.body.parse(JSON.parse(await textOf(request)))
+  calls.push({ id, body })
+  if (request.headers['x-headgate-request'] !== '1') return sendProblem(response, 'csrf')
+  const code = fake.broken.get(id) ?? (fake.signedIn || operation.role === 'anyone' ? undefined : 'not_signed_in')
+  if (code !== undefined) return sendProblem(response, code)
+  if (id === 'welcome') {
+    const { name } = operations.welcome.body.parse(body)
+    if (fake.firstRun && name === undefined) {
+      const error = { pointer: '/name', code: 'missing', message: 'a name is needed', fix: 'Choose one' }
+      return sendProblem(response, 'input_invalid', [error])
+    }
+    fake.signedIn = true
+  }
+  if (id === 'signOut') fake.signedIn = false
+  if (operation.response === null) return void response.writeHead(operation.status).end()
+  const given = live(fake, id, body, params, url.searchParams) ?? standing(id, params['environment'], Date.now())
+  const json = JSON.stringify(operation.response.parse(given))
+  response.writeHead(operation.status, { 'content-type': 'application/json' }).end(json)
+}
+
+/** What depends on what has happened. */
+function live(
+  fake: FakeAdminApi,
+  id: OperationId,
+  body: unknown,
+  params: Readonly<Record<string, string>>,
+  query: URLSearchParams,
+): unknown {
+  const indexes =
+    params['environment'] === 'production'
+      ? []
+      : Array.from({ length: fake.decided }, (_, index) => fake.decided - index)
+  if (id === 'listDecisions') {
+    const outcome = query.get('outcome')
+    const records = indexes.map(decision).filter((record) => outcome === null || record.outcome === outcome)
+    return { data: records.slice(0, 50), next_cursor: null, has_more: false }
+  }
+  if (id !== 'explain') return undefined
+  const { request_id: requestId } = operations.explain.body.parse(body)
+  const record = indexes.map(decision).find(({ request_id: known }) => known === requestId)
+  return record === undefined ? undefined : explanationOf(record)
+}
+
+function match(
+  method: string,
+  path: string,
+): { readonly id: OperationId; readonly params: Record<string, string> } | null {
+  for (const [id, operation] of Object.entries(operations)) {
+    const pattern = new RegExp(`^${operation.path.replaceAll(/\{([a-z_]+)\}/g, '(?<$1>[^/]+)')}$`)
+    const found = operation.method === method ? pattern.exec(path) : null
+    if (found !== null) return { id: id as OperationId, params: { ...found.groups } }
+  }
+  return null
+}
+
+async function sendFile(dist: string, path: string, response: ServerResponse): Promise<void> {
+  const file = extname(path) === '' ? 'index.html' : path.slice(1)
+  const bytes = await readFile(join(dist, file)).catch(() => null)
+  if (bytes === null) return void response.writeHead(404).end()
+  const headers = { 'content-type': types[extname(file)] ?? 'application/octet-stream', 'content-security-policy': CSP }
+  response.writeHead(200, headers).end(bytes)
+}
+
+function sendProblem(response: ServerResponse, code: ProblemCode, errors?: Problem['errors']): void {
+  const { status, title, fix } = problemCodes[code]
+  const problem: Problem = {
+    type: `https://headgate.example/problems/${code}`,
+    title,
+    status,
+    code,
+    fix,
+    request_id: 'req_admin_01',
+    ...(errors === undefined ? {} : { errors }),
+  }
+  response.writeHead(status, { 'content-type': 'application/problem+json' }).end(JSON.stringify(problem))
+}
+
+async function textOf(request: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = []
+  for await (const chunk of request) chunks.push(chunk as Buffer)
+  return Buffer.concat(chunks).toString()
+}

@@ -1,0 +1,56 @@
+/**
+ * Numbers, times and states as people read them. Pure.
+ *
+ * @module
+ */
+import type { Explanation } from '@headgate/admin-api'
+import type { Release } from './api.ts'
+import type { Kind } from './gates.ts'
+
+type Limit = Explanation['limits'][number]
+
+const clock = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', second: '2-digit', hour12: false })
+const minute = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', hour12: false })
+const count = new Intl.NumberFormat('en')
+
+/** Local time of day, such as 08:12:03. */
+export const timeText = (at: string | Date): string => clock.format(new Date(at))
+export const minuteText = (at: string | Date): string => minute.format(new Date(at))
+export const countText = (value: number): string => count.format(value)
+
+/** Such as 0.7 ms, 42 ms, 1.5 s, 10 min, 1 d. */
+export function durationText(ms: number): string {
+  if (ms < 10) return `${trim(ms, 1)} ms`
+  if (ms < 1_000) return `${Math.round(ms)} ms`
+  if (ms < 60_000) return `${trim(ms / 1_000, 1)} s`
+  if (ms < 3_600_000) return `${trim(ms / 60_000, 1)} min`
+  if (ms < 86_400_000) return `${trim(ms / 3_600_000, 1)} h`
+  return `${trim(ms / 86_400_000, 1)} d`
+}
+
+/** Such as `10 requests / 10 s`. */
+export const limitText = ({ requests, window_ms: windowMs }: Limit): string =>
+  `${countText(requests)} ${requests === 1 ? 'request' : 'requests'} / ${durationText(windowMs)}`
+
+/** Share in percent: `0 %`, `<0.1 %`, `3.4 %`. */
+export function shareText(part: number, whole: number): string {
+  if (part === 0 || whole === 0) return '0 %'
+  const percent = (part / whole) * 100
+  return percent < 0.1 ? '<0.1 %' : `${trim(percent, 1)} %`
+}
+
+/** Where a release is live, such as `r3 live on 2 of 2`. */
+export function releaseText(release: Release | null): { readonly text: string; readonly kind: Kind | 'none' } {
+  if (release === null) return { text: 'Nothing published', kind: 'none' }
+  const { number, deliveries } = release
+  if (deliveries.length === 0) return { text: `r${number}, no agent serves it`, kind: 'none' }
+  const live = deliveries.filter(({ state }) => state === 'live').length
+  const refused = deliveries.filter(({ state }) => state === 'refused').length
+  const text = `r${number} live on ${live} of ${deliveries.length}`
+  if (refused > 0) return { text: `${text}, refused by ${refused}`, kind: 'refused' }
+  return { text, kind: live === deliveries.length ? 'allowed' : 'limited' }
+}
+
+function trim(value: number, digits: number): string {
+  return String(Number(value.toFixed(digits)))
+}
