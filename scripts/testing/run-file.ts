@@ -4,7 +4,7 @@
  * @module
  */
 import { relative } from 'node:path'
-import { run } from 'node:test'
+import { type EventData, run } from 'node:test'
 import { ROOT } from '../tooling/paths.ts'
 
 export type Failure = {
@@ -32,6 +32,14 @@ export type RunOptions = {
   readonly signal: AbortSignal
 }
 
+/** The events of the runner that are read here; its types have them for listeners only. */
+type TestEvent =
+  | { readonly type: 'test:start'; readonly data: EventData.TestStart }
+  | { readonly type: 'test:pass'; readonly data: EventData.TestPass }
+  | { readonly type: 'test:fail'; readonly data: EventData.TestFail }
+  | { readonly type: 'test:stdout'; readonly data: EventData.TestStdout }
+  | { readonly type: 'test:stderr'; readonly data: EventData.TestStderr }
+
 type Located = { readonly name: string; readonly nesting: number; readonly file?: string; readonly line?: number }
 
 /** @param file absolute path */
@@ -52,7 +60,7 @@ export async function runFile(file: string, options: RunOptions): Promise<FileRe
     // A test that leaves a timer or a socket open would keep its process for ever.
     execArgv: ['--test-force-exit', '--disable-warning=ExperimentalWarning'],
   })
-  for await (const event of stream) {
+  for await (const event of stream as AsyncIterable<TestEvent>) {
     switch (event.type) {
       case 'test:start':
         titles[event.data.nesting] = event.data.name
