@@ -83,7 +83,7 @@ async function visit(t: TestContext, { path = '/', theme = 'light', width = 1440
 }
 
 async function picture(page: Page, name: string): Promise<void> {
-  if (PICTURES !== undefined) await page.screenshot({ path: join(PICTURES, `${name}.png`), fullPage: true })
+  if (PICTURES !== undefined) await page.screenshot({ path: join(PICTURES, `${name}.png`) })
 }
 
 const rows = (page: Page) => page.locator('.decision')
@@ -358,8 +358,8 @@ for (const width of [320, 768, 1024, 1920]) {
     const page = await visit(t, { width })
     await rows(page).first().waitFor()
     const surplus = () => page.evaluate(() => document.documentElement.scrollWidth - innerWidth)
-    assert.ok((await surplus()) <= 0)
     await picture(page, `overview-${width}`)
+    assert.ok((await surplus()) <= 0)
     await refusedRow(page).click()
     await panel(page).locator('.rail').waitFor()
     assert.ok((await surplus()) <= 0)

@@ -14,6 +14,12 @@ import { decision, explanationOf, standing } from './fixtures.ts'
 
 const CSP = "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
 
+/** What the control plane would add to the title. */
+const details: Partial<Record<ProblemCode, string>> = {
+  not_allowed: 'This needs the role viewer on everything; yours is viewer on tenant default',
+  database_unavailable: 'No connection within 2 s',
+}
+
 const types: Readonly<Record<string, string>> = {
   '.html': 'text/html; charset=utf-8',
   '.js': 'text/javascript',
@@ -151,6 +157,7 @@ function sendProblem(response: ServerResponse, code: ProblemCode, errors?: Probl
     code,
     fix,
     request_id: 'req_admin_01',
+    ...(details[code] === undefined ? {} : { detail: details[code] }),
     ...(errors === undefined ? {} : { errors }),
   }
   response.writeHead(status, { 'content-type': 'application/problem+json' }).end(JSON.stringify(problem))

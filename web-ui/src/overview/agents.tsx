@@ -77,7 +77,7 @@ function AgentCard({ agent, tenant, environment, release }: { readonly agent: Ag
         <Chip kind="limited" label={`r${release.number} is on its way`} />
       ) : null}
       {agent.state === 'unreachable' && agent.seen_at !== null ? (
-        <span className="quiet">Last seen {timeText(agent.seen_at)}; serves what it knew then</span>
+        <span className="quiet">Last seen {timeText(agent.seen_at)}; goes on with what it knew then</span>
       ) : null}
       {refusedNumber === null ? null : (
         <div className="reasons">

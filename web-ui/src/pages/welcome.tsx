@@ -120,9 +120,10 @@ function Refused({ failure, retry }: { readonly failure: Failure; readonly retry
         <Mark kind="refused" />
         {failure.title}
       </h1>
-      {final ? <p>{failure.detail}</p> : <FailureText failure={failure} />}
+      {final ? null : <FailureText failure={failure} />}
       {final ? (
         <>
+          {failure.detail === '' ? null : <p>{failure.detail}</p>}
           <p>A welcome link works once, within ten minutes. Make a new one:</p>
           <Command text="npx headgate open" />
         </>
