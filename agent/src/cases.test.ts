@@ -38,7 +38,9 @@ function directoryOf(file: CaseFile): Directory {
   return create(DirectorySchema, {
     environmentId: ENVIRONMENT_ID,
     sequence: 1n,
-    consumers: file.consumers.map(({ name, disabled }) => create(ConsumerSchema, { id: `cns_${name}`, name, disabled })),
+    consumers: file.consumers.map(({ name, disabled }) =>
+      create(ConsumerSchema, { id: `cns_${name}`, name, disabled }),
+    ),
     apiKeys: file.api_keys.map(({ alias, consumer, scopes, addresses, state, expires }) => {
       const text = caseKey(file.environment, alias)
       return create(ApiKeySchema, {

@@ -33,7 +33,10 @@ const settings = defineSettings({
     doc: 'Folder for identity and the last known releases; private to the agent',
     default: '.headgate/agent',
   }),
-  JOIN_TOKEN: secret({ doc: 'One-time join token (hgj_...); needed once, before the agent has an identity', optional: true }),
+  JOIN_TOKEN: secret({
+    doc: 'One-time join token (hgj_...); needed once, before the agent has an identity',
+    optional: true,
+  }),
   AGENT_NAME: text({ doc: 'Name the agent asks for; default: the host name', optional: true }),
   LOG_LEVEL: choice({ doc: 'Least severe line that is logged', oneOf: logLevels, default: 'info' }),
   DRAIN_MS: integer({
@@ -177,7 +180,11 @@ export type AgentSettingsRead =
 
 /** Names of all settings with their defaults and meaning, for `--help`. */
 export const settingsReference: readonly { readonly name: string; readonly fallback: string; readonly doc: string }[] =
-  Object.entries(settings).map(([key, { doc, fallback }]) => ({ name: `HEADGATE_${key}`, fallback: fallback ?? '', doc }))
+  Object.entries(settings).map(([key, { doc, fallback }]) => ({
+    name: `HEADGATE_${key}`,
+    fallback: fallback ?? '',
+    doc,
+  }))
 
 /** Reads the settings; every problem at once. `env` is `process.env` or a table of a test. */
 export function readAgentSettings(env: Readonly<Record<string, string | undefined>>): AgentSettingsRead {

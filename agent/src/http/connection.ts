@@ -71,10 +71,20 @@ export class ClientConnection {
     if (this.#last !== null && this.#active.size === 0) this.#endWith(this.#last)
   }
 
-  /** Reads nothing more; answers what is being worked on, then says a last thing and ends. */
+  /**
+   * Reads nothing more, because what came last cannot be understood: answers what is being worked on, then says a last
+   * thing and ends. When it is the body of a request that cannot be understood, that request is given up; the service
+   * must not get what looks like the whole of it.
+   */
   endAfter(text: string): void {
-    if (this.#active.size === 0) this.#endWith(text)
-    else this.#last ??= text
+    const [newest] = [...this.#active].slice(-1)
+    if (newest === undefined) this.#endWith(text)
+    else if (!newest.owesBody) this.#last ??= text
+    else {
+      newest.leave()
+      if (this.#active.size === 1 && !newest.answering) this.#endWith(text)
+      else this.socket.destroy()
+    }
   }
 
   #begin(start: Start): void {

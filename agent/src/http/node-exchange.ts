@@ -58,6 +58,16 @@ export class NodeExchange implements Exchange, ResponseSink {
     options.response.on('error', () => {})
   }
 
+  /** Whether the client still owes a part of the body. */
+  get owesBody(): boolean {
+    return this.#options.hasBody && !this.#options.request.complete
+  }
+
+  /** Whether the client has been sent something. */
+  get answering(): boolean {
+    return this.#options.response.headersSent
+  }
+
   /** The client's connection has ended. */
   leave(): void {
     this.#watch(false)
@@ -84,7 +94,9 @@ export class NodeExchange implements Exchange, ResponseSink {
     this.#watch(false)
     body?.destroy()
     // A response that stops short must look like that to the client; one that nobody takes must not be kept.
-    if (outcome.kind === 'broken' || outcome.kind === 'abandoned') request.socket.destroy()
+    // Where the client's connection has been ended already, or is being ended, there may be a last word under way.
+    const cut = outcome.kind === 'broken' || (outcome.kind === 'abandoned' && !this.#gone.signal.aborted)
+    if (cut) request.socket.destroy()
     else if (outcome.kind === 'answered') this.#discardBody()
     return outcome
   }

@@ -101,7 +101,9 @@ export function createCertificates(options: CertificatesOptions): Certificates {
 
   // One after the other: an older table must not overtake a newer one.
   function change(): void {
-    work = work.then(follow).catch((thrown: unknown) => log.error({ err: thrown }, 'certificates could not be followed'))
+    work = work
+      .then(follow)
+      .catch((thrown: unknown) => log.error({ err: thrown }, 'certificates could not be followed'))
   }
 
   const unsubscribe = live.onChange(change)
@@ -125,7 +127,9 @@ export function createCertificates(options: CertificatesOptions): Certificates {
   }
 }
 
-type Made = { readonly kind: 'context'; readonly context: SecureContext } | { readonly kind: 'unusable'; readonly why: string }
+type Made =
+  | { readonly kind: 'context'; readonly context: SecureContext }
+  | { readonly kind: 'unusable'; readonly why: string }
 
 async function makeContext(
   { chain, key: reference }: CompiledCertificate,

@@ -7,7 +7,7 @@
  *
  * @module
  */
-import type { AttributeValue } from '@opentelemetry/api'
+import type { AnyValue } from '@opentelemetry/api'
 
 /** Event name of a log record that holds one decision. */
 export const DECISION_EVENT = 'headgate.decision'
@@ -98,8 +98,8 @@ export interface DecisionRecord {
 }
 
 /** The attributes of a decision's log record. */
-export function decisionLogAttributes(record: DecisionRecord): Record<string, AttributeValue> {
-  const attributes: Record<string, AttributeValue> = {
+export function decisionLogAttributes(record: DecisionRecord): Record<string, AnyValue> {
+  const attributes: Record<string, AnyValue> = {
     [decisionAttributes.requestId]: record.request_id,
     [decisionAttributes.environmentId]: record.environment_id,
     [decisionAttributes.outcome]: record.outcome,

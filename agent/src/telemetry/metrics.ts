@@ -77,9 +77,15 @@ export function createSlots(): Slots {
 
   function find(environmentId: string, route: string, reason: string, statusClass: number): Slot {
     let routes = environments.get(environmentId)
-    if (routes === undefined) environments.set(environmentId, (routes = new Map()))
+    if (routes === undefined) {
+      routes = new Map<string, Map<string, Slot>>()
+      environments.set(environmentId, routes)
+    }
     let outcomes = routes.get(route)
-    if (outcomes === undefined) routes.set(route, (outcomes = new Map()))
+    if (outcomes === undefined) {
+      outcomes = new Map<string, Slot>()
+      routes.set(route, outcomes)
+    }
     // Reasons are few, so the short key is the same string object after the first time.
     const key = statusClass === 2 && reason === 'allowed' ? 'allowed' : `${statusClass}${reason}`
     let slot = outcomes.get(key)

@@ -81,7 +81,12 @@ export function createCollector(slots: Slots, temporality: 'delta' | 'cumulative
         dataPointType: DataPointType.GAUGE,
         dataPoints,
       })
-      const point = (value: number, attributes: Attributes): Point<number> => ({ startTime, endTime, attributes, value })
+      const point = (value: number, attributes: Attributes): Point<number> => ({
+        startTime,
+        endTime,
+        attributes,
+        value,
+      })
       const toPoints = (list: Sums): Point<number>[] => list.map(({ value, attributes }) => point(value, attributes))
       const all: MetricData[] = [
         sum(metricNames.requests, '{request}', requests),

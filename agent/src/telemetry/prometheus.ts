@@ -23,17 +23,23 @@ export function prometheusText(slots: Slots, gauges: Gauges): string {
       count += slot.buckets[index] ?? 0
       lines.push(`${duration}_bucket{${labels},le="${bound}"} ${count}`)
     }
-    lines.push(`${duration}_sum{${labels}} ${slot.durationMsSum / 1000}`, `${duration}_count{${labels}} ${slot.requests}`)
+    lines.push(
+      `${duration}_sum{${labels}} ${slot.durationMsSum / 1000}`,
+      `${duration}_count{${labels}} ${slot.requests}`,
+    )
   }
 
   const malformed = `${plain(metricNames.malformed)}_total`
   lines.push(`# TYPE ${malformed} counter`)
-  for (const [reason, count] of slots.malformed) lines.push(`${malformed}{${label(metricAttributes.reason, reason)}} ${count}`)
+  for (const [reason, count] of slots.malformed)
+    lines.push(`${malformed}{${label(metricAttributes.reason, reason)}} ${count}`)
 
   const dropped = `${plain(metricNames.dropped)}_total`
   lines.push(`# TYPE ${dropped} counter`)
   for (const { receiver, kind, count } of gauges.dropped) {
-    lines.push(`${dropped}{${label(metricAttributes.receiver, receiver)},${label(metricAttributes.kind, kind)}} ${count}`)
+    lines.push(
+      `${dropped}{${label(metricAttributes.receiver, receiver)},${label(metricAttributes.kind, kind)}} ${count}`,
+    )
   }
 
   const release = plain(metricNames.release)

@@ -107,10 +107,7 @@ export function createReceiver(options: ReceiverOptions): Receiver {
     }
   }
 
-  const loops = Promise.all([
-    loop(options.logsIntervalMs, sendLogs),
-    loop(options.metricsIntervalMs, sendMetrics),
-  ])
+  const loops = Promise.all([loop(options.logsIntervalMs, sendLogs), loop(options.metricsIntervalMs, sendMetrics)])
 
   return {
     name,

@@ -16,7 +16,13 @@ import { wentWell } from './queue.ts'
 import { decisionRecord, type RecordInput } from './record.ts'
 
 export interface Recorder {
-  refused(exchange: Exchange, id: string, decision: Decision, environment: LiveEnvironment | null, facts: Facts | null): void
+  refused(
+    exchange: Exchange,
+    id: string,
+    decision: Decision,
+    environment: LiveEnvironment | null,
+    facts: Facts | null,
+  ): void
   forwarded(
     exchange: Exchange,
     id: string,

@@ -19,7 +19,12 @@ export interface RawResponse {
 const WAIT_MS = 10_000
 
 /** Sends bytes over a new connection and reads the response to a request of `method`. */
-export async function sendRaw(url: string, bytes: string | Buffer, method = 'GET', localAddress?: string): Promise<RawResponse> {
+export async function sendRaw(
+  url: string,
+  bytes: string | Buffer,
+  method = 'GET',
+  localAddress?: string,
+): Promise<RawResponse> {
   await using client = await openRaw(url, localAddress)
   client.write(bytes)
   return await client.read(method)
