@@ -14,7 +14,10 @@ import type { CompiledLimit } from '#core/compile.ts'
 /** What the arithmetic needs of a limit. */
 export type Rate = Pick<CompiledLimit, 'requests' | 'windowMs' | 'burst'>
 
-/** Distance of neighbouring numbers near today's milliseconds since 1970: each step may be off by half of it. */
+/**
+ * Distance of neighbouring numbers near today's milliseconds since 1970: each step may be off by half of it. A limit of
+ * 100,000 a second is therefore kept within 1.2 %, one of 1,000 within a hundredth of that.
+ */
 const RESOLUTION_MS = 2 ** -12
 
 /** Outcome of one request. */

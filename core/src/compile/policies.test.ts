@@ -1,0 +1,118 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import {
+  compiled,
+  environment,
+  findingsOf,
+  keyed,
+  limit,
+  open,
+  route,
+  service,
+  shortFindings,
+} from '#core/fakes/release.ts'
+
+test('the nearest access policy wins as a whole', () => {
+  const release = compiled(
+    service('shop'),
+    service('other'),
+    route('near', '/near'),
+    route('middle', '/middle'),
+    route('far', '/far', { service: 'other' }),
+    keyed('env', environment, { scopes: ['env'] }),
+    keyed('svc', { service: 'shop' }, { scopes: ['b', 'a', 'b'] }),
+    open('own', { route: 'near' }),
+  )
+  const access = (name: string) => release.routes.get(name)?.access
+  assert.deepEqual([access('near')?.policy, access('near')?.scopes], ['own', []])
+  assert.deepEqual([access('middle')?.policy, access('middle')?.scopes], ['svc', ['a', 'b']])
+  assert.deepEqual([access('far')?.policy, access('far')?.from], ['env', 'environment'])
+})
+
+test('limits add up, in the order of their names', () => {
+  const release = compiled(
+    route('a', '/a'),
+    route('b', '/b'),
+    limit('m', environment, 3, { burst: 2 }),
+    limit('z', { service: 'shop' }, 2, { key: ['route', 'address', 'route'] }),
+    limit('c', { route: 'a' }, 1),
+  )
+  assert.deepEqual(
+    release.routes.get('a')?.limits.map(({ policy }) => policy),
+    ['c', 'm', 'z'],
+  )
+  assert.deepEqual(
+    release.routes.get('b')?.limits.map(({ policy }) => policy),
+    ['m', 'z'],
+  )
+  assert.deepEqual(release.routes.get('b')?.limits, [
+    {
+      policy: 'm',
+      origin: 'f:policy/m',
+      id: 'acme/production/m',
+      requests: 3,
+      windowMs: 60_000,
+      burst: 2,
+      key: ['consumer'],
+    },
+    {
+      policy: 'z',
+      origin: 'f:policy/z',
+      id: 'acme/production/z',
+      requests: 2,
+      windowMs: 60_000,
+      burst: 2,
+      key: ['route', 'address'],
+    },
+  ])
+})
+
+test('two access policies at one place are refused, both named', () => {
+  for (const on of [environment, { service: 'shop' }, { route: 'a' }]) {
+    const [finding] = findingsOf(route('a', '/a'), keyed('one', on), open('two', on))
+    assert.equal(finding?.code, 'access_conflict')
+    assert.match(finding?.message ?? '', /one and two/)
+  }
+})
+
+test('a policy that sits nowhere, or that nearer ones replace everywhere, is named', () => {
+  assert.deepEqual(
+    shortFindings(
+      service('shop'),
+      service('idle'),
+      route('a', '/a'),
+      keyed('idle-access', { service: 'idle' }),
+      keyed('env', environment),
+      keyed('own', { route: 'a' }),
+    ),
+    [
+      'warning policy_unused policy/idle-access',
+      'warning policy_unused policy/env',
+      'warning service_unused service/idle',
+    ],
+  )
+})
+
+test('more limits at one place than a request can pay for are refused', () => {
+  const limits = Array.from({ length: 17 }, (_, index) => limit(`l${index}`, environment, 1))
+  assert.deepEqual(shortFindings(route('a', '/a'), open('o', environment), ...limits), [
+    'error limits_too_many policy/l16 /on',
+  ])
+})
+
+test('routes have the same guard exactly when access policy and limits are the same', () => {
+  const release = compiled(
+    service('shop'),
+    service('other'),
+    route('a', '/a'),
+    route('b', '/b', { service: 'other' }),
+    route('c', '/c'),
+    route('d', '/d'),
+    keyed('env', environment),
+    limit('l', { route: 'c' }, 1),
+    open('own', { route: 'd' }),
+  )
+  const guards = ['a', 'b', 'c', 'd'].map((name) => release.routes.get(name)?.guard)
+  assert.equal(guards[0], guards[1])
+  assert.equal(new Set(guards).size, 3)
+})

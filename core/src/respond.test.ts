@@ -1,0 +1,84 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Decision, LimitState } from './decision.ts'
+import { refuse } from './outcome.ts'
+import { reasons, type Reason } from './reasons.ts'
+import { publicProblem, responseHeaders } from './respond.ts'
+
+const state = (policy: string, rest: Partial<LimitState> = {}): LimitState => {
+  return { policy, requests: 100, windowMs: 60_000, remaining: 50, resetMs: 30_000, retryAfterMs: 0, ...rest }
+}
+const decision = (reason: Reason, rest: Partial<Decision> = {}): Decision => ({ ...refuse(reason), ...rest })
+
+/** What operators see and callers must not. */
+const secrets: Partial<Decision> = {
+  route: 'secret-route',
+  service: 'secret-service',
+  rule: { kind: 'policy', name: 'secret-rule', origin: 'secret.yaml:1' },
+  needed: ['secret:needed'],
+  had: ['secret:had'],
+}
+
+test('a problem has type, title, status, code and the request id', () => {
+  assert.deepEqual(publicProblem(decision('credential_missing'), 'req_1'), {
+    type: 'https://headgate.dev/problems/credential_missing',
+    title: 'A credential is needed',
+    status: 401,
+    code: 'credential_missing',
+    request_id: 'req_1',
+  })
+})
+
+test('no refusal tells a caller about routes, rules, scopes or principals', () => {
+  for (const reason of Object.keys(reasons) as Reason[]) {
+    const denied = decision(reason, secrets)
+    assert.doesNotMatch(JSON.stringify([publicProblem(denied, 'req_1'), responseHeaders(denied)]), /secret/, reason)
+  }
+})
+
+test('429 names the policy that is used up and when to come back', () => {
+  const limits = [state('wide'), state('tight', { remaining: 0, retryAfterMs: 1201 })]
+  const denied = decision('limit_exceeded', { limits, tightest: 1 })
+  const { policy, detail } = publicProblem(denied, 'req_1')
+  assert.deepEqual([policy, detail], ['tight', 'Try again in 2 s'])
+  assert.deepEqual(responseHeaders(denied), [
+    ['Retry-After', '2'],
+    ['RateLimit-Policy', '"wide";q=100;w=60, "tight";q=100;w=60'],
+    ['RateLimit', '"tight";r=0;t=2'],
+  ])
+})
+
+test('what is allowed carries the state of its limits', () => {
+  const allowed: Decision = { ...refuse('not_ready'), outcome: 'allow', reason: 'allowed', status: 200 }
+  assert.deepEqual(responseHeaders(allowed), [])
+  assert.deepEqual(responseHeaders({ ...allowed, limits: [state('a')], tightest: 0 }), [
+    ['RateLimit-Policy', '"a";q=100;w=60'],
+    ['RateLimit', '"a";r=50;t=30'],
+  ])
+  assert.throws(() => publicProblem(allowed, 'req_1'), RangeError)
+})
+
+test('times are whole seconds, rounded up, so that who waits is not refused again', () => {
+  const limits = [state('a', { windowMs: 100, remaining: 0, resetMs: 1, retryAfterMs: 0.5 })]
+  assert.deepEqual(responseHeaders(decision('limit_exceeded', { limits, tightest: 0 })), [
+    ['Retry-After', '1'],
+    ['RateLimit-Policy', '"a";q=100;w=1'],
+    ['RateLimit', '"a";r=0;t=1'],
+  ])
+})
+
+test('401 carries a challenge, with an error only when something was presented', () => {
+  assert.deepEqual(responseHeaders(decision('credential_missing')), [['WWW-Authenticate', 'Bearer realm="headgate"']])
+  assert.deepEqual(responseHeaders(decision('credential_expired')), [
+    [
+      'WWW-Authenticate',
+      'Bearer realm="headgate", error="invalid_token", error_description="The credential has expired"',
+    ],
+  ])
+})
+
+test('405 says what is allowed', () => {
+  assert.deepEqual(responseHeaders(decision('method_not_allowed', { allow: ['GET', 'HEAD'] })), [
+    ['Allow', 'GET, HEAD'],
+  ])
+})
