@@ -38,5 +38,5 @@ function kindOf(path: string): Kind {
 /** Whether any of the files drives a browser. */
 export async function needsBrowser(files: readonly string[]): Promise<boolean> {
   const contents = await Promise.all(files.map((file) => readFile(join(ROOT, file), 'utf8')))
-  return contents.some((content) => /chromium|browser/i.test(content))
+  return contents.some((content) => /playwright|chromium|\/browser\.ts/i.test(content))
 }
