@@ -4,7 +4,7 @@
  * @module
  */
 import { useEffect, useState } from 'react'
-import { go, useAddress } from './address.ts'
+import { go, takeFragment, useAddress } from './address.ts'
 import { useAnswer } from './answer.ts'
 import { useApi } from './api.ts'
 import { Overview } from './pages/overview.tsx'
@@ -12,14 +12,28 @@ import { Door, SignedOut } from './pages/signed-out.tsx'
 import { Welcome } from './pages/welcome.tsx'
 import { Failed, Skeleton } from './parts/notices.tsx'
 
-/** @param code what followed `#` in a welcome link. */
-export function App({ code }: { readonly code: string }) {
+/** @param first what followed `#` in the welcome link that opened the page. */
+export function App({ first }: { readonly first: string }) {
   const { path } = useAddress()
+  const code = useCode(first)
   useEffect(() => {
     document.title = 'Headgate'
   }, [path])
-  if (path === '/welcome') return <Welcome code={code} done={() => go({ path: '/' }, 'replace')} />
+  if (path === '/welcome') return <Welcome key={code} code={code} done={() => go({ path: '/' }, 'replace')} />
   return <SignedIn />
+}
+
+/** A further link that is pasted into the same tab only changes what follows `#`: the browser loads nothing. */
+function useCode(first: string): string {
+  const [code, setCode] = useState(first)
+  useEffect(() => {
+    const take = () => {
+      if (location.pathname === '/welcome' && location.hash !== '') setCode(takeFragment())
+    }
+    addEventListener('hashchange', take)
+    return () => removeEventListener('hashchange', take)
+  }, [])
+  return code
 }
 
 function SignedIn() {

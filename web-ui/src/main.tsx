@@ -19,6 +19,6 @@ const root = document.getElementById('root')
 if (root === null) throw new Error('index.html has no #root')
 createRoot(root).render(
   <ApiContext value={createApi()}>
-    <App code={code} />
+    <App first={code} />
   </ApiContext>,
 )

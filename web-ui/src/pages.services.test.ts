@@ -139,6 +139,19 @@ test('a link that is used or too old says what to run', { skip }, async (t) => {
   await picture(page, 'welcome-refused')
 })
 
+// After a refused link, people paste the next one into the tab that is open; the browser then loads nothing.
+test('a new link that is pasted into the same tab is used and leaves the address bar', { skip }, async (t) => {
+  fake.signedIn = false
+  fake.broken.set('welcome', 'welcome_code_invalid')
+  const page = await visit(t, { path: `/welcome#${CODE}` })
+  await page.getByRole('heading', { name: 'The welcome link is unknown, used or too old' }).waitFor()
+  fake.broken.clear()
+  await page.goto(`${fake.url}/welcome#${CODE}2`)
+  await rows(page).first().waitFor()
+  assert.deepEqual(fake.calls.findLast(({ id }) => id === 'welcome')?.body, { code: `${CODE}2`, want: 'session' })
+  assert.ok(!page.url().includes(CODE))
+})
+
 test('a welcome page without a code says what to run, and asks nobody', { skip }, async (t) => {
   const page = await visit(t, { path: '/welcome' })
   await page.getByRole('heading', { name: 'This link has no code' }).waitFor()

@@ -1,6 +1,7 @@
 /**
- * A control plane for tests of the pages: serves the built files under the same Content-Security-Policy and answers
- * the operations of the contract. It parses every call and every answer by the schemas.
+ * A control plane for tests of the pages: serves the built files under headers as strict as the real ones and answers
+ * the operations of the contract. It parses every call and every answer by the schemas, and refuses a write that a
+ * browser does not mark as coming from its own pages.
  *
  * @module
  */
@@ -12,7 +13,14 @@ import type { AddressInfo } from 'node:net'
 import { extname, join } from 'node:path'
 import { decision, explanationOf, standing } from './fixtures.ts'
 
-const CSP = "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
+const security = {
+  'content-security-policy':
+    "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'",
+  'cross-origin-opener-policy': 'same-origin',
+  'cross-origin-resource-policy': 'same-origin',
+  'referrer-policy': 'no-referrer',
+  'x-content-type-options': 'nosniff',
+}
 
 /** What the control plane would add to the title. */
 const details: Partial<Record<ProblemCode, string>> = {
@@ -87,7 +95,7 @@ async function answer(
   operation.query.parse(Object.fromEntries(url.searchParams))
   const body = operation.body === null ? null : operation.body.parse(JSON.parse(await textOf(request)))
   calls.push({ id, body })
-  if (request.headers['x-headgate-request'] !== '1') return sendProblem(response, 'csrf')
+  if (!isOwn(request, fake.url)) return sendProblem(response, 'csrf')
   const code = fake.broken.get(id) ?? (fake.signedIn || operation.role === 'anyone' ? undefined : 'not_signed_in')
   if (code !== undefined) return sendProblem(response, code)
   if (id === 'welcome') {
@@ -103,6 +111,11 @@ async function answer(
   const given = live(fake, id, body, params, url.searchParams) ?? standing(id, params['environment'], Date.now())
   const json = JSON.stringify(operation.response.parse(given))
   response.writeHead(operation.status, { 'content-type': 'application/json' }).end(json)
+}
+
+function isOwn({ method, headers }: IncomingMessage, url: string): boolean {
+  if (headers['x-headgate-request'] !== '1' || headers['sec-fetch-site'] !== 'same-origin') return false
+  return method === 'GET' || headers.origin === url
 }
 
 /** What depends on what has happened. */
@@ -144,8 +157,9 @@ async function sendFile(dist: string, path: string, response: ServerResponse): P
   const file = extname(path) === '' ? 'index.html' : path.slice(1)
   const bytes = await readFile(join(dist, file)).catch(() => null)
   if (bytes === null) return void response.writeHead(404).end()
-  const headers = { 'content-type': types[extname(file)] ?? 'application/octet-stream', 'content-security-policy': CSP }
-  response.writeHead(200, headers).end(bytes)
+  response
+    .writeHead(200, { ...security, 'content-type': types[extname(file)] ?? 'application/octet-stream' })
+    .end(bytes)
 }
 
 function sendProblem(response: ServerResponse, code: ProblemCode, errors?: Problem['errors']): void {
