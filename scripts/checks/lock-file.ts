@@ -33,19 +33,22 @@ export async function checkLockFile(): Promise<string[]> {
   const root = await readJson<Manifest>('package.json')
   const lock = await readJson<{ readonly packages: Readonly<Record<string, Locked>> }>('package-lock.json')
   const manifests = ['package.json', ...(root.workspaces ?? []).map((name) => `${name}/package.json`)]
-  const problems = await Promise.all(manifests.map(inexactVersions))
+  const problems = await Promise.all(manifests.map(async (file) => inexactVersions(file, await readJson(file))))
   return [...problems.flat(), ...lockProblems(lock.packages, root.allowScripts ?? {})]
 }
 
 /** npm picks by the Node that runs it where a range leaves a choice. */
-async function inexactVersions(file: string): Promise<string[]> {
-  const { dependencies, devDependencies, optionalDependencies } = await readJson<Manifest>(file)
+export function inexactVersions(
+  file: string,
+  { dependencies, devDependencies, optionalDependencies }: Manifest,
+): string[] {
   return Object.entries({ ...dependencies, ...devDependencies, ...optionalDependencies })
     .filter(([, version]) => !/^\d+\.\d+\.\d+(?:-[\w.-]+)?$/.test(version))
     .map(([name, version]) => `${file}: ${name} is not an exact version: ${version}`)
 }
 
-function lockProblems(
+/** @param packages of the lock file, by folder */
+export function lockProblems(
   packages: Readonly<Record<string, Locked>>,
   allowScripts: Readonly<Record<string, boolean>>,
 ): string[] {
