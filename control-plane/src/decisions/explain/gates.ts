@@ -1,0 +1,37 @@
+/**
+ * The seven gates of an explanation: five from core's trace, TLS and service added here.
+ *
+ * @module
+ */
+import type { Explanation } from '@headgate/admin-api'
+import { type Gate, type TraceStep, gates } from '@headgate/core'
+
+export type GateView = Explanation['gates'][number]
+
+/** What is known beside the trace. */
+export interface Surroundings {
+  /** Sentence about the connection. */
+  readonly tls: string
+  readonly upstream: GateView
+}
+
+/** @param steps in any number: a gate without a step was not reached. */
+export function gatesOf(steps: readonly TraceStep[], { tls, upstream }: Surroundings): GateView[] {
+  const byGate = new Map(steps.map((step) => [step.gate, step]))
+  return gates.map((gate): GateView => {
+    if (gate === 'tls') return { gate, outcome: 'passed', detail: tls }
+    if (gate === 'upstream') return upstream
+    const step = byGate.get(gate)
+    return step === undefined ? { gate, outcome: 'not_reached', detail: '' } : { gate, outcome: step.outcome, detail: step.detail }
+  })
+}
+
+/** Gates of a request of which only the outcome is known. @param stopped null: it was allowed. */
+export function gatesByOutcome(stopped: Gate | null, detail: string, tls: string): GateView[] {
+  const at = stopped === null ? gates.length : gates.indexOf(stopped)
+  return gates.map((gate, index): GateView => {
+    if (index > at) return { gate, outcome: 'not_reached', detail: '' }
+    if (index === at) return { gate, outcome: 'stopped', detail }
+    return { gate, outcome: 'passed', detail: gate === 'tls' ? tls : '' }
+  })
+}

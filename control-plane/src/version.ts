@@ -1,0 +1,8 @@
+/**
+ * Version of this program.
+ *
+ * @module
+ */
+import packageJson from '../package.json' with { type: 'json' }
+
+export const version: string = packageJson.version
