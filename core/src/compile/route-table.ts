@@ -5,7 +5,7 @@
  */
 import type { CompiledRoute } from '#core/release.ts'
 import { allTrees, hostTrees, reachTree, type HostTrees } from '#core/match/hosts.ts'
-import { looseTrees } from '#core/match/loose.ts'
+import { looseIndex } from '#core/match/loose.ts'
 import type { Endpoint, RouteIndex } from '#core/match/match.ts'
 import { parsePattern, reachNode, visitsMax } from '#core/match/paths.ts'
 import type { FindingList, Subject } from './findings.ts'
@@ -42,9 +42,9 @@ export function routeTable(entries: readonly RouteEntry[], findings: FindingList
   }
   for (const endpoint of endpoints) endpoint.allow = [...endpoint.byMethod.keys()].toSorted()
   reportShadows(strict, entries, findings)
-  const loose = looseTrees(entries)
+  const loose = looseIndex(entries)
   reportCost(strict, findings)
-  if (loose !== null && findings.errors.length === 0) reportCost(loose, findings)
+  if (loose !== null && findings.errors.length === 0) reportCost(loose.trees, findings)
   return { strict, loose }
 }
 

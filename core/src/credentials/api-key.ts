@@ -8,7 +8,7 @@
  * @module
  */
 import type { Facts, Principal, Verified } from '#core/decision.ts'
-import { objectName } from '#core/kinds/common.ts'
+import { OBJECT_NAME } from '#core/kinds/common.ts'
 import type { CredentialReason } from '#core/reasons.ts'
 import { rangesContain, type AddressRange } from './addresses.ts'
 import { crc32 } from './crc32.ts'
@@ -40,7 +40,7 @@ const MALFORMED: ParsedApiKey = { kind: 'malformed' }
  */
 export function formatApiKey(environment: string, random30: string): string {
   if (!isRandomPart(random30)) throw new RangeError('the random part is not 30 characters of base62')
-  if (!objectName.safeParse(environment).success) throw new RangeError('not the name of an environment')
+  if (!OBJECT_NAME.test(environment)) throw new RangeError('not the name of an environment')
   const body = `hgk_${environment}_${random30}`
   return `${body}_${checksum(body)}`
 }
@@ -48,13 +48,14 @@ export function formatApiKey(environment: string, random30: string): string {
 /** Reads from the right, since an environment's name may hold underscores. Never throws. */
 export function parseApiKey(text: string): ParsedApiKey {
   if (text.length > API_KEY_LENGTH_MAX || !text.startsWith('hgk_')) return MALFORMED
-  const body = text.slice(0, -CHECKSUM_LENGTH - 1)
-  const random = body.slice(-RANDOM_LENGTH)
-  const environment = body.slice(4, -RANDOM_LENGTH - 1)
-  // Also finds a text that is too short, and separators that are none: the parts would not add up to it.
-  const formed = isRandomPart(random) && objectName.safeParse(environment).success
-  if (!formed || text !== `hgk_${environment}_${random}_${checksum(body)}`) return MALFORMED
-  return { kind: 'api_key', environment, last4: random.slice(-4) }
+  const bodyEnd = text.length - CHECKSUM_LENGTH - 1
+  const randomStart = bodyEnd - RANDOM_LENGTH
+  // Too short for its parts, or parts that are not separated.
+  if (randomStart < 6 || text[bodyEnd] !== '_' || text[randomStart - 1] !== '_') return MALFORMED
+  const environment = text.slice(4, randomStart - 1)
+  if (!OBJECT_NAME.test(environment) || !isRandomPart(text.slice(randomStart, bodyEnd))) return MALFORMED
+  if (text.slice(bodyEnd + 1) !== checksum(text.slice(0, bodyEnd))) return MALFORMED
+  return { kind: 'api_key', environment, last4: text.slice(bodyEnd - 4, bodyEnd) }
 }
 
 /** For people; says which key without saying the key. */
@@ -107,10 +108,10 @@ const isRandomPart = (text: string): boolean => /^[0-9A-Za-z]{30}$/.test(text)
 
 function checksum(body: string): string {
   let rest = crc32(body)
-  let text = ''
-  for (let digit = 0; digit < CHECKSUM_LENGTH; digit++) {
-    text = BASE62.charAt(rest % 62) + text
+  const codes = [0, 0, 0, 0, 0, 0]
+  for (let at = CHECKSUM_LENGTH - 1; at >= 0; at--) {
+    codes[at] = BASE62.charCodeAt(rest % 62)
     rest = Math.floor(rest / 62)
   }
-  return text
+  return String.fromCharCode(...codes)
 }

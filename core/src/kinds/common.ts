@@ -9,13 +9,13 @@
  */
 import { z } from 'zod'
 
+/** What `objectName` accepts, for code that runs per request. */
+export const OBJECT_NAME = /^[a-z0-9](?:[a-z0-9._-]{0,61}[a-z0-9])?$/
+
 /** Name of a configuration object, consumer, tenant or environment reference. */
 export const objectName = z
   .string()
-  .regex(
-    /^[a-z0-9](?:[a-z0-9._-]{0,61}[a-z0-9])?$/,
-    'use 1-63 of a-z, 0-9, ".", "_", "-"; start and end with a letter or digit',
-  )
+  .regex(OBJECT_NAME, 'use 1-63 of a-z, 0-9, ".", "_", "-"; start and end with a letter or digit')
   .describe('Lower-case name, unique per kind and environment')
 
 /** Name of a scope, such as `orders:read`. RFC 6749 section 3.3 allows more; quotes and spaces help nobody. */

@@ -80,3 +80,24 @@ test('the root is not without its slash', () => {
   assert.equal(kind(release, '/'), 'root')
   assert.equal(kind(release, '/x'), 'site')
 })
+
+test('a pattern with an upper-case letter or a slash at its end is looked for by paths without', () => {
+  const upper = compiled(...site, route('admin', '/Admin'), keyed('admin-access', { route: 'admin' }))
+  assert.equal(kind(upper, '/admin'), 'ambiguous')
+  assert.equal(kind(upper, '/Admin'), 'admin')
+  const slash = compiled(...site, route('admin', '/admin/'), keyed('admin-access', { route: 'admin' }))
+  assert.equal(kind(slash, '/admin'), 'ambiguous')
+  assert.equal(kind(slash, '/admin/'), 'admin')
+})
+
+test('a path that reads the same either way is never ambiguous', () => {
+  const release = compiled(...site, ...admin, route('user', '/users/{id}'), keyed('user-access', { route: 'user' }))
+  for (const [path, name] of [
+    ['/admin', 'admin'],
+    ['/users/7', 'user'],
+    ['/users/7/x', 'site'],
+    ['/', 'site'],
+  ] as const) {
+    assert.equal(kind(release, path), name)
+  }
+})

@@ -18,6 +18,13 @@ export interface LooseEndpoint {
   readonly guards: CompiledRoute[]
 }
 
+/** All routes as a careless reader sees them. */
+export interface LooseIndex {
+  readonly trees: HostTrees<LooseEndpoint>
+  /** No pattern has an upper-case letter or a slash at its end: a path without both reads the same either way. */
+  readonly plain: boolean
+}
+
 /** What is known of a route while the trees are built. */
 interface LooseEntry {
   readonly route: CompiledRoute
@@ -26,11 +33,13 @@ interface LooseEntry {
 }
 
 /** @returns null when all routes are guarded alike: then no reading of a path escapes anything. */
-export function looseTrees(entries: readonly LooseEntry[]): HostTrees<LooseEndpoint> | null {
+export function looseIndex(entries: readonly LooseEntry[]): LooseIndex | null {
   if (new Set(entries.map(({ route }) => route.guard)).size < 2) return null
   const trees = hostTrees<LooseEndpoint>()
+  let plain = true
   for (const { route, hosts, match } of entries) {
     const { segments, ending } = parsePattern(route.path.toLowerCase(), match)
+    plain &&= route.path === route.path.toLowerCase() && (route.path === '/' || !route.path.endsWith('/'))
     const place = segments.length === 0 ? ending : withoutSlash(ending)
     for (const host of hosts.length === 0 ? ['*'] : hosts) {
       const endpoint = (reachNode(reachTree(trees, host), segments)[place] ??= { routes: new Set(), guards: [] })
@@ -38,22 +47,18 @@ export function looseTrees(entries: readonly LooseEntry[]): HostTrees<LooseEndpo
       if (!endpoint.guards.some(({ guard }) => guard === route.guard)) endpoint.guards.push(route)
     }
   }
-  return trees
+  return { trees, plain }
 }
 
 /**
  * Whether the careless reading of a path leads to a route with a guard that `route` does not have. Where `route` is
  * itself among those, its pattern has the very spelling of the path: then somebody decided about that spelling.
  */
-export function escapesGuard(
-  trees: HostTrees<LooseEndpoint>,
-  host: string,
-  path: string,
-  route: CompiledRoute,
-): boolean {
+export function escapesGuard(index: LooseIndex, host: string, path: string, route: CompiledRoute): boolean {
   const lower = path.toLowerCase()
   const loose = lower.length > 1 && lower.endsWith('/') ? lower.slice(0, -1) : lower
-  const endpoint = findInTrees(trees, host, loose)
+  if (index.plain && loose === path) return false
+  const endpoint = findInTrees(index.trees, host, loose)
   if (endpoint === null || endpoint.routes.has(route)) return false
   return endpoint.guards.some((other) => other.guard !== route.guard && !covers(route, other))
 }

@@ -8,7 +8,7 @@
  */
 import type { CompiledRoute } from '#core/release.ts'
 import { findInTrees, type HostTrees } from './hosts.ts'
-import { escapesGuard, type LooseEndpoint } from './loose.ts'
+import { escapesGuard, type LooseIndex } from './loose.ts'
 
 /** The routes of one host and path pattern: at most one per method. */
 export interface Endpoint {
@@ -24,7 +24,7 @@ export interface Endpoint {
 export interface RouteIndex {
   readonly strict: HostTrees<Endpoint>
   /** The same as a careless reader sees them; null when all routes are guarded alike. */
-  readonly loose: HostTrees<LooseEndpoint> | null
+  readonly loose: LooseIndex | null
 }
 
 export type Match =
