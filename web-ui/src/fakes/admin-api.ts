@@ -100,8 +100,8 @@ async function answer(
   if (code !== undefined) return sendProblem(response, code)
   if (id === 'welcome') {
     const { name } = operations.welcome.body.parse(body)
-    if (fake.firstRun && name === undefined) {
-      const error = { pointer: '/name', code: 'missing', message: 'a name is needed', fix: 'Choose one' }
+    if (fake.firstRun && (name === undefined || name === 'taken')) {
+      const error = { pointer: '/name', code: 'field', message: 'This name cannot be used', fix: 'Choose another' }
       return sendProblem(response, 'input_invalid', [error])
     }
     fake.signedIn = true

@@ -8,8 +8,8 @@ import { go, useAddress } from '../address.ts'
 import { type Kept, useAnswer } from '../answer.ts'
 import { type Environment, useApi } from '../api.ts'
 
-/** Tenants and environments change rarely, in milliseconds. */
-const PLACES_MS = 30_000
+/** Tenants and environments change rarely, but the first one is waited for, in milliseconds. */
+const PLACES_MS = 5_000
 
 /** Longest list that is offered to choose from. */
 const CHOICES_MAX = 200

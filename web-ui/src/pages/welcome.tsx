@@ -16,7 +16,7 @@ import { Door } from './signed-out.tsx'
 
 type Step =
   | { readonly at: 'knocking' }
-  | { readonly at: 'naming'; readonly refused: string }
+  | { readonly at: 'naming'; readonly refused: string; readonly busy: boolean }
   | { readonly at: 'refused'; readonly failure: Failure }
 
 const NAME_POINTER = '/name'
@@ -32,14 +32,14 @@ export function Welcome({ code, done }: WelcomeProps) {
   const [step, setStep] = useState<Step>({ at: 'knocking' })
 
   const knock = (name: string | null) => {
-    setStep({ at: 'knocking' })
+    setStep(name === null ? { at: 'knocking' } : { at: 'naming', refused: '', busy: true })
     api
       .call('welcome', { body: { code, want: 'session', ...(name === null ? {} : { name }) } })
       .then(done, (thrown: unknown) => {
         const failure = failureOf(thrown)
         const asked = failure.errors.find(({ pointer }) => pointer === NAME_POINTER)
         if (asked === undefined) setStep({ at: 'refused', failure })
-        else setStep({ at: 'naming', refused: name === null ? '' : asked.message })
+        else setStep({ at: 'naming', refused: name === null ? '' : asked.message, busy: false })
       })
   }
 
@@ -53,7 +53,7 @@ export function Welcome({ code, done }: WelcomeProps) {
   }, [code])
 
   if (code === '') return <NoCode />
-  if (step.at === 'naming') return <AskName refused={step.refused} give={knock} />
+  if (step.at === 'naming') return <AskName refused={step.refused} busy={step.busy} give={knock} />
   if (step.at === 'refused') return <Refused failure={step.failure} retry={() => knock(null)} />
   return (
     <Door>
@@ -63,7 +63,14 @@ export function Welcome({ code, done }: WelcomeProps) {
   )
 }
 
-function AskName({ refused, give }: { readonly refused: string; readonly give: (name: string) => void }) {
+interface AskNameProps {
+  /** Why the last name was not taken; empty when there was none. */
+  readonly refused: string
+  readonly busy: boolean
+  readonly give: (name: string) => void
+}
+
+function AskName({ refused, busy, give }: AskNameProps) {
   const [name, setName] = useState('')
   const [field, hint] = [useId(), useId()]
   const submit = (event: SubmitEvent) => {
@@ -93,17 +100,18 @@ function AskName({ refused, give }: { readonly refused: string; readonly give: (
             aria-invalid={refused !== ''}
             onChange={(event) => setName(event.target.value)}
           />
-          <p className="hint" id={hint}>
-            Lower-case letters, digits, “.”, “_” and “-”. It stands beside everything that you change.
-          </p>
-          {refused === '' ? null : (
-            <p className="failure-title refused" role="alert">
+          {refused === '' ? (
+            <p className="hint" id={hint}>
+              Lower-case letters, digits, “.”, “_” and “-”. It stands beside everything that you change.
+            </p>
+          ) : (
+            <p className="hint failure-title" id={hint} role="alert">
               <Mark kind="refused" />
-              {refused}
+              <span className="refused">{refused}</span>
             </p>
           )}
         </div>
-        <button type="submit" className="button primary" disabled={name.trim() === ''}>
+        <button type="submit" className="button primary" disabled={busy || name.trim() === ''}>
           Create owner and sign in
         </button>
       </form>
