@@ -1,0 +1,47 @@
+/**
+ * The `headgate` command. The only file that touches the process.
+ *
+ * @module
+ */
+import { homedir } from 'node:os'
+import { systemClock } from '@headgate/kit/clock.ts'
+import { run } from './program.ts'
+import type { Output, Terminal } from './terminal.ts'
+
+const stop = new AbortController()
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.on(signal, () => {
+    // A second one means it: nothing is waited for.
+    if (stop.signal.aborted) process.kill(process.pid, 'SIGKILL')
+    stop.abort(new Error(signal))
+  })
+}
+
+// A reader that has seen enough, such as `head`, is no failure.
+process.stdout.on('error', (thrown: NodeJS.ErrnoException) => {
+  if (thrown.code !== 'EPIPE') throw thrown
+  stop.abort(thrown)
+})
+
+const output = (stream: NodeJS.WriteStream): Output => ({
+  stream,
+  isTerminal: stream.isTTY === true,
+  columns: stream.columns ?? 80,
+})
+
+const terminal: Terminal = {
+  args: process.argv.slice(2),
+  env: process.env,
+  cwd: process.cwd(),
+  home: homedir(),
+  platform: process.platform,
+  pid: process.pid,
+  execPath: process.execPath,
+  out: output(process.stdout),
+  err: output(process.stderr),
+  in: { stream: process.stdin, isTerminal: process.stdin.isTTY === true },
+  clock: systemClock,
+  signal: stop.signal,
+}
+
+process.exitCode = await run(terminal)
