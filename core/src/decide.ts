@@ -39,6 +39,8 @@ export function decide(release: CompiledRelease, facts: Facts, ports: DecisionPo
 function checkIdentity(at: Attempt, route: CompiledRoute, release: CompiledRelease): Pending {
   const { access } = route
   if (access === null || access.public !== null) {
+    // Which of two the service would read is its secret; whether it is public here does not matter to it.
+    if (at.facts.header('authorization').length > 1) return deny(at, 'credential_repeated', {})
     at.ports.trace?.(step('identity', describe.anonymous))
     return access === null ? deny(at, 'access_undecided', {}) : checkAccess(at, route, access)
   }
