@@ -119,6 +119,14 @@ const states: readonly LimitState[] = [
   { policy: 'b', requests: 2, windowMs: 60_000, remaining: 0, resetMs: 9, retryAfterMs: 1 },
 ]
 
+test('of limits with the same share left the first is the tightest', () => {
+  const take = () => ({
+    kind: 'taken' as const,
+    states: states.map((state) => ({ ...state, remaining: state.requests })),
+  })
+  assert.equal(atOnce(decide(compiled(...limited), withKey, ports({ take }))).tightest, 0)
+})
+
 test('a limit that is used up is named with its origin', () => {
   const take = () => ({ kind: 'exceeded' as const, states, exceeded: 1 })
   const decision = atOnce(decide(compiled(...limited), withKey, ports({ take })))

@@ -17,6 +17,13 @@ test('a prefix whose path and everything below is taken is shadowed', () => {
   )
 })
 
+test('a prefix is shadowed by its path, its slash and a star together', () => {
+  const routes = [route('exact', '/a'), route('slash', '/a/'), route('star', '/a/*')]
+  assert.deepEqual(shadows(route('wide', '/a', { match: 'prefix' }), ...routes), [
+    'wide never matches: exact, slash, star take every request',
+  ])
+})
+
 test('a star is shadowed when a parameter takes one segment and a star the others', () => {
   assert.deepEqual(shadows(route('star', '/a/*'), route('rest', '/a/{x}', { match: 'prefix' })), [
     'star never matches: rest takes every request',
