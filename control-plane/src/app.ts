@@ -62,7 +62,9 @@ export async function createApp({ settings, version, clock, log, stop, print }: 
     }),
   )
   const keys = await loadInstallationKeys({ db, sealer: createSealer(settings.masterKey), clock })
-  const telemetry = stack.use(createTelemetryReceiver({ db, retention: settings.retention, clock, log: log.child({ area: 'telemetry' }) }))
+  const telemetry = stack.use(
+    createTelemetryReceiver({ db, retention: settings.retention, clock, log: log.child({ area: 'telemetry' }) }),
+  )
   const fleet = stack.use(
     await createFleet({
       settings: { listen: addressText(settings.linkListen), advertise: settings.linkAddress ?? null },
@@ -78,7 +80,11 @@ export async function createApp({ settings, version, clock, log, stop, print }: 
   const publicUrl = settings.publicUrl ?? `https://localhost:${restListen.port}`
   const tls =
     settings.tls === undefined
-      ? await ownCertificate({ directory: settings.stateDir, hosts: ownNames(publicUrl, restListen), nowMs: startedAtMs })
+      ? await ownCertificate({
+          directory: settings.stateDir,
+          hosts: ownNames(publicUrl, restListen),
+          nowMs: startedAtMs,
+        })
       : await readTlsFiles(settings.tls)
   const application = createApplication({
     services: { db, clock, log: log.child({ area: 'rest' }), fleet, signer: keys.signer, publicUrl },
@@ -120,7 +126,14 @@ function createLimits({ requestsPerS, welcomesPerMin }: ControlPlaneSettings, cl
 }
 
 function ownNames(publicUrl: string, { host }: ListenAddress): string[] {
-  const names = ['localhost', '127.0.0.1', '::1', hostname(), new URL(publicUrl).hostname.replaceAll(/[[\]]/g, ''), host]
+  const names = [
+    'localhost',
+    '127.0.0.1',
+    '::1',
+    hostname(),
+    new URL(publicUrl).hostname.replaceAll(/[[\]]/g, ''),
+    host,
+  ]
   return [...new Set(names)].filter((name) => name !== '' && name !== '0.0.0.0' && name !== '::')
 }
 

@@ -61,14 +61,27 @@ export function isDatabaseAway(thrown: unknown): boolean {
 
 // Class 08: connection errors. 57P0x: the server is going down. 57014: a statement took too long. 53300: no slots.
 const AWAY_STATES = /^(?:08|57P0|57014|53300)/
-const AWAY_SYSTEM = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ENOTFOUND', 'EHOSTUNREACH', 'EAI_AGAIN'])
+const AWAY_SYSTEM = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+  'ETIMEDOUT',
+  'ENOTFOUND',
+  'EHOSTUNREACH',
+  'EAI_AGAIN',
+])
 
 function isConnectionError(error: Error): boolean {
   const { code, cause } = error as { code?: unknown; cause?: { kind?: unknown; originalCode?: unknown } }
   const codes = [code, cause?.originalCode].filter((one) => typeof one === 'string')
   if (codes.some((one) => AWAY_STATES.test(one) || AWAY_SYSTEM.has(one))) return true
-  if (typeof cause?.kind === 'string' && /^(?:DatabaseNotReachable|ConnectionClosed|SocketTimeout|TooManyConnections|TlsConnectionError)$/.test(cause.kind)) {
+  if (
+    typeof cause?.kind === 'string' &&
+    /^(?:DatabaseNotReachable|ConnectionClosed|SocketTimeout|TooManyConnections|TlsConnectionError)$/.test(cause.kind)
+  ) {
     return true
   }
-  return /Connection terminated|timeout exceeded when trying to connect|Query read timeout|not queryable/.test(error.message)
+  return /Connection terminated|timeout exceeded when trying to connect|Query read timeout|not queryable/.test(
+    error.message,
+  )
 }

@@ -26,7 +26,8 @@ ${settingsReference.map(({ name, fallback, doc }) => `  ${name}${fallback === ''
 const [first, second, ...rest] = process.argv.slice(2)
 if (first === '--version') process.stdout.write(`${version}\n`)
 else if (first === '--help' || first === '-h') process.stdout.write(HELP)
-else if (first === undefined || (first === 'config' && second === 'print' && rest.length === 0)) await run(first !== undefined)
+else if (first === undefined || (first === 'config' && second === 'print' && rest.length === 0))
+  await run(first !== undefined)
 else {
   process.stderr.write(`error: unknown argument ${first}\n\n${HELP}`)
   process.exitCode = 3
@@ -35,7 +36,9 @@ else {
 async function run(printOnly: boolean): Promise<void> {
   const read = readControlPlaneSettings(process.env)
   if (read.kind === 'invalid') {
-    process.stderr.write(`error: the settings are not valid:\n${read.problems.map((problem) => `  ${problem}\n`).join('')}`)
+    process.stderr.write(
+      `error: the settings are not valid:\n${read.problems.map((problem) => `  ${problem}\n`).join('')}`,
+    )
     process.exitCode = 1
     return
   }
@@ -50,6 +53,7 @@ async function run(printOnly: boolean): Promise<void> {
     log,
     process,
     disposeMsMax: settings.drainMs + DISPOSE_GRACE_MS,
-    create: (stop) => createApp({ settings, version, clock: systemClock, log, stop, print: (line) => void process.stdout.write(line) }),
+    create: (stop) =>
+      createApp({ settings, version, clock: systemClock, log, stop, print: (line) => void process.stdout.write(line) }),
   })
 }

@@ -26,7 +26,9 @@ interface PrepareOptions {
 export async function prepareDatabase({ databaseUrl, clock, log, stop }: PrepareOptions): Promise<void> {
   for (;;) {
     try {
-      const applied = await deploy(databaseUrl, { onUnknown: (names) => log.warn({ names }, 'the database is newer than this program') })
+      const applied = await deploy(databaseUrl, {
+        onUnknown: (names) => log.warn({ names }, 'the database is newer than this program'),
+      })
       if (applied.length > 0) log.info({ migrations: applied }, 'the database was migrated')
       return
     } catch (thrown) {

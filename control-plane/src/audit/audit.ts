@@ -95,5 +95,7 @@ async function append(tx: Tx, context: AnyContext, note: AuditNote): Promise<voi
 
 function json(value: object | null | undefined): Prisma.InputJsonValue | typeof Prisma.DbNull {
   // Through text: what is not JSON (dates, undefined) becomes what REST would show.
-  return value === null || value === undefined ? Prisma.DbNull : (JSON.parse(JSON.stringify(value)) as Prisma.InputJsonValue)
+  return value === null || value === undefined
+    ? Prisma.DbNull
+    : (JSON.parse(JSON.stringify(value)) as Prisma.InputJsonValue)
 }

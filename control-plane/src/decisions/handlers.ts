@@ -16,7 +16,13 @@ export const decisionHandlers = {
   listDecisions: async ({ services, environment }, { query }) => {
     const before = readCursor(query.cursor, timeIdKey)
     const { outcome, reason, route, consumer } = query
-    const rows = await listDecisions(services.db, environment, { outcome, reason, route, consumer }, before, query.limit + 1)
+    const rows = await listDecisions(
+      services.db,
+      environment,
+      { outcome, reason, route, consumer },
+      before,
+      query.limit + 1,
+    )
     return toPage(
       rows,
       query.limit,

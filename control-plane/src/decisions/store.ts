@@ -31,13 +31,19 @@ export function listDecisions(
     ...(reason === undefined ? {} : { reason }),
     ...(route === undefined ? {} : { route }),
     ...(consumer === undefined ? {} : { consumer }),
-    ...(before === undefined ? {} : { OR: [{ at: { lt: before[0] } }, { at: before[0], requestId: { lt: before[1] } }] }),
+    ...(before === undefined
+      ? {}
+      : { OR: [{ at: { lt: before[0] } }, { at: before[0], requestId: { lt: before[1] } }] }),
   }
   return db.decisionRecord.findMany({ where, orderBy: [{ at: 'desc' }, { requestId: 'desc' }], take })
 }
 
 /** @param reference a request id, `last` or `last-refused`. */
-export function findDecision(db: Tx, { environmentId }: EnvironmentScope, reference: string): Promise<DecisionRow | null> {
+export function findDecision(
+  db: Tx,
+  { environmentId }: EnvironmentScope,
+  reference: string,
+): Promise<DecisionRow | null> {
   if (reference === 'last' || reference === 'last-refused') {
     return db.decisionRecord.findFirst({
       where: { environmentId, ...(reference === 'last' ? {} : { allowed: false }) },

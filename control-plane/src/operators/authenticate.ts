@@ -59,5 +59,6 @@ export function checkOrigin(request: IncomingMessage, publicUrl: string, strict:
   if (site !== undefined && site !== 'same-origin') refuse('csrf')
   if (!strict) return
   if (request.headers['x-headgate-request'] !== '1') refuse('csrf', 'The field X-Headgate-Request is missing')
-  if (origin === undefined && site === undefined) refuse('csrf', 'The browser does not say where the request comes from')
+  if (origin === undefined && site === undefined)
+    refuse('csrf', 'The browser does not say where the request comes from')
 }

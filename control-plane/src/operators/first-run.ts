@@ -31,7 +31,14 @@ interface FirstRunOptions {
 }
 
 /** Starts the watch; ends by itself when the first operator is there. */
-export async function watchFirstRun({ db, clock, log, publicUrl, file, print }: FirstRunOptions): Promise<AsyncDisposable> {
+export async function watchFirstRun({
+  db,
+  clock,
+  log,
+  publicUrl,
+  file,
+  print,
+}: FirstRunOptions): Promise<AsyncDisposable> {
   const stop = new AbortController()
 
   /** @returns whether there is still nobody. */
@@ -41,7 +48,8 @@ export async function watchFirstRun({ db, clock, log, publicUrl, file, print }: 
       return false
     }
     const { url } = await createWelcomeLink(db, publicUrl, null, clock.now())
-    if (file === undefined) print(`Nobody is an operator yet. This link makes the first owner; it works once, for ten minutes: ${url}\n`)
+    if (file === undefined)
+      print(`Nobody is an operator yet. This link makes the first owner; it works once, for ten minutes: ${url}\n`)
     else await writePrivately(file, `${url}\n`)
     return true
   }

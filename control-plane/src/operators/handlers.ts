@@ -25,7 +25,10 @@ type Ids =
   | 'revokeOperatorToken'
 
 export const operatorHandlers = {
-  whoami: async ({ services, caller }) => ({ operator: operatorView(await find(services.db, caller.operatorId)), via: caller.via }),
+  whoami: async ({ services, caller }) => ({
+    operator: operatorView(await find(services.db, caller.operatorId)),
+    via: caller.via,
+  }),
 
   signOut: async (context) => {
     const { services, caller } = context
@@ -50,7 +53,11 @@ export const operatorHandlers = {
     try {
       return await change(context, async (tx) => {
         const roles = await readGrants(tx, body.roles)
-        const row = await store.insertOperator(tx, { name: body.name, kind: body.kind, roles }, context.services.clock.now())
+        const row = await store.insertOperator(
+          tx,
+          { name: body.name, kind: body.kind, roles },
+          context.services.clock.now(),
+        )
         const result = operatorView(row)
         return { result, audit: { action: 'operator.create', target: target(row), after: result } }
       })
@@ -64,11 +71,16 @@ export const operatorHandlers = {
     change(context, async (tx) => {
       await store.lockOwners(tx)
       const before = await find(tx, params.operator)
-      if (body.roles !== undefined) await store.setRoles(tx, before.id, await readGrants(tx, body.roles), context.services.clock.now())
+      if (body.roles !== undefined)
+        await store.setRoles(tx, before.id, await readGrants(tx, body.roles), context.services.clock.now())
       const row = await store.setDisabled(tx, before.id, body.disabled ?? before.disabled)
-      if ((await store.countOwners(tx)) === 0) refuse('state_conflict', 'Somebody must own everything: make another owner first')
+      if ((await store.countOwners(tx)) === 0)
+        refuse('state_conflict', 'Somebody must own everything: make another owner first')
       const result = operatorView(row)
-      return { result, audit: { action: 'operator.update', target: target(row), before: operatorView(before), after: result } }
+      return {
+        result,
+        audit: { action: 'operator.update', target: target(row), before: operatorView(before), after: result },
+      }
     }),
 
   listOperatorTokens: async ({ services }, { params, query }) => {
@@ -85,7 +97,11 @@ export const operatorHandlers = {
       const nowMs = context.services.clock.now()
       const { row, text } = await createToken(tx, operator, { name: body.name, lifeMs: body.expires_in_ms, nowMs })
       const view = tokenView(row)
-      const audit = { action: 'operator_token.create', target: { kind: 'operator_token', id: row.id, name: row.name }, after: view }
+      const audit = {
+        action: 'operator_token.create',
+        target: { kind: 'operator_token', id: row.id, name: row.name },
+        after: view,
+      }
       return { result: { ...view, token: text }, audit }
     }),
 
@@ -96,7 +112,10 @@ export const operatorHandlers = {
       if (before === null) return notFound('operator token', params.token)
       const ended = await store.revokeToken(tx, before.id, new Date(context.services.clock.now()))
       const result = tokenView((await store.findToken(tx, operator.id, before.id)) ?? before)
-      const audit = { action: 'operator_token.revoke', target: { kind: 'operator_token', id: before.id, name: before.name } }
+      const audit = {
+        action: 'operator_token.revoke',
+        target: { kind: 'operator_token', id: before.id, name: before.name },
+      }
       return { result, audit: ended ? { ...audit, before: tokenView(before), after: result } : null }
     }),
 } satisfies HandlersOf<Ids>
@@ -121,7 +140,12 @@ async function readGrants(tx: Tx, grants: readonly Grant[]): Promise<store.Grant
     if (tenant !== null && found === null) return notFound('tenant', tenant)
     const tenantId = found?.tenantId ?? null
     if (roles.some((other) => other.tenantId === tenantId)) {
-      refuseInput(`/roles/${index}`, 'repeated', 'There is a role for this already', 'Give one role for each tenant and one for everything')
+      refuseInput(
+        `/roles/${index}`,
+        'repeated',
+        'There is a role for this already',
+        'Give one role for each tenant and one for everything',
+      )
     }
     roles.push({ tenantId, role })
   }

@@ -12,7 +12,9 @@ import type { Caller, RoleGrant } from './caller.ts'
 /** Taken by whoever changes who owns everything, so that two changes at once cannot remove the last owner. */
 const OWNERS_LOCK = 72_707_375n
 
-const withRoles = { roles: { include: { tenant: true }, orderBy: { id: 'asc' } } } as const satisfies Prisma.OperatorInclude
+const withRoles = {
+  roles: { include: { tenant: true }, orderBy: { id: 'asc' } },
+} as const satisfies Prisma.OperatorInclude
 
 export type OperatorRow = Prisma.OperatorGetPayload<{ include: typeof withRoles }>
 export type TokenRow = Prisma.OperatorTokenGetPayload<{ include: { operator: true } }>
@@ -24,7 +26,10 @@ export interface GrantWrite {
 }
 
 export async function findByToken(db: Tx, sha256: Uint8Array<ArrayBuffer>, now: Date): Promise<Caller | null> {
-  const row = await db.operatorToken.findUnique({ where: { sha256 }, include: { operator: { include: { roles: true } } } })
+  const row = await db.operatorToken.findUnique({
+    where: { sha256 },
+    include: { operator: { include: { roles: true } } },
+  })
   if (row === null || row.revokedAt !== null || (row.expiresAt !== null && row.expiresAt <= now)) return null
   return toCaller(row.operator, 'token', row.id)
 }
@@ -53,7 +58,11 @@ export function readRole(text: string): OperatorRole {
 
 /** @param reference name or id. */
 export async function findOperator(db: Tx, reference: string): Promise<OperatorRow | null> {
-  const rows = await db.operator.findMany({ where: { OR: [{ id: reference }, { name: reference }] }, include: withRoles, take: 2 })
+  const rows = await db.operator.findMany({
+    where: { OR: [{ id: reference }, { name: reference }] },
+    include: withRoles,
+    take: 2,
+  })
   return rows.find(({ id }) => id === reference) ?? rows[0] ?? null
 }
 
@@ -84,7 +93,10 @@ export async function setRoles(tx: Tx, operatorId: string, roles: readonly Grant
   await tx.operator.update({ where: { id: operatorId }, data: { roles: { create: grants(roles, nowMs) } } })
 }
 
-function grants(roles: readonly GrantWrite[], nowMs: number): { id: string; tenantId: string | null; role: OperatorRole }[] {
+function grants(
+  roles: readonly GrantWrite[],
+  nowMs: number,
+): { id: string; tenantId: string | null; role: OperatorRole }[] {
   return roles.map(({ tenantId, role }) => ({ id: newId('rol', nowMs), tenantId, role }))
 }
 
@@ -124,7 +136,10 @@ interface TokenWrite {
 }
 
 export function insertToken(tx: Tx, token: TokenWrite, nowMs: number): Promise<TokenRow> {
-  return tx.operatorToken.create({ data: { id: newId('tok', nowMs), ...token, createdAt: new Date(nowMs) }, include: { operator: true } })
+  return tx.operatorToken.create({
+    data: { id: newId('tok', nowMs), ...token, createdAt: new Date(nowMs) },
+    include: { operator: true },
+  })
 }
 
 export function findToken(db: Tx, operatorId: string, id: string): Promise<TokenRow | null> {
@@ -137,9 +152,17 @@ export async function revokeToken(tx: Tx, id: string, now: Date): Promise<boolea
   return count === 1
 }
 
-export async function insertSession(tx: Tx, operatorId: string, sha256: Uint8Array<ArrayBuffer>, nowMs: number, lifeMs: number): Promise<string> {
+export async function insertSession(
+  tx: Tx,
+  operatorId: string,
+  sha256: Uint8Array<ArrayBuffer>,
+  nowMs: number,
+  lifeMs: number,
+): Promise<string> {
   const id = newId('ses', nowMs)
-  await tx.session.create({ data: { id, operatorId, sha256, createdAt: new Date(nowMs), expiresAt: new Date(nowMs + lifeMs) } })
+  await tx.session.create({
+    data: { id, operatorId, sha256, createdAt: new Date(nowMs), expiresAt: new Date(nowMs + lifeMs) },
+  })
   return id
 }
 
@@ -167,7 +190,11 @@ export async function insertWelcomeLink(tx: Tx, link: WelcomeWrite, nowMs: numbe
  *
  * @returns null when it is unknown, used or too old.
  */
-export async function takeWelcomeLink(tx: Tx, sha256: Uint8Array<ArrayBuffer>, now: Date): Promise<{ operatorId: string | null } | null> {
+export async function takeWelcomeLink(
+  tx: Tx,
+  sha256: Uint8Array<ArrayBuffer>,
+  now: Date,
+): Promise<{ operatorId: string | null } | null> {
   const rows = await tx.welcomeLink.updateManyAndReturn({
     where: { sha256, usedAt: null, expiresAt: { gt: now } },
     data: { usedAt: now },

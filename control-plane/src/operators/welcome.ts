@@ -33,7 +33,12 @@ export interface WelcomeLink {
 }
 
 /** @param operatorId null: for the first run. */
-export async function createWelcomeLink(tx: Tx, publicUrl: string, operatorId: string | null, nowMs: number): Promise<WelcomeLink> {
+export async function createWelcomeLink(
+  tx: Tx,
+  publicUrl: string,
+  operatorId: string | null,
+  nowMs: number,
+): Promise<WelcomeLink> {
   const code = newSecret()
   const expiresAt = new Date(nowMs + WELCOME_LIFE_MS)
   const id = await insertWelcomeLink(tx, { operatorId, sha256: hashSecret(code), expiresAt }, nowMs)
@@ -57,7 +62,10 @@ export const welcomeHandlers = {
   welcome: async (context, { body }): Promise<z.input<typeof welcomed>> => {
     const { operator, session, token } = await enter(context, body)
     if (session !== null) {
-      context.setHeader('Set-Cookie', `${SESSION_COOKIE}=${session}; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age=${SESSION_LIFE_MS / 1000}`)
+      context.setHeader(
+        'Set-Cookie',
+        `${SESSION_COOKIE}=${session}; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age=${SESSION_LIFE_MS / 1000}`,
+      )
     }
     return { operator: operatorView(operator), token }
   },
@@ -68,7 +76,10 @@ export const welcomeHandlers = {
       const link = await createWelcomeLink(tx, services.publicUrl, caller.operatorId, services.clock.now())
       const expires_at = link.expiresAt.toISOString()
       const target = { kind: 'operator', id: caller.operatorId, name: caller.name }
-      return { result: { url: link.url, expires_at }, audit: { action: 'welcome_link.create', target, after: { id: link.id, expires_at } } }
+      return {
+        result: { url: link.url, expires_at },
+        audit: { action: 'welcome_link.create', target, after: { id: link.id, expires_at } },
+      }
     })
   },
 } satisfies HandlersOf<'welcome' | 'createWelcomeLink'>
@@ -85,7 +96,10 @@ async function enter(context: AnonymousContext, entry: Entry): Promise<Entered> 
       const result = { operator, first, ...(await giveCredential(tx, operator, entry.want, nowMs)) }
       const target = { kind: 'operator', id: operator.id, name: operator.name }
       const after = { first, got: entry.want, ...(first ? { operator: operatorView(operator) } : {}) }
-      return { result, audit: { action: 'operator.welcome', target, after, operator: { id: operator.id, name: operator.name } } }
+      return {
+        result,
+        audit: { action: 'operator.welcome', target, after, operator: { id: operator.id, name: operator.name } },
+      }
     })
   } catch (thrown) {
     if (isUniqueViolation(thrown)) return refuse('name_taken')
@@ -93,7 +107,12 @@ async function enter(context: AnonymousContext, entry: Entry): Promise<Entered> 
   }
 }
 
-async function giveCredential(tx: Tx, operator: OperatorRow, want: Entry['want'], nowMs: number): Promise<Pick<Entered, 'session' | 'token'>> {
+async function giveCredential(
+  tx: Tx,
+  operator: OperatorRow,
+  want: Entry['want'],
+  nowMs: number,
+): Promise<Pick<Entered, 'session' | 'token'>> {
   if (want === 'token') {
     const { text } = await createToken(tx, operator, { name: 'welcome', lifeMs: undefined, nowMs })
     return { session: null, token: text }

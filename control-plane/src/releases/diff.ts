@@ -52,7 +52,10 @@ export function keyOf({ kind, name }: Pick<ContentObject, 'kind' | 'name'>): str
 }
 
 /** Order of lists and exports: kinds as in core, names by code unit, so that it is the same on every machine. */
-export function compareObjects(a: Pick<ContentObject, 'kind' | 'name'>, b: Pick<ContentObject, 'kind' | 'name'>): number {
+export function compareObjects(
+  a: Pick<ContentObject, 'kind' | 'name'>,
+  b: Pick<ContentObject, 'kind' | 'name'>,
+): number {
   const kinds: readonly string[] = kindNames
   const byKind = kinds.indexOf(a.kind) - kinds.indexOf(b.kind)
   if (byKind !== 0) return byKind

@@ -67,7 +67,8 @@ export function createReleaseHandlers(hostsOf: HostsOf) {
     rollbackRelease: async (context, { params, query, body }) => {
       const { services, environment } = context
       const number = await resolveNumber(services.db, environment, params.number)
-      if (number === (await liveNumber(services.db, environment))) refuse('state_conflict', `r${number} is the live release`)
+      if (number === (await liveNumber(services.db, environment)))
+        refuse('state_conflict', `r${number} is the live release`)
       return publishAndWait(context, hostsOf, query, {
         load: (tx) => loadRelease(tx, environment, number),
         comment: body.comment,
@@ -81,7 +82,12 @@ export function createReleaseHandlers(hostsOf: HostsOf) {
       const to = await loadContent(services.db, environment, query.to)
       const { draftRevision } = await getEnvironment(services.db, environment)
       const { tenantName, environmentName } = environment
-      const compiled = compile({ tenant: tenantName, environment: environmentName, number: to.number + 1, objects: to.objects })
+      const compiled = compile({
+        tenant: tenantName,
+        environment: environmentName,
+        number: to.number + 1,
+        objects: to.objects,
+      })
       return {
         from: from.label,
         to: to.label,
@@ -93,7 +99,12 @@ export function createReleaseHandlers(hostsOf: HostsOf) {
   } satisfies HandlersOf<Ids>
 }
 
-async function publishAndWait(context: EnvironmentContext, hostsOf: HostsOf, wait: Wait, request: PublishRequest): Promise<z.input<typeof published>> {
+async function publishAndWait(
+  context: EnvironmentContext,
+  hostsOf: HostsOf,
+  wait: Wait,
+  request: PublishRequest,
+): Promise<z.input<typeof published>> {
   const { services, environment } = context
   const { db, fleet } = services
   const done = await change(
@@ -112,7 +123,11 @@ async function publishAndWait(context: EnvironmentContext, hostsOf: HostsOf, wai
           number: row.number,
           comment: row.comment,
           rollback_of: row.rollbackOf,
-          changes: changes.map(({ change: what, kind, name, pointers }) => ({ change: what, object: `${kind}/${name}`, pointers })),
+          changes: changes.map(({ change: what, kind, name, pointers }) => ({
+            change: what,
+            object: `${kind}/${name}`,
+            pointers,
+          })),
         },
       }
       return { result: { ...result, view }, audit }

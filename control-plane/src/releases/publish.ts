@@ -41,7 +41,13 @@ export interface Published {
  * @throws Refusal `revision_stale`, `nothing_to_publish`, `release_refused`, `host_conflict`, `agents_too_old`, or what
  *   `load` throws.
  */
-export async function publish(tx: Tx, services: Services, hostsOf: HostsOf, scope: EnvironmentScope, request: PublishRequest): Promise<Published> {
+export async function publish(
+  tx: Tx,
+  services: Services,
+  hostsOf: HostsOf,
+  scope: EnvironmentScope,
+  request: PublishRequest,
+): Promise<Published> {
   const sequences = await lockEnvironment(tx, scope)
   if (request.baseRevision !== undefined && sequences.draftRevision !== BigInt(request.baseRevision)) {
     refuse('revision_stale', `The draft is at revision ${sequences.draftRevision}`)
@@ -49,7 +55,12 @@ export async function publish(tx: Tx, services: Services, hostsOf: HostsOf, scop
   const content = await request.load(tx)
   const changes = diffObjects((await loadLive(tx, scope)).objects, content.objects)
   const number = sequences.releaseNumber + 1
-  const compiled = compile({ tenant: scope.tenantName, environment: scope.environmentName, number, objects: content.objects })
+  const compiled = compile({
+    tenant: scope.tenantName,
+    environment: scope.environmentName,
+    number,
+    objects: content.objects,
+  })
   if (compiled.kind === 'refused') refuseFindings(compiled.findings)
   if (changes.length === 0) refuse('nothing_to_publish')
   await checkHosts(tx, hostsOf, scope, releaseHosts(compiled.release))
@@ -65,7 +76,12 @@ export async function publish(tx: Tx, services: Services, hostsOf: HostsOf, scop
   await checkCapabilities(tx, scope, readSnapshot(snapshot).capabilityMin)
   const { signature, keyId } = services.signer.sign(snapshot)
   const { comment, rollbackOf, createdBy } = request
-  const row = await insertRelease(tx, scope, { number, snapshot, signature, keyId, comment, rollbackOf, createdBy }, nowMs)
+  const row = await insertRelease(
+    tx,
+    scope,
+    { number, snapshot, signature, keyId, comment, rollbackOf, createdBy },
+    nowMs,
+  )
   await services.fleet.notifyRelease(tx, scope.environmentId)
   return { row, previousNumber: sequences.releaseNumber, changes, findings: [...compiled.warnings] }
 }
@@ -87,8 +103,14 @@ async function checkHosts(tx: Tx, hostsOf: HostsOf, scope: EnvironmentScope, hos
       pointer: '',
       code: 'host_conflict',
       // The operator may not know the other tenant: its name is shown only to its own.
-      message: other.tenant === scope.tenantName ? `${host} is also served by environment ${other.environment} in agent group ${other.group}` : `${host} is also served by another tenant in agent group ${other.group}`,
-      fix: host === '*' ? 'Give every route its hosts, or use an agent group of its own' : `Serve other hosts, or use an agent group of its own`,
+      message:
+        other.tenant === scope.tenantName
+          ? `${host} is also served by environment ${other.environment} in agent group ${other.group}`
+          : `${host} is also served by another tenant in agent group ${other.group}`,
+      fix:
+        host === '*'
+          ? 'Give every route its hosts, or use an agent group of its own'
+          : `Serve other hosts, or use an agent group of its own`,
     })
   }
   if (errors.length > 0) throw new Refusal('host_conflict', { errors })

@@ -12,7 +12,12 @@ export function findRelease(db: Tx, { environmentId }: EnvironmentScope, number:
 }
 
 /** Newest first. */
-export function listReleases(db: Tx, { environmentId }: EnvironmentScope, before: number | undefined, take: number): Promise<Release[]> {
+export function listReleases(
+  db: Tx,
+  { environmentId }: EnvironmentScope,
+  before: number | undefined,
+  take: number,
+): Promise<Release[]> {
   return db.release.findMany({
     where: { environmentId, ...(before === undefined ? {} : { number: { lt: before } }) },
     orderBy: { number: 'desc' },
@@ -22,7 +27,10 @@ export function listReleases(db: Tx, { environmentId }: EnvironmentScope, before
 
 /** 0: nothing was published. */
 export async function liveNumber(db: Tx, { environmentId, tenantId }: EnvironmentScope): Promise<number> {
-  const row = await db.environment.findUniqueOrThrow({ where: { id: environmentId, tenantId }, select: { releaseNumber: true } })
+  const row = await db.environment.findUniqueOrThrow({
+    where: { id: environmentId, tenantId },
+    select: { releaseNumber: true },
+  })
   return row.releaseNumber
 }
 
@@ -37,8 +45,15 @@ export interface ReleaseWrite {
 }
 
 /** Writes a release and makes it the live one. */
-export async function insertRelease(tx: Tx, { environmentId, tenantId }: EnvironmentScope, release: ReleaseWrite, nowMs: number): Promise<Release> {
-  const row = await tx.release.create({ data: { id: newId('rel', nowMs), environmentId, ...release, createdAt: new Date(nowMs) } })
+export async function insertRelease(
+  tx: Tx,
+  { environmentId, tenantId }: EnvironmentScope,
+  release: ReleaseWrite,
+  nowMs: number,
+): Promise<Release> {
+  const row = await tx.release.create({
+    data: { id: newId('rel', nowMs), environmentId, ...release, createdAt: new Date(nowMs) },
+  })
   await tx.environment.update({ where: { id: environmentId, tenantId }, data: { releaseNumber: release.number } })
   return row
 }

@@ -7,7 +7,9 @@ import { type Operation, type OperationId, operations } from '@headgate/admin-ap
 import type { ServerResponse } from 'node:http'
 
 /** Which path shows what an operation has created, and by which field of the answer. */
-const created: Partial<Record<OperationId, { readonly get: OperationId; readonly param: string; readonly field: string }>> = {
+const created: Partial<
+  Record<OperationId, { readonly get: OperationId; readonly param: string; readonly field: string }>
+> = {
   createTenant: { get: 'getTenant', param: 'tenant', field: 'name' },
   createEnvironment: { get: 'getEnvironment', param: 'environment', field: 'name' },
   publishRelease: { get: 'getRelease', param: 'number', field: 'number' },
@@ -50,7 +52,9 @@ function setLocation(
   const shown = created[id]
   if (shown === undefined) return
   const values: Record<string, unknown> = { ...params, [shown.param]: output[shown.field] }
-  const path = operations[shown.get].path.replaceAll(/\{([a-z_]+)\}/g, (_, name: string) => encodeURIComponent(String(values[name])))
+  const path = operations[shown.get].path.replaceAll(/\{([a-z_]+)\}/g, (_, name: string) =>
+    encodeURIComponent(String(values[name])),
+  )
   response.setHeader('Location', path)
 }
 

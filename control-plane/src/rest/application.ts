@@ -39,7 +39,13 @@ export function createApplication(options: ApplicationOptions): Express {
     setSecurityHeaders(response)
     response.once('close', () => {
       const { operation, operator, requestId, startedAtMs } = state
-      const fields = { operation, operator, status: response.statusCode, duration_ms: Math.round(clock.monotonic() - startedAtMs), request_id: requestId }
+      const fields = {
+        operation,
+        operator,
+        status: response.statusCode,
+        duration_ms: Math.round(clock.monotonic() - startedAtMs),
+        request_id: requestId,
+      }
       health.count(response.statusCode)
       log[request.method === 'GET' ? 'debug' : 'info'](fields, 'answered')
     })
@@ -80,5 +86,7 @@ function checkPath(path: string): void {
 /** Errors of Express and its static files carry the status of a caller's mistake. */
 function expressRefusal(thrown: unknown): unknown {
   if (thrown instanceof Refusal || !(thrown instanceof Error) || !('status' in thrown)) return thrown
-  return typeof thrown.status === 'number' && thrown.status >= 400 && thrown.status < 500 ? new Refusal('operation_unknown') : thrown
+  return typeof thrown.status === 'number' && thrown.status >= 400 && thrown.status < 500
+    ? new Refusal('operation_unknown')
+    : thrown
 }

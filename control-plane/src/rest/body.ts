@@ -50,7 +50,10 @@ function parse(bytes: Buffer): unknown {
   try {
     return JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes))
   } catch (thrown) {
-    return refuse('body_malformed', thrown instanceof SyntaxError ? thrown.message.slice(0, 200).toWellFormed() : 'It is not UTF-8')
+    return refuse(
+      'body_malformed',
+      thrown instanceof SyntaxError ? thrown.message.slice(0, 200).toWellFormed() : 'It is not UTF-8',
+    )
   }
 }
 
@@ -78,11 +81,18 @@ function firstUnstorable(body: unknown): ProblemDetail | undefined {
 function judge({ value, path }: Item): ProblemDetail | undefined {
   const name = path.at(-1) ?? ''
   const pointer = jsonPointer(path)
-  if (path.length > DEPTH_MAX) return { pointer: '', code: 'too_deep', message: `It is nested deeper than ${DEPTH_MAX} levels`, fix: 'Nest less' }
-  if (name === '__proto__') return { pointer, code: 'field_unknown', message: '"__proto__" does not exist here', fix: 'Remove it' }
+  if (path.length > DEPTH_MAX)
+    return { pointer: '', code: 'too_deep', message: `It is nested deeper than ${DEPTH_MAX} levels`, fix: 'Nest less' }
+  if (name === '__proto__')
+    return { pointer, code: 'field_unknown', message: '"__proto__" does not exist here', fix: 'Remove it' }
   for (const text of [name, value]) {
     if (typeof text === 'string' && (text.includes('\0') || !text.isWellFormed())) {
-      return { pointer, code: 'value_invalid', message: 'It holds U+0000 or half a surrogate pair', fix: 'Remove that character' }
+      return {
+        pointer,
+        code: 'value_invalid',
+        message: 'It holds U+0000 or half a surrogate pair',
+        fix: 'Remove that character',
+      }
     }
   }
   if (typeof value === 'number' && !Number.isFinite(value)) {

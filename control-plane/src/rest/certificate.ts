@@ -54,7 +54,9 @@ export async function ownCertificate({ directory, hosts, nowMs }: OwnOptions): P
 function isUsable(cert: string, hosts: readonly string[], nowMs: number): boolean {
   try {
     const certificate = new X509Certificate(cert)
-    const fits = hosts.every((host) => certificate.checkHost(host) !== undefined || certificate.checkIP(host) !== undefined)
+    const fits = hosts.every(
+      (host) => certificate.checkHost(host) !== undefined || certificate.checkIP(host) !== undefined,
+    )
     return fits && certificate.validToDate.getTime() - nowMs > LIFE_MS_MIN
   } catch {
     return false

@@ -29,15 +29,28 @@ export function readCursor<T>(cursor: string | undefined, shape: z.ZodType<T>): 
   } catch {
     // Not JSON: not ours.
   }
-  return refuseInput('cursor', 'cursor_invalid', 'This list did not give that cursor', 'Use next_cursor of the page before, or leave it out')
+  return refuseInput(
+    'cursor',
+    'cursor_invalid',
+    'This list did not give that cursor',
+    'Use next_cursor of the page before, or leave it out',
+  )
 }
 
 /** Text of a sort key: what ids and names are made of. NUL would reach Postgres. */
-const keyText = z.string().max(200).regex(/^[A-Za-z0-9._-]*$/)
+const keyText = z
+  .string()
+  .max(200)
+  .regex(/^[A-Za-z0-9._-]*$/)
 
 /** Sort key of lists in order of creation. */
 export const idKey = z.tuple([keyText])
-export const numberKey = z.tuple([z.int().min(0).max(2 ** 31 - 1)])
+export const numberKey = z.tuple([
+  z
+    .int()
+    .min(0)
+    .max(2 ** 31 - 1),
+])
 export const kindNameKey = z.tuple([keyText, keyText])
 export const timeIdKey = z.tuple([z.iso.datetime({ precision: 3 }), keyText])
 
@@ -45,7 +58,12 @@ export const timeIdKey = z.tuple([z.iso.datetime({ precision: 3 }), keyText])
  * @param rows one more than `limit` when there are more.
  * @param keyOf sort key of a row.
  */
-export function toPage<Row, T>(rows: readonly Row[], limit: number, keyOf: (row: Row) => Key, show: (row: Row) => T): Page<T> {
+export function toPage<Row, T>(
+  rows: readonly Row[],
+  limit: number,
+  keyOf: (row: Row) => Key,
+  show: (row: Row) => T,
+): Page<T> {
   const shown = rows.slice(0, limit)
   const last = shown.at(-1)
   const more = rows.length > limit && last !== undefined

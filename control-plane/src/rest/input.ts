@@ -25,7 +25,8 @@ export function readParams(operation: Operation, given: Readonly<Record<string, 
 
 /** @param search from `?` on; empty when there is none. @throws Refusal `input_invalid`. */
 export function readQuery(operation: Operation, search: string): Values {
-  if (search.length > QUERY_LENGTH_MAX) refuseInput('query', 'too_long', 'The query is too long', `Send at most ${QUERY_LENGTH_MAX} characters`)
+  if (search.length > QUERY_LENGTH_MAX)
+    refuseInput('query', 'too_long', 'The query is too long', `Send at most ${QUERY_LENGTH_MAX} characters`)
   // URLSearchParams replaces what it cannot decode, so that a wrong value would be taken for another one.
   if (/%(?![0-9A-Fa-f]{2})/.test(search) || !isDecodable(search)) {
     refuseInput('query', 'encoding_invalid', 'The query is not valid', 'Percent-encode it as UTF-8')
@@ -33,8 +34,10 @@ export function readQuery(operation: Operation, search: string): Values {
   const query = new Map<string, string>()
   const errors: ProblemDetail[] = []
   for (const [name, value] of new URLSearchParams(search)) {
-    if (query.has(name)) errors.push({ pointer: name, code: 'repeated', message: 'It is given twice', fix: 'Give it once' })
-    if (query.size >= QUERY_PARAMETERS_MAX) refuseInput('query', 'too_many', 'There are too many parameters', 'Send fewer')
+    if (query.has(name))
+      errors.push({ pointer: name, code: 'repeated', message: 'It is given twice', fix: 'Give it once' })
+    if (query.size >= QUERY_PARAMETERS_MAX)
+      refuseInput('query', 'too_many', 'There are too many parameters', 'Send fewer')
     query.set(name, value)
   }
   if (errors.length > 0) throw new Refusal('input_invalid', { errors: errors.slice(0, QUERY_PARAMETERS_MAX) })
@@ -70,6 +73,11 @@ export function readIfMatch(operation: Operation, request: IncomingMessage): num
   if (field.trim() === '*') return 'any'
   const revision = /^"([0-9]{1,9})"$/.exec(field.trim())?.[1]
   return revision === undefined
-    ? refuseInput('if-match', 'value_invalid', 'It is not an ETag of this API', 'Send the ETag as it was given, with its quotes')
+    ? refuseInput(
+        'if-match',
+        'value_invalid',
+        'It is not an ETag of this API',
+        'Send the ETag as it was given, with its quotes',
+      )
     : Number(revision)
 }

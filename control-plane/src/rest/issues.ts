@@ -34,7 +34,8 @@ function describe(issue: Issue, prefix: string, named: boolean): ProblemDetail[]
     }))
   }
   const inner = issue.code === 'invalid_union' ? closest(issue.errors) : undefined
-  if (inner !== undefined) return inner.flatMap((each) => describe({ ...each, path: [...issue.path, ...each.path] }, prefix, named))
+  if (inner !== undefined)
+    return inner.flatMap((each) => describe({ ...each, path: [...issue.path, ...each.path] }, prefix, named))
   const missing = issue.code === 'invalid_type' && / received undefined$/.test(issue.message)
   return [
     {
@@ -70,7 +71,10 @@ function expectation(issue: Issue): string {
 
 /** Names that are right but for their spelling: `expiresAt` for `expires_at`. */
 function nearby(key: string): string | undefined {
-  const snake = key.replaceAll(/([a-z0-9])([A-Z])/g, '$1_$2').replaceAll('-', '_').toLowerCase()
+  const snake = key
+    .replaceAll(/([a-z0-9])([A-Z])/g, '$1_$2')
+    .replaceAll('-', '_')
+    .toLowerCase()
   return snake === key ? undefined : `Names are in snake_case: did you mean ${quote(snake)}?`
 }
 
@@ -81,7 +85,10 @@ function quote(text: string): string {
 /** Cut, and without control characters, which could write into a terminal. */
 function clean(text: string): string {
   // oxlint-disable-next-line no-control-regex
-  const plain = text.slice(0, SHOWN_MAX).replaceAll(/[\u0000-\u001f\u007f-\u009f]/g, '?').toWellFormed()
+  const plain = text
+    .slice(0, SHOWN_MAX)
+    .replaceAll(/[\u0000-\u001f\u007f-\u009f]/g, '?')
+    .toWellFormed()
   return text.length > SHOWN_MAX ? `${plain}…` : plain
 }
 

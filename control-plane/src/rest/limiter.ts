@@ -31,7 +31,11 @@ export function createLimiter({ clock, ...rate }: LimiterOptions): Limiter {
       // Deleted first, so that the map is in order of use.
       tats.delete(key)
       tats.set(key, result.tatMs)
-      if (tats.size > KEYS_MAX) for (const oldest of tats.keys()) { tats.delete(oldest); break }
+      if (tats.size > KEYS_MAX)
+        for (const oldest of tats.keys()) {
+          tats.delete(oldest)
+          break
+        }
       return result.allowed ? 0 : Math.max(1, result.retryAfterMs)
     },
   }

@@ -24,7 +24,12 @@ export interface RequestState {
 const states = new WeakMap<ServerResponse, RequestState>()
 
 /** @param stop fires when the process stops. */
-export function openRequestState(request: IncomingMessage, response: ServerResponse, clock: Clock, stop: AbortSignal): RequestState {
+export function openRequestState(
+  request: IncomingMessage,
+  response: ServerResponse,
+  clock: Clock,
+  stop: AbortSignal,
+): RequestState {
   const gone = new AbortController()
   response.once('close', () => gone.abort())
   const state: RequestState = {

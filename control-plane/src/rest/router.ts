@@ -49,7 +49,9 @@ export function createRouter(options: RouterOptions): Router {
         await serve(options, id, request, response)
       })
     }
-    const allow = entries.map(([, { method }]) => method).flatMap((method) => (method === 'GET' ? ['GET', 'HEAD'] : [method]))
+    const allow = entries
+      .map(([, { method }]) => method)
+      .flatMap((method) => (method === 'GET' ? ['GET', 'HEAD'] : [method]))
     route.all(() => refuse('method_not_allowed', undefined, { headers: { Allow: allow.join(', ') } }))
   }
   return router

@@ -21,7 +21,12 @@ export interface Scopes {
  * @throws Refusal `not_allowed` when the role is too low; `not_found` when there is nothing, or nothing that the caller
  *   may know of.
  */
-export async function authorise(db: Database, caller: Caller, operation: Operation, params: Record<string, unknown>): Promise<Scopes> {
+export async function authorise(
+  db: Database,
+  caller: Caller,
+  operation: Operation,
+  params: Record<string, unknown>,
+): Promise<Scopes> {
   const { role } = operation
   // Who needs no role needs no caller either, and does not come here.
   if (role === 'anyone') return {}

@@ -81,11 +81,19 @@ function refuseUnreadable(error: NodeJS.ErrnoException, socket: Duplex): void {
     return
   }
   const tooLong = error.code === 'HPE_HEADER_OVERFLOW'
-  const status = tooLong ? '431 Request Header Fields Too Large' : error.code === 'ERR_HTTP_REQUEST_TIMEOUT' ? '408 Request Timeout' : '400 Bad Request'
+  const status = tooLong
+    ? '431 Request Header Fields Too Large'
+    : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
+      ? '408 Request Timeout'
+      : '400 Bad Request'
   const { title, fix } = problemCodes.path_malformed
   const body = JSON.stringify({
     type: 'about:blank',
-    title: tooLong ? 'The head of the request is too long' : status.startsWith('408') ? 'The request took too long' : title,
+    title: tooLong
+      ? 'The head of the request is too long'
+      : status.startsWith('408')
+        ? 'The request took too long'
+        : title,
     status: Number(status.slice(0, 3)),
     code: 'path_malformed',
     fix,

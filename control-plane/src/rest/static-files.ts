@@ -25,7 +25,10 @@ export function serveDashboard(directory: string): Router {
     else response.type('text/plain').send('The dashboard is not built: npm run build\nThe admin API is under /v1.\n')
   })
   // Names of assets carry a hash of their content.
-  router.use('/assets', express.static(join(directory, 'assets'), { index: false, immutable: true, maxAge: '1y', redirect: false }))
+  router.use(
+    '/assets',
+    express.static(join(directory, 'assets'), { index: false, immutable: true, maxAge: '1y', redirect: false }),
+  )
   router.use(express.static(directory, { index: false, dotfiles: 'ignore', redirect: false, maxAge: 0 }))
   return router
 }

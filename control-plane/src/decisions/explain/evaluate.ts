@@ -6,7 +6,17 @@
  *
  * @module
  */
-import { type CompiledRelease, type Decision, type DecisionPorts, type RequestHead, type TraceStep, decide, normalise, reasons, refuse } from '@headgate/core'
+import {
+  type CompiledRelease,
+  type Decision,
+  type DecisionPorts,
+  type RequestHead,
+  type TraceStep,
+  decide,
+  normalise,
+  reasons,
+  refuse,
+} from '@headgate/core'
 
 export interface Evaluation {
   readonly decision: Decision

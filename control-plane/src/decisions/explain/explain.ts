@@ -30,25 +30,54 @@ export async function explainRecorded(context: EnvironmentContext, reference: st
   const tls = record.tls ?? 'Plain HTTP'
   const stopped = isReason(record.reason) ? reasons[record.reason].gate : null
   const title = reasonTitle(record.reason)
-  const traced = agrees && evaluation.decision.reason !== 'allowed' ? evaluation.decision.reason === record.reason : agrees
+  const traced =
+    agrees && evaluation.decision.reason !== 'allowed' ? evaluation.decision.reason === record.reason : agrees
   return {
     source: 'recorded',
     request_id: record.request_id,
     at: record.at,
     agent: record.agent,
     release: content?.label ?? 'none',
-    ...pick(record, ['method', 'host', 'path', 'scheme', 'address', 'outcome', 'reason', 'status', 'route', 'service', 'duration_ms']),
+    ...pick(record, [
+      'method',
+      'host',
+      'path',
+      'scheme',
+      'address',
+      'outcome',
+      'reason',
+      'status',
+      'route',
+      'service',
+      'duration_ms',
+    ]),
     ...pick(record, ['principal', 'rule', 'needed', 'had', 'limits', 'tightest']),
     reason_title: title,
     // What was recorded counts: a trace that tells another story would mislead.
-    gates: traced ? gatesOf(evaluation.steps, { tls, upstream: upstreamGate(record, title) }) : gatesByOutcome(stopped, title, tls),
-    fixes: record.outcome === 'allow' ? [] : fixesOf({ ...record, environment: environment.environmentName, retryAfterMs: record.limits[record.tightest]?.retry_after_ms ?? 0 }, release),
+    gates: traced
+      ? gatesOf(evaluation.steps, { tls, upstream: upstreamGate(record, title) })
+      : gatesByOutcome(stopped, title, tls),
+    fixes:
+      record.outcome === 'allow'
+        ? []
+        : fixesOf(
+            {
+              ...record,
+              environment: environment.environmentName,
+              retryAfterMs: record.limits[record.tightest]?.retry_after_ms ?? 0,
+            },
+            release,
+          ),
     agrees,
   }
 }
 
 /** @throws Refusal `not_found`, or `release_refused` for a draft that does not compile. */
-export async function explainSimulated(context: EnvironmentContext, request: SimulatedRequest, reference: string): Promise<Explanation> {
+export async function explainSimulated(
+  context: EnvironmentContext,
+  request: SimulatedRequest,
+  reference: string,
+): Promise<Explanation> {
   const { services, environment } = context
   const content = await loadContent(services.db, environment, reference)
   const release = content.label === 'none' ? null : compileContent(environment, content)
@@ -56,7 +85,11 @@ export async function explainSimulated(context: EnvironmentContext, request: Sim
   const { decision, steps, host, path } = await simulate({ db: services.db, environment, release, request, nowMs })
   const view = decisionView(decision)
   const { method, scheme, address } = request
-  const upstream: GateView = { gate: 'upstream', outcome: 'not_reached', detail: decision.outcome === 'allow' ? 'A simulated request is not sent' : '' }
+  const upstream: GateView = {
+    gate: 'upstream',
+    outcome: 'not_reached',
+    detail: decision.outcome === 'allow' ? 'A simulated request is not sent' : '',
+  }
   return {
     source: 'simulated',
     request_id: null,
@@ -72,13 +105,29 @@ export async function explainSimulated(context: EnvironmentContext, request: Sim
     reason_title: reasonTitle(decision.reason),
     duration_ms: null,
     gates: gatesOf(steps, { tls: scheme === 'https' ? 'TLS is not simulated' : 'Plain HTTP', upstream }),
-    fixes: decision.outcome === 'allow' ? [] : fixesOf({ ...view, method, path, address, environment: environment.environmentName, retryAfterMs: decision.limits[decision.tightest]?.retryAfterMs ?? 0 }, release),
+    fixes:
+      decision.outcome === 'allow'
+        ? []
+        : fixesOf(
+            {
+              ...view,
+              method,
+              path,
+              address,
+              environment: environment.environmentName,
+              retryAfterMs: decision.limits[decision.tightest]?.retryAfterMs ?? 0,
+            },
+            release,
+          ),
     agrees: true,
   }
 }
 
 /** @throws Refusal `release_refused`: only a draft can be broken. */
-function compileContent({ tenantName, environmentName }: EnvironmentScope, { number, objects }: Content): CompiledRelease {
+function compileContent(
+  { tenantName, environmentName }: EnvironmentScope,
+  { number, objects }: Content,
+): CompiledRelease {
   const compiled = compile({ tenant: tenantName, environment: environmentName, number: Math.max(1, number), objects })
   return compiled.kind === 'compiled' ? compiled.release : refuseFindings(compiled.findings)
 }
@@ -87,11 +136,27 @@ function upstreamGate({ upstream, outcome, status, reason }: DecisionRecord, tit
   const gate = 'upstream'
   if (isReason(reason) && reasons[reason].gate === gate) return { gate, outcome: 'stopped', detail: title }
   if (outcome === 'deny') return { gate, outcome: 'not_reached', detail: '' }
-  const answer = upstream === null ? `Answered ${status}` : `${upstream.target} answered ${upstream.status ?? 'nothing'} in ${upstream.duration_ms} ms`
+  const answer =
+    upstream === null
+      ? `Answered ${status}`
+      : `${upstream.target} answered ${upstream.status ?? 'nothing'} in ${upstream.duration_ms} ms`
   return { gate, outcome: 'passed', detail: answer }
 }
 
-type View = Pick<Explanation, 'outcome' | 'reason' | 'status' | 'route' | 'service' | 'principal' | 'rule' | 'needed' | 'had' | 'limits' | 'tightest'>
+type View = Pick<
+  Explanation,
+  | 'outcome'
+  | 'reason'
+  | 'status'
+  | 'route'
+  | 'service'
+  | 'principal'
+  | 'rule'
+  | 'needed'
+  | 'had'
+  | 'limits'
+  | 'tightest'
+>
 
 function decisionView(decision: Decision): View {
   const { outcome, reason, status, route, service, principal, rule, needed, had, limits, tightest } = decision
@@ -101,14 +166,17 @@ function decisionView(decision: Decision): View {
     status,
     route,
     service,
-    principal: principal === null ? null : {
-      consumer: principal.consumer,
-      consumer_id: principal.consumerId,
-      credential_id: principal.credentialId,
-      credential_kind: principal.credentialKind,
-      hint: principal.credentialHint,
-      scopes: [...principal.scopes],
-    },
+    principal:
+      principal === null
+        ? null
+        : {
+            consumer: principal.consumer,
+            consumer_id: principal.consumerId,
+            credential_id: principal.credentialId,
+            credential_kind: principal.credentialKind,
+            hint: principal.credentialHint,
+            scopes: [...principal.scopes],
+          },
     rule: rule === null ? null : { ...rule },
     // On 405 what is needed is a method that the route serves.
     needed: [...(reason === 'method_not_allowed' && needed.length === 0 ? decision.allow : needed)],
@@ -118,7 +186,14 @@ function decisionView(decision: Decision): View {
   }
 }
 
-function limitView({ policy, requests, windowMs, remaining, resetMs, retryAfterMs }: LimitState): View['limits'][number] {
+function limitView({
+  policy,
+  requests,
+  windowMs,
+  remaining,
+  resetMs,
+  retryAfterMs,
+}: LimitState): View['limits'][number] {
   return { policy, requests, window_ms: windowMs, remaining, reset_ms: resetMs, retry_after_ms: retryAfterMs }
 }
 

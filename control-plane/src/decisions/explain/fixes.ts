@@ -46,16 +46,38 @@ export function fixesOf(refused: Refused, release: CompiledRelease | null): Fix[
     case 'credential_revoked':
       return [fix('Create another key', create)]
     case 'credential_disabled':
-      return [fix('Switch the key on again', principal === null ? null : `headgate keys enable ${principal.credential_id}`)]
+      return [
+        fix('Switch the key on again', principal === null ? null : `headgate keys enable ${principal.credential_id}`),
+      ]
     case 'consumer_disabled':
-      return [fix('Switch the consumer on again', principal === null ? null : `headgate consumers enable ${principal.consumer}`)]
+      return [
+        fix(
+          'Switch the consumer on again',
+          principal === null ? null : `headgate consumers enable ${principal.consumer}`,
+        ),
+      ]
     case 'address_not_allowed':
-      return [fix(`Call from ${needed.join(' or ') || 'an address of the key'}, or create a key that admits ${address}`, `${create} --address ${address}`)]
+      return [
+        fix(
+          `Call from ${needed.join(' or ') || 'an address of the key'}, or create a key that admits ${address}`,
+          `${create} --address ${address}`,
+        ),
+      ]
     case 'access_undecided':
-      return [fix(`Write an access policy on route ${route}, its service ${service} or the environment`, 'headgate export > headgate.yaml')]
+      return [
+        fix(
+          `Write an access policy on route ${route}, its service ${service} or the environment`,
+          'headgate export > headgate.yaml',
+        ),
+      ]
     case 'scope_missing': {
       const missing = needed.filter((scope) => !had.includes(scope)).map((scope) => ` --scope ${scope}`)
-      return [fix('Give the key the scope', principal === null ? null : `headgate keys grant ${principal.credential_id}${missing.join('')}`)]
+      return [
+        fix(
+          'Give the key the scope',
+          principal === null ? null : `headgate keys grant ${principal.credential_id}${missing.join('')}`,
+        ),
+      ]
     }
     case 'limit_exceeded':
       return [
@@ -65,7 +87,12 @@ export function fixesOf(refused: Refused, release: CompiledRelease | null): Fix[
     case 'route_unknown':
       return [fix(`Add a route for ${path}, or correct the host or path`, 'headgate routes ls')]
     case 'method_not_allowed':
-      return [fix(`Use ${needed.join(', ') || 'a method that the route serves'}, or let the route serve ${method}`, 'headgate routes ls')]
+      return [
+        fix(
+          `Use ${needed.join(', ') || 'a method that the route serves'}, or let the route serve ${method}`,
+          'headgate routes ls',
+        ),
+      ]
     case 'not_ready':
       return [fix('Publish a release', 'headgate apply -f headgate.yaml')]
     case 'upstream_unreachable':

@@ -22,7 +22,9 @@ export function gatesOf(steps: readonly TraceStep[], { tls, upstream }: Surround
     if (gate === 'tls') return { gate, outcome: 'passed', detail: tls }
     if (gate === 'upstream') return upstream
     const step = byGate.get(gate)
-    return step === undefined ? { gate, outcome: 'not_reached', detail: '' } : { gate, outcome: step.outcome, detail: step.detail }
+    return step === undefined
+      ? { gate, outcome: 'not_reached', detail: '' }
+      : { gate, outcome: step.outcome, detail: step.detail }
   })
 }
 

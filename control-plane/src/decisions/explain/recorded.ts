@@ -7,7 +7,16 @@
  * @module
  */
 import type { DecisionRecord } from '@headgate/admin-api'
-import { type CompiledRelease, type Principal, type Reason, type RequestHead, type Taken, type Verified, formatApiKey, reasons } from '@headgate/core'
+import {
+  type CompiledRelease,
+  type Principal,
+  type Reason,
+  type RequestHead,
+  type Taken,
+  type Verified,
+  formatApiKey,
+  reasons,
+} from '@headgate/core'
 import { type Evaluation, evaluate, requestHead } from './evaluate.ts'
 
 export interface Replay {
@@ -23,7 +32,11 @@ const UNRECORDED: ReadonlySet<string> = new Set(['host_missing', 'host_invalid',
 const DENIED = /^(?:credential_(?:unknown|disabled|revoked|expired|unavailable)|consumer_disabled|address_not_allowed)$/
 
 /** @param release the one that decided; null when none was live. */
-export async function replay(release: CompiledRelease | null, environment: string, record: DecisionRecord): Promise<Replay> {
+export async function replay(
+  release: CompiledRelease | null,
+  environment: string,
+  record: DecisionRecord,
+): Promise<Replay> {
   const evaluation = await evaluate(release, headOf(record, environment), {
     now: () => Date.parse(record.at),
     verify: () => verify(record),
@@ -45,7 +58,10 @@ const PLACEHOLDER = '0'.repeat(30)
 
 /** A head that leads the evaluator to the credential that the record tells of. */
 function headOf({ method, path, scheme, address, host, reason }: DecisionRecord, environment: string): RequestHead {
-  const key = (of: string): { name: string; value: string } => ({ name: 'authorization', value: `Bearer ${formatApiKey(of, PLACEHOLDER)}` })
+  const key = (of: string): { name: string; value: string } => ({
+    name: 'authorization',
+    value: `Bearer ${formatApiKey(of, PLACEHOLDER)}`,
+  })
   const credentials = (): { name: string; value: string }[] => {
     switch (reason) {
       case 'credential_missing':
@@ -72,7 +88,9 @@ function verify({ reason, principal, needed }: DecisionRecord): Verified {
     // The port answers with reasons of credentials only; the pattern is that list.
     return { kind: 'denied', reason, principal: who, ...(needed.length === 0 ? {} : { needed }) }
   }
-  return who === null ? { kind: 'denied', reason: 'credential_unknown', principal: null } : { kind: 'proven', principal: who }
+  return who === null
+    ? { kind: 'denied', reason: 'credential_unknown', principal: null }
+    : { kind: 'proven', principal: who }
 }
 
 function principalOf(principal: NonNullable<DecisionRecord['principal']>): Principal {
@@ -96,5 +114,7 @@ function take({ reason, limits, tightest }: DecisionRecord): Taken {
     resetMs: limit.reset_ms,
     retryAfterMs: limit.retry_after_ms,
   }))
-  return reason === 'limit_exceeded' ? { kind: 'exceeded', states, exceeded: Math.max(0, tightest) } : { kind: 'taken', states }
+  return reason === 'limit_exceeded'
+    ? { kind: 'exceeded', states, exceeded: Math.max(0, tightest) }
+    : { kind: 'taken', states }
 }

@@ -40,13 +40,21 @@ interface Simulation {
 }
 
 /** @throws Refusal `not_found` for an unknown `as_key`. */
-export async function simulate({ db, environment, release, request, nowMs, counters = new Map() }: Simulation): Promise<Evaluation> {
+export async function simulate({
+  db,
+  environment,
+  release,
+  request,
+  nowMs,
+  counters = new Map(),
+}: Simulation): Promise<Evaluation> {
   const asKey = request.as_key === undefined ? null : await findKey(db, environment, request.as_key)
   if (asKey === null && request.as_key !== undefined) return notFound('API key', request.as_key)
 
   async function verify(credential: Credential, facts: Facts): Promise<Verified> {
     const row = asKey ?? (await findKeyByHash(db, environment, hashKey(credential.text)))
-    if (row === null || row.consumer.deletedAt !== null) return { kind: 'denied', reason: 'credential_unknown', principal: null }
+    if (row === null || row.consumer.deletedAt !== null)
+      return { kind: 'denied', reason: 'credential_unknown', principal: null }
     return judgeApiKey(recordOf(row), facts, nowMs)
   }
 
@@ -69,10 +77,15 @@ const PLACEHOLDER = '0'.repeat(30)
 /** @param standIn name of the environment for whose key a placeholder takes the place of all credentials; null: none. */
 function headOf(request: SimulatedRequest, standIn: string | null, release: CompiledRelease | null): RequestHead {
   const { method, target, scheme, address } = request
-  const carriers = new Set(['authorization', ...[...(release?.routes.values() ?? [])].flatMap(({ access }) => access?.apiKeyHeaders ?? [])])
-  const given = standIn === null ? request.headers : request.headers.filter(({ name }) => !carriers.has(name.toLowerCase()))
+  const carriers = new Set([
+    'authorization',
+    ...[...(release?.routes.values() ?? [])].flatMap(({ access }) => access?.apiKeyHeaders ?? []),
+  ])
+  const given =
+    standIn === null ? request.headers : request.headers.filter(({ name }) => !carriers.has(name.toLowerCase()))
   const host = given.some(({ name }) => name.toLowerCase() === 'host') ? [] : [{ name: 'host', value: request.host }]
-  const credential = standIn === null ? [] : [{ name: 'authorization', value: `Bearer ${formatApiKey(standIn, PLACEHOLDER)}` }]
+  const credential =
+    standIn === null ? [] : [{ name: 'authorization', value: `Bearer ${formatApiKey(standIn, PLACEHOLDER)}` }]
   return requestHead({ method, target, scheme, address }, [...host, ...given, ...credential])
 }
 

@@ -40,7 +40,8 @@ export const consumerHandlers = {
     }
   },
 
-  getConsumer: async ({ services, environment }, { params }) => consumerView(await find(services.db, environment, params.consumer)),
+  getConsumer: async ({ services, environment }, { params }) =>
+    consumerView(await find(services.db, environment, params.consumer)),
 
   updateConsumer: async (context, { params, body, ifMatch }) => {
     const { environment, services } = context
@@ -51,7 +52,13 @@ export const consumerHandlers = {
         refuse('revision_stale', `It is at revision ${before.revision}`)
       }
       if (before.disabled === body.disabled) return { result: consumerView(before), audit: null }
-      const row = await store.setDisabled(tx, environment, before.id, body.disabled, await raiseDirectory(tx, environment))
+      const row = await store.setDisabled(
+        tx,
+        environment,
+        before.id,
+        body.disabled,
+        await raiseDirectory(tx, environment),
+      )
       await services.fleet.notifyDirectory(tx, environment.environmentId)
       const result = consumerView(row)
       const action = body.disabled ? 'consumer.disable' : 'consumer.enable'
@@ -69,7 +76,12 @@ export const consumerHandlers = {
       const revoked = await revokeKeysOf(tx, environment, before.id, sequence, now)
       await store.markDeleted(tx, environment, before.id, sequence, now)
       await services.fleet.notifyDirectory(tx, environment.environmentId)
-      const audit = { action: 'consumer.delete', ...about(environment, before), before: consumerView(before), after: { revoked_keys: revoked } }
+      const audit = {
+        action: 'consumer.delete',
+        ...about(environment, before),
+        before: consumerView(before),
+        after: { revoked_keys: revoked },
+      }
       return { result: undefined, audit }
     })
     return undefined

@@ -7,7 +7,12 @@ import { newId } from '@headgate/kit/ids.ts'
 import type { Consumer } from '@headgate/prisma'
 import type { EnvironmentScope, Tx } from '#control-plane/db.ts'
 
-export function listConsumers(db: Tx, { environmentId }: EnvironmentScope, afterId: string | undefined, take: number): Promise<Consumer[]> {
+export function listConsumers(
+  db: Tx,
+  { environmentId }: EnvironmentScope,
+  afterId: string | undefined,
+  take: number,
+): Promise<Consumer[]> {
   return db.consumer.findMany({
     where: { environmentId, deletedAt: null, ...(afterId === undefined ? {} : { id: { gt: afterId } }) },
     orderBy: { id: 'asc' },
@@ -16,7 +21,11 @@ export function listConsumers(db: Tx, { environmentId }: EnvironmentScope, after
 }
 
 /** @param reference name or id of one that is not deleted. */
-export async function findConsumer(db: Tx, { environmentId }: EnvironmentScope, reference: string): Promise<Consumer | null> {
+export async function findConsumer(
+  db: Tx,
+  { environmentId }: EnvironmentScope,
+  reference: string,
+): Promise<Consumer | null> {
   const rows = await db.consumer.findMany({
     where: { environmentId, deletedAt: null, OR: [{ id: reference }, { name: reference }] },
     take: 2,
@@ -25,16 +34,39 @@ export async function findConsumer(db: Tx, { environmentId }: EnvironmentScope, 
 }
 
 /** @param sequence of the directory, raised in this transaction. */
-export function insertConsumer(tx: Tx, { environmentId }: EnvironmentScope, name: string, sequence: bigint, nowMs: number): Promise<Consumer> {
+export function insertConsumer(
+  tx: Tx,
+  { environmentId }: EnvironmentScope,
+  name: string,
+  sequence: bigint,
+  nowMs: number,
+): Promise<Consumer> {
   const now = new Date(nowMs)
-  return tx.consumer.create({ data: { id: newId('cns', nowMs), environmentId, name, sequence, createdAt: now, updatedAt: now } })
+  return tx.consumer.create({
+    data: { id: newId('cns', nowMs), environmentId, name, sequence, createdAt: now, updatedAt: now },
+  })
 }
 
-export function setDisabled(tx: Tx, { environmentId }: EnvironmentScope, id: string, disabled: boolean, sequence: bigint): Promise<Consumer> {
+export function setDisabled(
+  tx: Tx,
+  { environmentId }: EnvironmentScope,
+  id: string,
+  disabled: boolean,
+  sequence: bigint,
+): Promise<Consumer> {
   return tx.consumer.update({ where: { id, environmentId }, data: { disabled, sequence, revision: { increment: 1 } } })
 }
 
 /** Leaves a mark, so that agents which were away hear of it. */
-export async function markDeleted(tx: Tx, { environmentId }: EnvironmentScope, id: string, sequence: bigint, now: Date): Promise<void> {
-  await tx.consumer.update({ where: { id, environmentId }, data: { deletedAt: now, sequence, revision: { increment: 1 } } })
+export async function markDeleted(
+  tx: Tx,
+  { environmentId }: EnvironmentScope,
+  id: string,
+  sequence: bigint,
+  now: Date,
+): Promise<void> {
+  await tx.consumer.update({
+    where: { id, environmentId },
+    data: { deletedAt: now, sequence, revision: { increment: 1 } },
+  })
 }

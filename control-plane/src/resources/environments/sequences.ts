@@ -15,7 +15,10 @@ export interface Sequences {
 }
 
 /** Takes the environment's row until the transaction ends. */
-export async function lockEnvironment(tx: Tx, { tenantId, environmentId, environmentName }: EnvironmentScope): Promise<Sequences> {
+export async function lockEnvironment(
+  tx: Tx,
+  { tenantId, environmentId, environmentName }: EnvironmentScope,
+): Promise<Sequences> {
   // Guarantee: what is read is what is committed, and nobody else changes it before this transaction ends.
   const [row] = await tx.$queryRaw<Sequences[]>`
     select draft_revision as "draftRevision", directory_sequence as "directorySequence", release_number as "releaseNumber"

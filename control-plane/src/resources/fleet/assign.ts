@@ -30,7 +30,13 @@ export async function resolveEnvironments(tx: Tx, references: readonly Environme
 }
 
 /** @throws Refusal `host_conflict`. */
-export async function assign(tx: Tx, { fleet }: Services, hostsOf: HostsOf, groupId: string, environmentIds: readonly string[]): Promise<void> {
+export async function assign(
+  tx: Tx,
+  { fleet }: Services,
+  hostsOf: HostsOf,
+  groupId: string,
+  environmentIds: readonly string[],
+): Promise<void> {
   await lockForAssignment(tx, groupId, environmentIds)
   const releases = await liveReleasesOf(tx, environmentIds)
   const served: { readonly name: string; readonly hosts: readonly string[] }[] = []

@@ -42,7 +42,14 @@ export function createFleetHandlers(hostsOf: HostsOf) {
           const id = await store.insertGroup(tx, body, services.clock.now())
           await assign(tx, services, hostsOf, id, environmentIds)
           const result = groupView(await findGroup(tx, id))
-          return { result, audit: { action: 'agent_group.create', target: { kind: 'agent_group', id, name: body.name }, after: result } }
+          return {
+            result,
+            audit: {
+              action: 'agent_group.create',
+              target: { kind: 'agent_group', id, name: body.name },
+              after: result,
+            },
+          }
         })
       } catch (thrown) {
         if (isUniqueViolation(thrown)) return refuse('name_taken', `An agent group ${body.name} exists`)
@@ -87,7 +94,12 @@ export function createFleetHandlers(hostsOf: HostsOf) {
         const nowMs = services.clock.now()
         const id = newId('jtk', nowMs)
         const expiresAt = new Date(nowMs + body.expires_in_ms)
-        const token = await services.fleet.createJoinToken(tx, { id, groupId: group.id, expiresAt, createdBy: caller.name })
+        const token = await services.fleet.createJoinToken(tx, {
+          id,
+          groupId: group.id,
+          expiresAt,
+          createdBy: caller.name,
+        })
         const view = { id, group: group.name, expires_at: expiresAt.toISOString() }
         const target = { kind: 'join_token', id, name: group.name }
         return { result: { ...view, token }, audit: { action: 'join_token.create', target, after: view } }
@@ -125,7 +137,8 @@ export function createFleetHandlers(hostsOf: HostsOf) {
       )
     },
 
-    getAgent: async ({ services }, { params }) => agentView(await findAgent(services.db, params.agent), await store.databaseNow(services.db)),
+    getAgent: async ({ services }, { params }) =>
+      agentView(await findAgent(services.db, params.agent), await store.databaseNow(services.db)),
 
     revokeAgent: async (context, { params }) => {
       const { services } = context

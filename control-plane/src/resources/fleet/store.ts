@@ -26,11 +26,19 @@ export function listGroups(db: Tx, afterId: string | undefined, take: number): P
 
 /** @param reference name or id. */
 export async function findGroup(db: Tx, reference: string): Promise<GroupRow | null> {
-  const rows = await db.agentGroup.findMany({ where: { OR: [{ id: reference }, { name: reference }] }, include: withEnvironments, take: 2 })
+  const rows = await db.agentGroup.findMany({
+    where: { OR: [{ id: reference }, { name: reference }] },
+    include: withEnvironments,
+    take: 2,
+  })
   return rows.find(({ id }) => id === reference) ?? rows[0] ?? null
 }
 
-export async function insertGroup(tx: Tx, { name, region }: { name: string; region: string }, nowMs: number): Promise<string> {
+export async function insertGroup(
+  tx: Tx,
+  { name, region }: { name: string; region: string },
+  nowMs: number,
+): Promise<string> {
   const id = newId('grp', nowMs)
   await tx.agentGroup.create({ data: { id, name, region, createdAt: new Date(nowMs) } })
   return id
@@ -59,7 +67,10 @@ export async function lockForAssignment(tx: Tx, groupId: string, environmentIds:
 }
 
 /** @returns ids in the order of the references; null where there is none. */
-export async function findEnvironmentIds(db: Tx, references: readonly { tenant: string; environment: string }[]): Promise<(string | null)[]> {
+export async function findEnvironmentIds(
+  db: Tx,
+  references: readonly { tenant: string; environment: string }[],
+): Promise<(string | null)[]> {
   const names = [...new Set(references.map(({ tenant }) => tenant))]
   const tenants = await db.tenant.findMany({
     where: { OR: [{ id: { in: names } }, { name: { in: names } }] },
@@ -67,14 +78,21 @@ export async function findEnvironmentIds(db: Tx, references: readonly { tenant: 
   })
   return references.map(({ tenant, environment }) => {
     const owner = tenants.find(({ id }) => id === tenant) ?? tenants.find(({ name }) => name === tenant)
-    const found = owner?.environments.find(({ id }) => id === environment) ?? owner?.environments.find(({ name }) => name === environment)
+    const found =
+      owner?.environments.find(({ id }) => id === environment) ??
+      owner?.environments.find(({ name }) => name === environment)
     return found?.id ?? null
   })
 }
 
 export type JoinTokenRow = Prisma.JoinTokenGetPayload<{ include: { group: true } }>
 
-export function listJoinTokens(db: Tx, groupId: string, afterId: string | undefined, take: number): Promise<JoinTokenRow[]> {
+export function listJoinTokens(
+  db: Tx,
+  groupId: string,
+  afterId: string | undefined,
+  take: number,
+): Promise<JoinTokenRow[]> {
   return db.joinToken.findMany({
     where: { groupId, ...(afterId === undefined ? {} : { id: { gt: afterId } }) },
     include: { group: true },
@@ -93,7 +111,10 @@ export function findJoinToken(db: Tx, groupId: string, id: string): Promise<Join
  * @returns whether this call ended it.
  */
 export async function revokeJoinToken(tx: Tx, id: string, now: Date): Promise<boolean> {
-  const { count } = await tx.joinToken.updateMany({ where: { id, usedAt: null, revokedAt: null }, data: { revokedAt: now } })
+  const { count } = await tx.joinToken.updateMany({
+    where: { id, usedAt: null, revokedAt: null },
+    data: { revokedAt: now },
+  })
   return count === 1
 }
 
@@ -126,7 +147,11 @@ export function listAgents(db: Tx, { groupId, afterId, take }: AgentList): Promi
 
 /** @param reference name or id. */
 export async function findAgent(db: Tx, reference: string): Promise<AgentRow | null> {
-  const rows = await db.agent.findMany({ where: { OR: [{ id: reference }, { name: reference }] }, include: withHoldings, take: 2 })
+  const rows = await db.agent.findMany({
+    where: { OR: [{ id: reference }, { name: reference }] },
+    include: withHoldings,
+    take: 2,
+  })
   return rows.find(({ id }) => id === reference) ?? rows[0] ?? null
 }
 

@@ -9,7 +9,10 @@ import { SEEN_MS_MAX } from '#control-plane/releases/store.ts'
 import type { AgentRow, GroupRow, JoinTokenRow } from './store.ts'
 
 export function groupView(row: GroupRow): z.input<typeof agentGroup> {
-  const environments = row.environments.map(({ environment }) => ({ tenant: environment.tenant.name, environment: environment.name }))
+  const environments = row.environments.map(({ environment }) => ({
+    tenant: environment.tenant.name,
+    environment: environment.name,
+  }))
   return {
     id: row.id,
     name: row.name,

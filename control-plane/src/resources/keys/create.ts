@@ -16,7 +16,12 @@ const RANDOM_LENGTH = 30
 export type NewKey = Omit<KeyWrite, 'sha256' | 'last4'>
 
 /** @returns the row, and the text that is shown once. */
-export async function createKey(tx: Tx, environment: EnvironmentScope, key: NewKey, nowMs: number): Promise<{ row: KeyRow; text: string }> {
+export async function createKey(
+  tx: Tx,
+  environment: EnvironmentScope,
+  key: NewKey,
+  nowMs: number,
+): Promise<{ row: KeyRow; text: string }> {
   const random = randomBase62(RANDOM_LENGTH)
   const text = formatApiKey(environment.environmentName, random)
   const row = await insertKey(tx, environment, { ...key, sha256: hashKey(text), last4: random.slice(-4) }, nowMs)

@@ -58,7 +58,8 @@ export const keyHandlers = {
     return { ...keyView(row, nowMs), key: text, receipt: await receiptOf(context, row.sequence, query) }
   },
 
-  getKey: async ({ services, environment }, { params }) => keyView(await find(services.db, environment, params.key), services.clock.now()),
+  getKey: async ({ services, environment }, { params }) =>
+    keyView(await find(services.db, environment, params.key), services.clock.now()),
 
   updateKey: async (context, { params, query, body }) => {
     const { environment, services } = context
@@ -74,7 +75,10 @@ export const keyHandlers = {
         ...(body.disabled === undefined ? {} : { state: body.disabled ? ('disabled' as const) : ('active' as const) }),
       }
       if (Object.keys(data).length === 0) return { result: before, audit: null }
-      const result = await store.updateKey(tx, environment, before.id, { ...data, sequence: await raiseDirectory(tx, environment) })
+      const result = await store.updateKey(tx, environment, before.id, {
+        ...data,
+        sequence: await raiseDirectory(tx, environment),
+      })
       await services.fleet.notifyDirectory(tx, environment.environmentId)
       return { result, audit: audit('api_key.update', environment, before, result, nowMs) }
     })
@@ -88,7 +92,11 @@ export const keyHandlers = {
       if (before.state === 'revoked') return { result: before, audit: null }
       const nowMs = services.clock.now()
       const sequence = await raiseDirectory(tx, environment)
-      const result = await store.updateKey(tx, environment, before.id, { state: 'revoked', revokedAt: new Date(nowMs), sequence })
+      const result = await store.updateKey(tx, environment, before.id, {
+        state: 'revoked',
+        revokedAt: new Date(nowMs),
+        sequence,
+      })
       await services.fleet.notifyDirectory(tx, environment.environmentId)
       return { result, audit: audit('api_key.revoke', environment, before, result, nowMs) }
     })
@@ -103,16 +111,29 @@ export const keyHandlers = {
       const before = await lockKey(tx, environment, params.key)
       const state = stateOf(before, nowMs)
       if (state !== 'active') refuse('state_conflict', `The key is ${state}`)
-      if (before.successorId !== null) refuse('state_conflict', `The key has a successor already: ${before.successorId}`)
+      if (before.successorId !== null)
+        refuse('state_conflict', `The key has a successor already: ${before.successorId}`)
       const sequence = await raiseDirectory(tx, environment)
       const { consumerId, name, scopes, addresses } = before
       const expiresAt = successorEnd(before, nowMs)
-      const made = await createKey(tx, environment, { consumerId, name, scopes, addresses, expiresAt, sequence, createdBy: caller.name }, nowMs)
+      const made = await createKey(
+        tx,
+        environment,
+        { consumerId, name, scopes, addresses, expiresAt, sequence, createdBy: caller.name },
+        nowMs,
+      )
       const endsAt = Math.min(nowMs + body.overlap_ms, before.expiresAt?.getTime() ?? Infinity)
-      const old = await store.updateKey(tx, environment, before.id, { expiresAt: new Date(endsAt), successorId: made.row.id, sequence })
+      const old = await store.updateKey(tx, environment, before.id, {
+        expiresAt: new Date(endsAt),
+        successorId: made.row.id,
+        sequence,
+      })
       await services.fleet.notifyDirectory(tx, environment.environmentId)
       const note = audit('api_key.rotate', environment, before, old, nowMs)
-      return { result: { old, made }, audit: { ...note, after: { old: keyView(old, nowMs), new: keyView(made.row, nowMs) } } }
+      return {
+        result: { old, made },
+        audit: { ...note, after: { old: keyView(old, nowMs), new: keyView(made.row, nowMs) } },
+      }
     })
     const { old, made } = done
     return {
@@ -157,11 +178,20 @@ async function find(db: Tx, environment: EnvironmentScope, id: string): Promise<
   return (await store.findKey(db, environment, id)) ?? notFound('API key', id)
 }
 
-function about({ tenantId, environmentId }: EnvironmentScope, row: store.KeyRow): Pick<AuditNote, 'target' | 'tenantId' | 'environmentId'> {
+function about(
+  { tenantId, environmentId }: EnvironmentScope,
+  row: store.KeyRow,
+): Pick<AuditNote, 'target' | 'tenantId' | 'environmentId'> {
   return { target: { kind: 'api_key', id: row.id, name: row.name }, tenantId, environmentId }
 }
 
-function audit(action: string, environment: EnvironmentScope, before: store.KeyRow, after: store.KeyRow, nowMs: number): AuditNote {
+function audit(
+  action: string,
+  environment: EnvironmentScope,
+  before: store.KeyRow,
+  after: store.KeyRow,
+  nowMs: number,
+): AuditNote {
   return { action, ...about(environment, after), before: keyView(before, nowMs), after: keyView(after, nowMs) }
 }
 
@@ -170,11 +200,19 @@ interface Wait {
   readonly timeout_ms: number
 }
 
-async function receiptOf(context: EnvironmentContext, sequence: bigint, { wait, timeout_ms: timeoutMs }: Wait): Promise<z.input<typeof receipt> | null> {
+async function receiptOf(
+  context: EnvironmentContext,
+  sequence: bigint,
+  { wait, timeout_ms: timeoutMs }: Wait,
+): Promise<z.input<typeof receipt> | null> {
   if (!wait) return null
   const { fleet, clock } = context.services
   const startedAt = clock.monotonic()
-  const { acked, pending, unreachable } = await fleet.waitForDirectory(context.environment.environmentId, sequence, timeoutMs)
+  const { acked, pending, unreachable } = await fleet.waitForDirectory(
+    context.environment.environmentId,
+    sequence,
+    timeoutMs,
+  )
   const waited_ms = Math.round(clock.monotonic() - startedAt)
   return { acked: [...acked], pending: [...pending], unreachable: [...unreachable], waited_ms }
 }

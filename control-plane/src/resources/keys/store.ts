@@ -17,7 +17,11 @@ interface ListOptions {
   readonly take: number
 }
 
-export function listKeys(db: Tx, { environmentId }: EnvironmentScope, { consumerId, afterId, take }: ListOptions): Promise<KeyRow[]> {
+export function listKeys(
+  db: Tx,
+  { environmentId }: EnvironmentScope,
+  { consumerId, afterId, take }: ListOptions,
+): Promise<KeyRow[]> {
   return db.apiKey.findMany({
     where: {
       environmentId,
@@ -35,7 +39,11 @@ export function findKey(db: Tx, { environmentId }: EnvironmentScope, id: string)
 }
 
 /** For explain: the key that somebody presented. */
-export function findKeyByHash(db: Tx, { environmentId }: EnvironmentScope, sha256: Uint8Array<ArrayBuffer>): Promise<KeyRow | null> {
+export function findKeyByHash(
+  db: Tx,
+  { environmentId }: EnvironmentScope,
+  sha256: Uint8Array<ArrayBuffer>,
+): Promise<KeyRow | null> {
   return db.apiKey.findFirst({ where: { sha256, environmentId }, include: withConsumer })
 }
 
@@ -82,7 +90,13 @@ export function updateKey(tx: Tx, { environmentId }: EnvironmentScope, id: strin
 }
 
 /** @returns how many were revoked by this. */
-export async function revokeKeysOf(tx: Tx, { environmentId }: EnvironmentScope, consumerId: string, sequence: bigint, now: Date): Promise<number> {
+export async function revokeKeysOf(
+  tx: Tx,
+  { environmentId }: EnvironmentScope,
+  consumerId: string,
+  sequence: bigint,
+  now: Date,
+): Promise<number> {
   const { count } = await tx.apiKey.updateMany({
     where: { environmentId, consumerId, state: { not: 'revoked' } },
     data: { state: 'revoked', revokedAt: now, sequence },

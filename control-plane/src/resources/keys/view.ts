@@ -26,7 +26,10 @@ export function keyView(row: KeyRow, nowMs: number): z.input<typeof apiKey> {
 }
 
 /** What the key is worth now: time counts before being switched off, because it cannot be undone. */
-export function stateOf({ state, expiresAt }: Pick<KeyRow, 'state' | 'expiresAt'>, nowMs: number): z.output<typeof apiKey>['state'] {
+export function stateOf(
+  { state, expiresAt }: Pick<KeyRow, 'state' | 'expiresAt'>,
+  nowMs: number,
+): z.output<typeof apiKey>['state'] {
   if (state !== 'active' && state !== 'disabled') return 'revoked'
   return expiresAt !== null && expiresAt.getTime() <= nowMs ? 'expired' : state
 }

@@ -19,7 +19,11 @@ import { lockEnvironment, raiseDraft } from '#control-plane/resources/environmen
 import { draftFindings } from './check.ts'
 import * as store from './store.ts'
 
-export async function applyObjects(tx: Tx, context: EnvironmentContext, body: z.output<typeof apply>): Promise<Changed<z.input<typeof applied>>> {
+export async function applyObjects(
+  tx: Tx,
+  context: EnvironmentContext,
+  body: z.output<typeof apply>,
+): Promise<Changed<z.input<typeof applied>>> {
   const { environment, services } = context
   refuseDuplicates(body.objects)
   const { draftRevision } = await lockEnvironment(tx, environment)
@@ -31,14 +35,23 @@ export async function applyObjects(tx: Tx, context: EnvironmentContext, body: z.
   const writes = plan.added.length + plan.updated.length + plan.removed.length
   if (writes > 0) {
     const nowMs = services.clock.now()
-    await store.deleteObjects(tx, environment, plan.removed.map(({ id }) => id))
+    await store.deleteObjects(
+      tx,
+      environment,
+      plan.removed.map(({ id }) => id),
+    )
     await store.updateObjects(tx, environment, plan.updated, nowMs)
     await store.insertObjects(tx, environment, plan.added, nowMs)
   }
   const revision = writes === 0 ? draftRevision : await raiseDraft(tx, environment)
   const after = (await loadDraft(tx, environment)).objects
   const changes = diffObjects(before.map(contentOf), after)
-  const result = { changes, unlisted: plan.unlisted, draft_revision: Number(revision), findings: draftFindings(environment, after) }
+  const result = {
+    changes,
+    unlisted: plan.unlisted,
+    draft_revision: Number(revision),
+    findings: draftFindings(environment, after),
+  }
   if (writes === 0) return { result, audit: null }
   return {
     result,
@@ -70,7 +83,9 @@ function planApply(before: readonly ConfigObject[], objects: readonly ContentObj
     added: objects.filter((object) => !old.has(keyOf(object))),
     updated: objects.filter((object) => {
       const was = old.get(keyOf(object))
-      return was !== undefined && (was.origin !== object.origin || canonicalJson(was.spec) !== canonicalJson(object.spec))
+      return (
+        was !== undefined && (was.origin !== object.origin || canonicalJson(was.spec) !== canonicalJson(object.spec))
+      )
     }),
     removed: prune ? unlisted : [],
     unlisted: prune ? [] : unlisted.map(keyOf).toSorted(),

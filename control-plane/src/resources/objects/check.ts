@@ -31,10 +31,14 @@ export function checkSpecs(specs: readonly SpecAt[]): void {
     const check = checkSpec(kind, spec)
     if (check.kind === 'valid') continue
     for (const problem of check.problems) {
-      errors.push({ pointer: pointer + (problem.pointer ?? ''), code: problem.code, message: problem.message, fix: problem.fix })
+      errors.push({
+        pointer: pointer + (problem.pointer ?? ''),
+        code: problem.code,
+        message: problem.message,
+        fix: problem.fix,
+      })
     }
     if (errors.length >= ERRORS_MAX) break
   }
   if (errors.length > 0) throw new Refusal('input_invalid', { errors: errors.slice(0, ERRORS_MAX) })
 }
-

@@ -67,7 +67,10 @@ export const objectHandlers = {
         await store.deleteObjects(tx, environment, [before.id])
         await raiseDraft(tx, environment)
         const view = objectView(before)
-        return { result: undefined, audit: { action: `${before.kind}.delete`, ...about(environment, view), before: view } }
+        return {
+          result: undefined,
+          audit: { action: `${before.kind}.delete`, ...about(environment, view), before: view },
+        }
       },
       { dryRun: query.dry_run },
     )
@@ -82,13 +85,21 @@ export const objectHandlers = {
   exportObjects: async ({ services, environment }) => {
     const { draftRevision } = await getEnvironment(services.db, environment)
     const { objects } = await loadDraft(services.db, environment)
-    return { draft_revision: Number(draftRevision), objects: objects.map(({ kind, name, spec }) => ({ kind, name, spec })) }
+    return {
+      draft_revision: Number(draftRevision),
+      objects: objects.map(({ kind, name, spec }) => ({ kind, name, spec })),
+    }
   },
 
   getEffectivePolicy: async ({ services, environment }, { params, query }) => {
     const content = await loadContent(services.db, environment, query.release)
     const { tenantName, environmentName } = environment
-    const compiled = compile({ tenant: tenantName, environment: environmentName, number: content.number + 1, objects: content.objects })
+    const compiled = compile({
+      tenant: tenantName,
+      environment: environmentName,
+      number: content.number + 1,
+      objects: content.objects,
+    })
     if (compiled.kind === 'refused') return refuseFindings(compiled.findings)
     const policy = effectivePolicy(compiled.release, params.route)
     if (policy === null) return notFound('route', params.route)
@@ -103,7 +114,10 @@ export const objectHandlers = {
 
   validateDraft: async ({ services, environment }) => {
     const { draftRevision } = await getEnvironment(services.db, environment)
-    return { draft_revision: Number(draftRevision), data: draftFindings(environment, (await loadDraft(services.db, environment)).objects) }
+    return {
+      draft_revision: Number(draftRevision),
+      data: draftFindings(environment, (await loadDraft(services.db, environment)).objects),
+    }
   },
 } satisfies HandlersOf<Ids>
 
@@ -133,14 +147,20 @@ async function putObject(
   if (row === null) return notFound(object.kind, object.name)
   const after = objectView(row)
   const action = `${object.kind}.${before === null ? 'create' : 'update'}`
-  return { result: after, audit: { action, ...about(environment, after), before: before === null ? null : objectView(before), after } }
+  return {
+    result: after,
+    audit: { action, ...about(environment, after), before: before === null ? null : objectView(before), after },
+  }
 }
 
 function checkRevision({ revision }: ConfigObject, ifMatch: number | 'any'): void {
   if (ifMatch !== 'any' && ifMatch !== revision) refuse('revision_stale', `It is at revision ${revision}`)
 }
 
-function about({ tenantId, environmentId }: EnvironmentScope, { kind, id, name }: { kind: string; id: string; name: string }) {
+function about(
+  { tenantId, environmentId }: EnvironmentScope,
+  { kind, id, name }: { kind: string; id: string; name: string },
+) {
   return { target: { kind, id, name }, tenantId, environmentId }
 }
 

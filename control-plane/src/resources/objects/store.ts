@@ -22,7 +22,11 @@ interface ListOptions {
   readonly take: number
 }
 
-export function listObjects(db: Tx, { environmentId }: EnvironmentScope, { kind, after, take }: ListOptions): Promise<ConfigObject[]> {
+export function listObjects(
+  db: Tx,
+  { environmentId }: EnvironmentScope,
+  { kind, after, take }: ListOptions,
+): Promise<ConfigObject[]> {
   return db.configObject.findMany({
     where: {
       environmentId,
@@ -34,7 +38,12 @@ export function listObjects(db: Tx, { environmentId }: EnvironmentScope, { kind,
   })
 }
 
-export function findObject(db: Tx, { environmentId }: EnvironmentScope, kind: string, name: string): Promise<ConfigObject | null> {
+export function findObject(
+  db: Tx,
+  { environmentId }: EnvironmentScope,
+  kind: string,
+  name: string,
+): Promise<ConfigObject | null> {
   return db.configObject.findUnique({ where: { environmentId_kind_name: { environmentId, kind, name } } })
 }
 
@@ -43,7 +52,12 @@ export function loadObjects(db: Tx, { environmentId }: EnvironmentScope): Promis
   return db.configObject.findMany({ where: { environmentId } })
 }
 
-export async function insertObjects(tx: Tx, { environmentId }: EnvironmentScope, objects: readonly ObjectWrite[], nowMs: number): Promise<void> {
+export async function insertObjects(
+  tx: Tx,
+  { environmentId }: EnvironmentScope,
+  objects: readonly ObjectWrite[],
+  nowMs: number,
+): Promise<void> {
   const now = new Date(nowMs)
   await tx.configObject.createMany({
     data: objects.map(({ kind, name, spec, origin }) => ({
@@ -62,7 +76,12 @@ export async function insertObjects(tx: Tx, { environmentId }: EnvironmentScope,
 const ID_PREFIX: Readonly<Record<string, string>> = { service: 'svc', route: 'rt', policy: 'pol', certificate: 'crt' }
 
 /** Objects that exist already; raises the revision of each. */
-export async function updateObjects(tx: Tx, { environmentId }: EnvironmentScope, objects: readonly ObjectWrite[], nowMs: number): Promise<void> {
+export async function updateObjects(
+  tx: Tx,
+  { environmentId }: EnvironmentScope,
+  objects: readonly ObjectWrite[],
+  nowMs: number,
+): Promise<void> {
   if (objects.length === 0) return
   const rows = JSON.stringify(objects)
   // Guarantee: one statement however many objects, and only those of this environment.
@@ -73,7 +92,11 @@ export async function updateObjects(tx: Tx, { environmentId }: EnvironmentScope,
     where o.environment_id = ${environmentId} and o.kind = t.kind and o.name = t.name`
 }
 
-export async function deleteObjects(tx: Tx, { environmentId }: EnvironmentScope, ids: readonly string[]): Promise<void> {
+export async function deleteObjects(
+  tx: Tx,
+  { environmentId }: EnvironmentScope,
+  ids: readonly string[],
+): Promise<void> {
   if (ids.length > 0) await tx.configObject.deleteMany({ where: { environmentId, id: { in: [...ids] } } })
 }
 

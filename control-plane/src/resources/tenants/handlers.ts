@@ -57,10 +57,20 @@ export const tenantHandlers = {
         const row = await store.insertEnvironment(tx, tenant, body.name, services.clock.now())
         const result = environmentView(row, tenant.tenantName)
         const target = { kind: 'environment', id: row.id, name: row.name }
-        return { result, audit: { action: 'environment.create', target, tenantId: tenant.tenantId, environmentId: row.id, after: result } }
+        return {
+          result,
+          audit: {
+            action: 'environment.create',
+            target,
+            tenantId: tenant.tenantId,
+            environmentId: row.id,
+            after: result,
+          },
+        }
       })
     } catch (thrown) {
-      if (isUniqueViolation(thrown)) return refuse('name_taken', `Tenant ${tenant.tenantName} has an environment ${body.name}`)
+      if (isUniqueViolation(thrown))
+        return refuse('name_taken', `Tenant ${tenant.tenantName} has an environment ${body.name}`)
       throw thrown
     }
   },

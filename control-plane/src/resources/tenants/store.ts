@@ -15,14 +15,26 @@ export async function findTenant(db: Tx, reference: string): Promise<TenantScope
 }
 
 /** @param reference name or id. */
-export async function findEnvironment(db: Tx, { tenantId, tenantName }: TenantScope, reference: string): Promise<EnvironmentScope | null> {
-  const rows = await db.environment.findMany({ where: { tenantId, OR: [{ id: reference }, { name: reference }] }, take: 2 })
+export async function findEnvironment(
+  db: Tx,
+  { tenantId, tenantName }: TenantScope,
+  reference: string,
+): Promise<EnvironmentScope | null> {
+  const rows = await db.environment.findMany({
+    where: { tenantId, OR: [{ id: reference }, { name: reference }] },
+    take: 2,
+  })
   const row = rows.find(({ id }) => id === reference) ?? rows[0]
   return row === undefined ? null : { tenantId, tenantName, environmentId: row.id, environmentName: row.name }
 }
 
 /** @param ids `all`, or those that the caller may see. */
-export function listTenants(db: Tx, ids: 'all' | readonly string[], afterId: string | undefined, take: number): Promise<Tenant[]> {
+export function listTenants(
+  db: Tx,
+  ids: 'all' | readonly string[],
+  afterId: string | undefined,
+  take: number,
+): Promise<Tenant[]> {
   const id = { ...(ids === 'all' ? {} : { in: [...ids] }), ...(afterId === undefined ? {} : { gt: afterId }) }
   return db.tenant.findMany({ where: { id }, orderBy: { id: 'asc' }, take })
 }
@@ -35,7 +47,12 @@ export function insertTenant(tx: Tx, name: string, nowMs: number): Promise<Tenan
   return tx.tenant.create({ data: { id: newId('ten', nowMs), name, createdAt: new Date(nowMs) } })
 }
 
-export function listEnvironments(db: Tx, { tenantId }: TenantScope, afterId: string | undefined, take: number): Promise<Environment[]> {
+export function listEnvironments(
+  db: Tx,
+  { tenantId }: TenantScope,
+  afterId: string | undefined,
+  take: number,
+): Promise<Environment[]> {
   return db.environment.findMany({
     where: { tenantId, ...(afterId === undefined ? {} : { id: { gt: afterId } }) },
     orderBy: { id: 'asc' },
@@ -47,6 +64,11 @@ export function getEnvironment(db: Tx, { tenantId, environmentId }: EnvironmentS
   return db.environment.findUniqueOrThrow({ where: { id: environmentId, tenantId } })
 }
 
-export function insertEnvironment(tx: Tx, { tenantId }: TenantScope, name: string, nowMs: number): Promise<Environment> {
+export function insertEnvironment(
+  tx: Tx,
+  { tenantId }: TenantScope,
+  name: string,
+  nowMs: number,
+): Promise<Environment> {
   return tx.environment.create({ data: { id: newId('env', nowMs), tenantId, name, createdAt: new Date(nowMs) } })
 }
