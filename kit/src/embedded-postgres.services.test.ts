@@ -5,17 +5,31 @@ import { chmod, mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/pr
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type TestContext, test } from 'node:test'
+import { type TestContext, after, before, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isAlive, isListening } from './embedded-postgres/lock-file.ts'
 import { type EmbeddedPostgres, startEmbeddedPostgres } from './embedded-postgres.ts'
 
+/** Of the tests that go on with data which is there: the first start takes as long as all of them. */
+let kept: string
+
+before(async () => {
+  kept = await privateDirectory()
+})
+
+after(() => rm(join(kept, '..'), { recursive: true, force: true }))
+
 /** A folder that only its owner can enter, as a home is, with the directory for Postgres in it. */
-async function privateDirectory(t: TestContext): Promise<string> {
+async function privateDirectory(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'headgate-kept-'))
-  t.after(() => rm(folder, { recursive: true, force: true }))
   await chmod(folder, 0o700)
   return join(folder, 'postgres')
+}
+
+async function newDirectory(t: TestContext): Promise<string> {
+  const directory = await privateDirectory()
+  t.after(() => rm(join(directory, '..'), { recursive: true, force: true }))
+  return directory
 }
 
 /** Postgres' first answer to a client that names itself: `R` and the kind of authentication that it asks for. */
@@ -40,7 +54,7 @@ test('a throw-away server takes connections at once and leaves nothing behind', 
 })
 
 test('kept data lies in a private folder, asks for a password and survives a stop', async (t) => {
-  const directory = await privateDirectory(t)
+  const directory = kept
   const first = await startEmbeddedPostgres({ directory })
   t.after(() => first.stop())
   assert.equal(await authenticationAsked(first), 10, 'SASL, which is scram-sha-256')
@@ -60,7 +74,7 @@ test('kept data lies in a private folder, asks for a password and survives a sto
 })
 
 test('a second start goes on with the running server and leaves it running', async (t) => {
-  const directory = await privateDirectory(t)
+  const directory = kept
   const module = JSON.stringify(new URL('./embedded-postgres.ts', import.meta.url).href)
   const first = await startEmbeddedPostgres({ directory })
   t.after(() => first.stop())
@@ -79,8 +93,8 @@ test('a second start goes on with the running server and leaves it running', asy
 })
 
 // A crash of the process that started it must not lock its data away.
-test('the server of a killed process is found, and stopped by who found it', async (t) => {
-  const directory = await privateDirectory(t)
+test('the server of a killed process is found, and stopped by who found it', async () => {
+  const directory = kept
   const module = JSON.stringify(new URL('./embedded-postgres.ts', import.meta.url).href)
   const code = `
     const { startEmbeddedPostgres } = await import(${module})
@@ -101,7 +115,7 @@ test('the server of a killed process is found, and stopped by who found it', asy
 })
 
 test('a killed server recovers at the next start', async (t) => {
-  const directory = await privateDirectory(t)
+  const directory = kept
   const first = await startEmbeddedPostgres({ directory })
   process.kill(first.pid, 'SIGKILL')
   while (isAlive(first.pid)) await sleep(5)
@@ -113,7 +127,7 @@ test('a killed server recovers at the next start', async (t) => {
 
 // After a restart of a container, the number in the lock file is another program's. Postgres alone would refuse.
 test('a lock file that names another program does not keep the server from starting', async (t) => {
-  const directory = await privateDirectory(t)
+  const directory = kept
   const first = await startEmbeddedPostgres({ directory })
   const lock = await readFile(join(directory, 'data', 'postmaster.pid'), 'utf8')
   await first.stop()
@@ -127,7 +141,7 @@ test('a lock file that names another program does not keep the server from start
 })
 
 test('two first starts at once end with one server and one password', async (t) => {
-  const directory = await privateDirectory(t)
+  const directory = await newDirectory(t)
   const [one, two] = await Promise.all([startEmbeddedPostgres({ directory }), startEmbeddedPostgres({ directory })])
   t.after(() => Promise.all([one.stop(), two.stop()]))
   assert.equal(one.url, two.url)
@@ -136,7 +150,7 @@ test('two first starts at once end with one server and one password', async (t) 
 
 // The data directory gets its name when it is complete.
 test('what an interrupted first start left is not taken for data', async (t) => {
-  const directory = await privateDirectory(t)
+  const directory = await newDirectory(t)
   await mkdir(join(directory, 'data-abc123'), { recursive: true })
   await writeFile(join(directory, 'data-abc123', 'PG_VERSION'), '18')
   const server = await startEmbeddedPostgres({ directory })
@@ -144,8 +158,8 @@ test('what an interrupted first start left is not taken for data', async (t) => 
   assert.equal(await authenticationAsked(server), 10)
 })
 
-test('a server that cannot start says why', async (t) => {
-  const directory = await privateDirectory(t)
+test('a server that cannot start says why', async () => {
+  const directory = kept
   await (await startEmbeddedPostgres({ directory })).stop()
   await writeFile(join(directory, 'data', 'postgresql.conf'), 'no_such_setting = 1\n')
   await assert.rejects(startEmbeddedPostgres({ directory }), /no_such_setting/)

@@ -1,5 +1,5 @@
 /**
- * Prints what the tests did: failures in full, slow files by name, and one closing line.
+ * Prints what the tests did: failures in full, what was slow by name, and one closing line.
  *
  * @module
  */
@@ -7,7 +7,7 @@ import { inspect } from 'node:util'
 import type { FileResult } from './run-file.ts'
 
 /** A file that takes longer is named at the end, in milliseconds. */
-const SLOW_MS = 10_000
+const SLOW_FILE_MS = 20_000
 
 export type NamedResult = FileResult & { readonly name: string }
 
@@ -29,9 +29,14 @@ export function printFile({ name, passed, skipped, failures, output, durationMs 
 
 /** The last line is for machines too: nothing else is on it. @returns whether all is well */
 export function printClosing(results: readonly NamedResult[], missing: readonly string[], durationMs: number): boolean {
-  const slow = results.filter((result) => result.durationMs > SLOW_MS)
-  for (const { name, durationMs: took } of slow.toSorted((a, b) => b.durationMs - a.durationMs)) {
-    console.log(`slow: ${name} took ${seconds(took)}`)
+  const slowFiles = results
+    .filter((result) => result.durationMs > SLOW_FILE_MS)
+    .map((result) => ({ what: result.name, took: result.durationMs }))
+  const slowTests = results.flatMap(({ slow }) =>
+    slow.map(({ title, place, durationMs: took }) => ({ what: `${place} ${title}`, took })),
+  )
+  for (const { what, took } of [...slowFiles, ...slowTests].toSorted((a, b) => b.took - a.took)) {
+    console.log(`slow: ${what} (${seconds(took)})`)
   }
   for (const { name, failures } of results) {
     for (const { title, place } of failures) console.log(`failed: ${place || name} ${title}`)

@@ -19,10 +19,15 @@ export type FileResult = {
   readonly passed: number
   readonly skipped: readonly string[]
   readonly failures: readonly Failure[]
+  /** Tests that took long, in the order in which they ended. */
+  readonly slow: readonly { readonly title: string; readonly place: string; readonly durationMs: number }[]
   /** What the file printed. */
   readonly output: string
   readonly durationMs: number
 }
+
+/** A test that takes longer is named, in milliseconds. */
+const SLOW_TEST_MS = 5_000
 
 export type RunOptions = {
   /** Longest single test, in milliseconds. */
@@ -48,6 +53,7 @@ export async function runFile(file: string, options: RunOptions): Promise<FileRe
   const titles: string[] = []
   const skipped: string[] = []
   const failures: Failure[] = []
+  const slow: FileResult['slow'][number][] = []
   let passed = 0
   let output = ''
   const titleOf = ({ name, nesting }: Located) => [...titles.slice(0, nesting), name].join(' > ')
@@ -67,6 +73,10 @@ export async function runFile(file: string, options: RunOptions): Promise<FileRe
         break
       case 'test:pass':
         if (event.data.details.type === 'suite') break
+        if (event.data.details.duration_ms > SLOW_TEST_MS) {
+          const { duration_ms: durationMs } = event.data.details
+          slow.push({ title: titleOf(event.data), place: placeOf(event.data), durationMs })
+        }
         if (event.data.skip !== undefined) skipped.push(`${titleOf(event.data)}${reasonOf(event.data.skip)}`)
         else passed++
         break
@@ -84,7 +94,7 @@ export async function runFile(file: string, options: RunOptions): Promise<FileRe
       default:
     }
   }
-  return { passed, skipped, failures, output, durationMs: performance.now() - started }
+  return { passed, skipped, failures, slow, output, durationMs: performance.now() - started }
 }
 
 function reasonOf(skip: string | boolean): string {

@@ -10,8 +10,8 @@ import { type NamedResult, printClosing, printFile } from './report.ts'
 import { type RunOptions, runFile } from './run-file.ts'
 import { startServers } from './servers.ts'
 
-/** Files with servers that run at once: more would measure each other on a small machine. */
-const SERVICES_AT_ONCE = 2
+/** Processes of tests that run at once: more would measure each other on a small machine. */
+const AT_ONCE = 2
 
 /** Longest test and longest file, in milliseconds. */
 const TIMEOUTS = {
@@ -19,6 +19,8 @@ const TIMEOUTS = {
   services: { testTimeoutMs: 60_000, fileTimeoutMs: 180_000 },
   e2e: { testTimeoutMs: 180_000, fileTimeoutMs: 600_000 },
 } as const satisfies Record<Kind, Omit<RunOptions, 'signal'>>
+
+type Job = () => Promise<NamedResult>
 
 /**
  * @param filters parts of paths, see `findTests`
@@ -38,32 +40,35 @@ export async function runTests(kinds: readonly Kind[], filters: readonly string[
   }
 
   const results: NamedResult[] = []
-  const runAll = async (kind: Kind, files: readonly string[], atOnce: number) => {
-    const queue = [...files]
+  const { signal } = interrupt
+  /** Runs the jobs in order, so many at once, and reports each when it is done. */
+  const runAll = async (jobs: readonly Job[], atOnce: number) => {
+    const queue = [...jobs]
     const worker = async () => {
-      for (let file = queue.shift(); file !== undefined && !interrupt.signal.aborted; file = queue.shift()) {
-        const result = await runFile(join(ROOT, file), { ...TIMEOUTS[kind], signal: interrupt.signal })
-        results.push({ ...result, name: file })
-        printFile({ ...result, name: file })
+      for (let job = queue.shift(); job !== undefined && !signal.aborted; job = queue.shift()) {
+        const result = await job()
+        results.push(result)
+        printFile(result)
       }
     }
     await Promise.all(Array.from({ length: atOnce }, worker))
   }
 
-  // Started first: a browser may have to be installed, which the unit tests need not wait for.
   const starting = withServers.length > 0 ? startServers(await needsBrowser(withServers)) : undefined
-  // Awaited below; until then a failure is not unhandled.
+  // Awaited by whoever needs them; until then a failure is not unhandled.
   starting?.catch(() => {})
-  if (unit.length > 0) {
-    const result = await runTogether(unit, interrupt.signal)
-    results.push(result)
-    printFile(result)
+  await using cleanup = new AsyncDisposableStack()
+  cleanup.defer(async () => (await starting)?.[Symbol.asyncDispose]())
+  const withServer = (kind: Kind) => (file: string) => async () => {
+    await starting
+    return { ...(await runFile(join(ROOT, file), { ...TIMEOUTS[kind], signal })), name: file }
   }
-  await using servers = await starting
-  const missing = (servers?.missing ?? []).map((line) => `SKIPPED what needs it: ${line}`)
+  // The unit tests do not wait for the servers: a browser may have to be installed.
+  const together = unit.length > 0 ? [() => runTogether(unit, signal)] : []
+  await runAll([...together, ...services.map(withServer('services'))], AT_ONCE)
+  const missing = ((await starting)?.missing ?? []).map((line) => `SKIPPED what needs it: ${line}`)
   for (const line of missing) console.log(line)
-  await runAll('services', services, SERVICES_AT_ONCE)
-  await runAll('e2e', e2e, 1)
+  await runAll(e2e.map(withServer('e2e')), 1)
 
   const passed = printClosing(results, missing, performance.now() - started)
   if (interrupt.signal.aborted) return 130
