@@ -98,7 +98,8 @@ export async function readCertificateRequest(der: Uint8Array): Promise<RequestRe
   }
   try {
     const request = new x509.Pkcs10CertificateRequest(new Uint8Array(der))
-    const algorithm: { readonly name: string; readonly namedCurve?: string } = request.publicKey.algorithm
+    // The library types this with the DOM's types, which are not loaded here.
+    const algorithm = request.publicKey.algorithm as { readonly name: string; readonly namedCurve?: string }
     if (algorithm.name !== ECDSA.name || algorithm.namedCurve !== ECDSA.namedCurve) {
       return { kind: 'invalid', problem: 'the key of the certificate request is not ECDSA P-256' }
     }

@@ -98,31 +98,30 @@ export async function createFleet(options: FleetOptions): Promise<FleetHub & Asy
 
   const receipts = createReceipts({ store: receiptStore, clock })
   const writer = stack.use(createHoldingWriter({ store: receiptStore, controlPlaneId, clock, log }))
-  // Assigned before the first stream can open.
-  let view: FleetView
   const subscriptions = createSubscriptions({
     controlPlaneId,
     store,
+    // Made below, before the first stream can open: the two know each other.
     view: () => view,
     content: createContent(contentStore),
     budget: createBudget(PUSH_BYTES_MAX),
     clock,
     log,
-    onHolding: writer.put,
+    onHolding: (holding) => writer.put(holding),
     onServed: (agentId, environmentIds) => {
       receiptStore.dropHoldings(agentId, environmentIds, controlPlaneId).catch((error: unknown) => {
         log.debug({ agent_id: agentId, why: errorText(error) }, 'could not drop what is not served any more')
       })
     },
   })
-  view = stack.use(
+  const view: FleetView = stack.use(
     createFleetView({
       content: contentStore,
       fleet: store,
       clock,
       log,
-      connectedAgents: subscriptions.connected,
-      onView: subscriptions.onView,
+      connectedAgents: () => subscriptions.connected(),
+      onView: (rows, asked) => subscriptions.onView(rows, asked),
     }),
   )
   stack.use(subscriptions)
@@ -176,12 +175,12 @@ export async function createFleet(options: FleetOptions): Promise<FleetHub & Asy
   return {
     ...fleetNotices,
     ...createJoinTokens({ authority: keys.agentAuthority.certificate, address, clock }),
-    waitForDirectory: receipts.waitForDirectory,
-    waitForRelease: receipts.waitForRelease,
+    waitForDirectory: (...wait) => receipts.waitForDirectory(...wait),
+    waitForRelease: (...wait) => receipts.waitForRelease(...wait),
     controlPlaneId,
     address,
     port,
-    connectedHere: subscriptions.connected,
+    connectedHere: () => subscriptions.connected(),
     [Symbol.asyncDispose]: () => disposal.disposeAsync(),
   }
 }

@@ -246,11 +246,11 @@ export function createSession(options: SessionOptions): Session {
     if (kind === 'assignment') return
     busy.delete(environmentId)
     const { held } = outcome
-    if (held === undefined || held.environmentId !== environmentId || !isHeldValid(held)) {
-      return end(status.INVALID_ARGUMENT, 'an outcome says what is held of the environment')
-    }
+    const isHeld = held?.environmentId === environmentId && isHeldValid(held)
+    // A push that cannot be read at all is refused without a word on what is held.
+    if (!isHeld && outcome.accepted) return end(status.INVALID_ARGUMENT, 'an ack says what is held of the environment')
     const part = parts.get(environmentId) ?? EMPTY_PART
-    const holds = { releaseNumber: Number(held.releaseNumber), directorySequence: held.directorySequence }
+    const holds = isHeld ? { releaseNumber: Number(held.releaseNumber), directorySequence: held.directorySequence } : {}
     const next = afterOutcome({ ...part, ...holds }, push)
     if (next.refused && reasons.length === 0) reasons.push('the agent gave no reason')
     if (kind === 'release') refusals.set(environmentId, reasons)

@@ -116,7 +116,7 @@ export function createSubscriptions(options: SubscriptionOptions): Subscriptions
       hello,
       certificateEndsAtMs,
       stream: {
-        write: stream.write,
+        write: (message) => stream.write(message),
         end: (code, details) => {
           stream.end(code, details)
           if (sessions.get(agentId) !== session) return
@@ -177,7 +177,8 @@ export function createSubscriptions(options: SubscriptionOptions): Subscriptions
     let isTouching = false
     while (!stop.signal.aborted) {
       await clock.sleep(TICK_MS, stop.signal).catch(() => {})
-      for (const session of [...sessions.values()]) session.tick()
+      // Ending one takes it out of the map, which its iterator allows.
+      for (const session of sessions.values()) session.tick()
       const nowMs = clock.monotonic()
       const left = booked.size > sessions.size
       if (isTouching || (nowMs - touchedAtMs < TOUCH_MS && !left)) continue
@@ -196,7 +197,7 @@ export function createSubscriptions(options: SubscriptionOptions): Subscriptions
     onView,
     [Symbol.asyncDispose]: async () => {
       stop.abort()
-      for (const session of [...sessions.values()]) session.end(status.UNAVAILABLE, 'the control plane is stopping')
+      for (const session of sessions.values()) session.end(status.UNAVAILABLE, 'the control plane is stopping')
       await running
       await touch(clock.monotonic())
     },

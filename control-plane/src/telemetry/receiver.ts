@@ -110,9 +110,10 @@ export function createTelemetryReceiver({ db, retention, clock, log }: ReceiverO
       const metrics = request.resourceMetrics.flatMap(({ scopeMetrics }) =>
         scopeMetrics.flatMap((scope) => scope.metrics),
       )
-      const { rows, refused, commit } = rollup.read(metrics, found.message, clock.now())
-      await store.addMinutes(rows)
-      commit()
+      const read = rollup.read(metrics, found.message, clock.now())
+      await store.addMinutes(read.rows)
+      read.commit()
+      const { refused } = read
       count(found.message.agentId, refused === 0 ? new Map() : new Map([['points that do not fit', refused]]))
       return { kind: 'ok', message: withRefused(create(ExportMetricsServiceResponseSchema), refused) }
     },

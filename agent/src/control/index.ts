@@ -1,0 +1,99 @@
+/**
+ * The agent's side of the link to the control plane: enroll, renew, subscribe, keep on disk.
+ *
+ * Serving never waits for any of it. Whatever is wrong with the link, the identity or the disk, what is live stays
+ * live; the log and `status()` say what is wrong and what to do.
+ *
+ * @module
+ */
+import type { Clock } from '@headgate/kit/clock.ts'
+import type { Log } from '@headgate/kit/log.ts'
+import type { Live } from '#agent/live.ts'
+import { createApplier } from './apply.ts'
+import { type LinkReport, keepConnected } from './connect.ts'
+import { certificateEndsAtMs } from './identity.ts'
+import { type IdentityKeeper, createIdentityKeeper } from './keeper.ts'
+import type { Link } from './link.ts'
+import { keepRenewing } from './renew.ts'
+
+export interface ControlSettings {
+  /** Folder for identity and last known state. */
+  readonly stateDir: string
+  /** Secret; needed until there is an identity. */
+  readonly joinToken: string | undefined
+  /** Name to ask for; undefined: the host name. */
+  readonly agentName: string | undefined
+}
+
+export interface ControlStatus extends Readonly<LinkReport> {
+  /** End of the certificate, in milliseconds since 1970-01-01 UTC; null: there is none. */
+  readonly certificateEndsAtMs: number | null
+  readonly agentId: string | null
+  readonly agentName: string | null
+}
+
+export interface Control extends AsyncDisposable {
+  status(): ControlStatus
+}
+
+interface ControlOptions {
+  readonly settings: ControlSettings
+  /** The agent's program version, for people. */
+  readonly version: string
+  /** Addresses that are listened on, such as `http://0.0.0.0:8080`, for people. */
+  readonly listeners: readonly string[]
+  readonly live: Live
+  readonly clock: Clock
+  readonly log: Log
+  /**
+   * There is an identity, or its certificate was renewed: what was made from an earlier link stops working when the
+   * earlier certificate ends.
+   */
+  readonly onIdentity?: (identity: { readonly agentName: string; readonly link: Link }) => void
+}
+
+/**
+ * Makes live what is on disk, and starts to look for the control plane.
+ *
+ * @returns once the last known state is live; nobody waits for the control plane.
+ */
+export async function createControl(options: ControlOptions): Promise<Control> {
+  const { settings, live, clock, log } = options
+  const stop = new AbortController()
+  const report: LinkReport = { state: 'waiting', problem: '', heardAtMs: null }
+  const keeper: IdentityKeeper = createIdentityKeeper({
+    stateDir: settings.stateDir,
+    log,
+    onNewKey: () => applier.keepAll(),
+    onIdentity: ({ agentName }, link) => options.onIdentity?.({ agentName, link }),
+  })
+  const applier = createApplier({
+    live,
+    disk: () => keeper.disk(),
+    signingKeys: () => keeper.identity()?.signingKeys ?? [],
+    log,
+  })
+
+  await keeper.load()
+  if (keeper.identity() !== null) {
+    await applier.load().catch((error: unknown) => log.error({ err: error }, 'the last known state could not be read'))
+  }
+  const loop = { ...options, ...settings, keeper, applier, report, signal: stop.signal }
+  const running = Promise.all([keepConnected(loop), keepRenewing({ keeper, clock, log, signal: stop.signal })])
+
+  return {
+    status: () => {
+      const identity = keeper.identity()
+      return {
+        ...report,
+        certificateEndsAtMs: identity === null ? null : certificateEndsAtMs(identity),
+        agentId: identity?.agentId ?? null,
+        agentName: identity?.agentName ?? null,
+      }
+    },
+    [Symbol.asyncDispose]: async () => {
+      stop.abort()
+      await running
+    },
+  }
+}
