@@ -27,7 +27,8 @@ interface KindText {
 
 function text(value: unknown): string {
   if (Array.isArray(value)) return value.map(text).join(',')
-  return typeof value === 'string' ? value : JSON.stringify(value ?? '')
+  if (value === undefined || value === null) return ''
+  return typeof value === 'string' ? value : JSON.stringify(value)
 }
 
 const KINDS: readonly KindText[] = [

@@ -102,14 +102,21 @@ export async function ensureBasics({ client }: Session): Promise<void> {
 /**
  * A join token for an agent that has no identity of use; undefined when it has one.
  *
- * An identity that is unknown to the control plane, revoked or expired is removed: the agent could not come back with it.
+ * An identity that is unknown to the control plane, revoked, expired or bound to another address is removed: the agent
+ * could not come back with it.
  */
-export async function joinTokenFor({ client }: Session, stateDir: string, nowMs: number): Promise<string | undefined> {
+export async function joinTokenFor(
+  { client }: Session,
+  { stateDir, linkAddress, nowMs }: { readonly stateDir: string; readonly linkAddress: string; readonly nowMs: number },
+): Promise<string | undefined> {
   const id = await agentIdIn(stateDir)
   if (id !== undefined) {
     const agent = await client.call('getAgent', { params: { agent: id } }).catch(refusedAs(['not_found'], undefined))
     const endsMs = agent === undefined ? 0 : Date.parse(agent.certificate_expires_at)
-    if (agent !== undefined && agent.state !== 'revoked' && endsMs - nowMs > AGENT_CERTIFICATE_MIN_MS) return undefined
+    const isAlive = agent !== undefined && agent.state !== 'revoked'
+    if (isAlive && endsMs - nowMs > AGENT_CERTIFICATE_MIN_MS && (await knowsAddress(stateDir, linkAddress)))
+      return undefined
+    if (isAlive) await client.call('revokeAgent', { params: { agent: id } })
   }
   await rm(stateDir, { recursive: true, force: true })
   const { token } = await client.call('createJoinToken', { params: { group: LOCAL.group }, body: {} })
@@ -120,6 +127,10 @@ export async function joinTokenFor({ client }: Session, stateDir: string, nowMs:
 export async function agentIdIn(stateDir: string): Promise<string | undefined> {
   const text = await readFile(join(stateDir, 'identity.json'), 'utf8').catch(() => '')
   return /"(agt_[0-9A-Z]+)"/.exec(text)?.[1]
+}
+
+async function knowsAddress(stateDir: string, address: string): Promise<boolean> {
+  return (await readFile(join(stateDir, 'identity.json'), 'utf8')).includes(`"${address}"`)
 }
 
 async function foundOr(find: () => Promise<unknown>, make: () => Promise<unknown>): Promise<void> {

@@ -1,0 +1,112 @@
+/**
+ * Answers that tests build on.
+ *
+ * @module
+ */
+import type { Answer, Explanation } from '@headgate/admin-api'
+
+const AT = '2026-01-02T03:04:05.678Z'
+
+export const refusedExplanation: Explanation = {
+  source: 'recorded',
+  request_id: 'req_01',
+  at: AT,
+  agent: 'local-1',
+  release: 'r1',
+  method: 'DELETE',
+  host: 'localhost:8080',
+  path: '/orders/42',
+  scheme: 'https',
+  address: '127.0.0.1',
+  outcome: 'deny',
+  reason: 'scope_missing',
+  reason_title: 'The credential lacks a scope',
+  status: 403,
+  route: 'orders',
+  service: 'orders',
+  principal: null,
+  rule: { kind: 'policy', name: 'orders.access', origin: 'headgate.yaml:14' },
+  needed: ['orders:delete'],
+  had: ['orders:read'],
+  limits: [],
+  tightest: -1,
+  duration_ms: 0.74,
+  gates: [
+    { gate: 'tls', outcome: 'passed', detail: '1.3' },
+    { gate: 'network', outcome: 'passed', detail: 'allowed' },
+    { gate: 'route', outcome: 'passed', detail: 'orders' },
+    { gate: 'identity', outcome: 'passed', detail: 'key …Qd4x' },
+    { gate: 'access', outcome: 'stopped', detail: 'stopped' },
+    { gate: 'limit', outcome: 'not_reached', detail: '' },
+    { gate: 'upstream', outcome: 'not_reached', detail: '' },
+  ],
+  fixes: [{ description: 'Give the key the scope', command: 'headgate keys grant key_01KA --scope orders:delete' }],
+  agrees: true,
+}
+
+export const environment: Answer<'getEnvironment'> = {
+  id: 'env_01',
+  tenant: 'default',
+  name: 'dev',
+  release_number: 1,
+  draft_revision: 7,
+  directory_sequence: 3,
+  created_at: AT,
+}
+
+export const operator: Answer<'whoami'>['operator'] = {
+  id: 'opr_01',
+  name: 'local',
+  kind: 'person',
+  disabled: false,
+  roles: [{ tenant: null, role: 'owner' }],
+  created_at: AT,
+}
+
+export const key: Answer<'getKey'> = {
+  id: 'key_01',
+  name: '',
+  consumer: 'alice',
+  hint: '…Qd4x',
+  scopes: ['orders:read'],
+  addresses: [],
+  state: 'active',
+  expires_at: null,
+  successor_id: null,
+  created_by: 'local',
+  created_at: AT,
+  revoked_at: null,
+}
+
+export const KEY_TEXT = 'hgk_dev_000000000000000000000000000000_000000'
+
+const agent = { id: 'agt_01', name: 'local-1', group: 'local' }
+
+export const receipt: NonNullable<Answer<'revokeKey'>['receipt']> = {
+  acked: [agent],
+  pending: [],
+  unreachable: [],
+  waited_ms: 12,
+}
+
+export const release: Answer<'getRelease'> = {
+  id: 'rel_02',
+  number: 2,
+  live: true,
+  comment: '',
+  rollback_of: null,
+  created_by: 'local',
+  created_at: AT,
+  objects: 6,
+  key_id: 'sig_01',
+  deliveries: [{ agent: 'local-1', group: 'local', region: 'local', state: 'live', release_number: 2, reasons: [] }],
+}
+
+export const addedRoute: Answer<'applyObjects'>['changes'][number] = {
+  change: 'added',
+  kind: 'route',
+  name: 'billing',
+  before: null,
+  after: { service: 'billing', path: '/billing' },
+  pointers: [],
+}

@@ -1,0 +1,130 @@
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { createServer, type AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, test } from 'node:test'
+import { systemClock } from '@headgate/kit/clock.ts'
+import { CliError } from '#cli/exit.ts'
+import { refuseTakenPorts } from './ports.ts'
+import { end, markOf, type ProcessMark, runs } from './processes.ts'
+import { childEnvironment } from './programs.ts'
+import { startChild } from './supervisor.ts'
+
+const directory = await mkdtemp(join(tmpdir(), 'headgate-cli-'))
+after(() => rm(directory, { recursive: true, force: true }))
+
+const SLEEP = [
+  '-e',
+  'setInterval(() => {}, 1000); process.on("SIGTERM", () => process.exit(0)); console.log("up")',
+] as const
+
+async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
+  const endAt = performance.now() + 10_000
+  while (!(await condition())) {
+    if (performance.now() > endAt) throw new Error('it did not come to that within 10 s')
+    await systemClock.sleep(10)
+  }
+}
+
+function child(name: string, args: readonly string[], graceMs = 5_000) {
+  const marks: ProcessMark[] = []
+  const said: string[] = []
+  const logFile = join(directory, `${name}.log`)
+  const starting = startChild({
+    name,
+    execPath: process.execPath,
+    args,
+    env: {},
+    cwd: directory,
+    logFile,
+    graceMs,
+    clock: systemClock,
+    say: (line) => said.push(line),
+    onStart: (mark) => {
+      marks.push(mark)
+      return Promise.resolve()
+    },
+  })
+  return { starting, marks, said, logFile, isUp: async () => (await readFile(logFile, 'utf8')).includes('up') }
+}
+
+test('a process that ended is not running, and neither is another one of its number', async () => {
+  const process_ = spawn(process.execPath, [...SLEEP], { stdio: 'ignore' })
+  const mark = await markOf(process_.pid ?? 0)
+  assert.equal(await runs(mark), true)
+  assert.equal(await runs({ ...mark, started: '1' }), false)
+  await end(mark, systemClock, 5_000)
+  assert.equal(await runs(mark), false)
+})
+
+test('a child that is killed is started again, and that is said', async () => {
+  const { starting, marks, said, isUp } = child('restarted', SLEEP)
+  const running = await starting
+  await running.ready(isUp, 10_000)
+  process.kill(marks[0]?.pid ?? 0, 'SIGKILL')
+  await until(() => said.length === 1)
+  assert.match(said[0] ?? '', /restarted ended \(SIGKILL\) and is started again/)
+  assert.equal(marks.length, 2)
+  await running.stop()
+  assert.equal(await runs(marks[1] ?? { pid: 0, started: '' }), false)
+})
+
+test('a child that ends before it is ready is a failure with the end of its log', async () => {
+  const { starting } = child('failing', ['-e', 'console.error("no such database"); process.exitCode = 1'])
+  const running = await starting
+  await assert.rejects(
+    running.ready(() => Promise.resolve(false), 10_000),
+    (thrown) =>
+      thrown instanceof CliError && /exit code 1/.test(thrown.message) && thrown.details.includes('no such database'),
+  )
+  await running.stop()
+})
+
+test('a child that does not end in time is killed', async () => {
+  const { starting, marks, isUp } = child(
+    'stubborn',
+    ['-e', 'setInterval(() => {}, 1000); process.on("SIGTERM", () => {}); console.log("up")'],
+    200,
+  )
+  const running = await starting
+  await running.ready(isUp, 10_000)
+  await running.stop()
+  assert.equal(await runs(marks[0] ?? { pid: 0, started: '' }), false)
+})
+
+test('a taken port is named with its owner and the setting that moves it', async () => {
+  const server = createServer()
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  after(() => server.close())
+  const { port } = server.address() as AddressInfo
+  const wanted = { what: 'HTTP', address: `127.0.0.1:${port}`, setting: '--port-http' }
+  await assert.rejects(refuseTakenPorts([wanted, { ...wanted, what: 'Off', address: 'off' }]), (thrown) => {
+    assert.ok(thrown instanceof CliError)
+    assert.equal(thrown.exitCode, 5)
+    assert.equal(thrown.details.length, 1)
+    assert.match(thrown.details[0] ?? '', /^HTTP 127\.0\.0\.1:\d+ is taken by .*--port-http$/)
+    if (process.platform === 'linux')
+      assert.match(thrown.details[0] ?? '', new RegExp(`process ${process.pid} \\(.*node`))
+    return true
+  })
+})
+
+// Children refuse names that they do not know; and an operator token is nobody's business but the operator's.
+test('a child sees no token and no name of the command', () => {
+  const env = {
+    PATH: '/bin',
+    HEADGATE_TOKEN: 'hgp_x',
+    HEADGATE_URL: 'x',
+    HEADGATE_PORT_HTTP: '1',
+    HEADGATE_LOG_LEVEL: 'debug',
+    HEADGATE_JOIN_TOKEN: 'j',
+  }
+  assert.deepEqual(childEnvironment(env, /^HEADGATE_LOG_LEVEL$/), { PATH: '/bin', HEADGATE_LOG_LEVEL: 'debug' })
+  assert.deepEqual(childEnvironment(env, /^HEADGATE_/), {
+    PATH: '/bin',
+    HEADGATE_LOG_LEVEL: 'debug',
+    HEADGATE_JOIN_TOKEN: 'j',
+  })
+})

@@ -1,0 +1,74 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { refusedExplanation } from '#cli/fakes/samples.ts'
+import { renderRail } from './rail.ts'
+import { createStyle, visibleLength } from './style.ts'
+
+const plain = createStyle({ colour: false, unicode: true })
+
+test('a refusal shows the gate that stopped it, the rule, what was needed, what was had, and the fix', () => {
+  assert.equal(
+    renderRail(refusedExplanation, plain, 100),
+    `  DELETE /orders/42   403 scope_missing   0.7 ms   agent local-1   release r1
+
+  TLS ──● Network ──● Route ──● Identity ──● Access ──┃ Limit ────○ Upstream ──○
+  1.3     allowed     orders    key …Qd4x    stopped    not reached not reached
+
+  Reason   The credential lacks a scope
+  Rule     orders.access (headgate.yaml:14)
+  Needed   orders:delete
+  Had      orders:read
+  Fix      headgate keys grant key_01KA --scope orders:delete
+`,
+  )
+})
+
+test('without Unicode the rail is ASCII', () => {
+  const ascii = createStyle({ colour: false, unicode: false })
+  const shown = renderRail(
+    {
+      ...refusedExplanation,
+      gates: refusedExplanation.gates.with(3, { gate: 'identity', outcome: 'passed', detail: 'key' }),
+    },
+    ascii,
+    100,
+  )
+  assert.match(shown, /^[\x20-\x7e\n]+$/)
+  assert.match(shown, /TLS --\* .* Access --\| Limit ----o/)
+})
+
+test('where the rail does not fit it stands upright, one gate a line', () => {
+  const lines = renderRail(refusedExplanation, plain, 40).split('\n')
+  assert.equal(lines[2], '  ● TLS       1.3')
+  assert.equal(lines[6], '  ┃ Access    stopped')
+  assert.equal(lines[8], '  ○ Upstream  not reached')
+})
+
+test('colour changes nothing but colour', () => {
+  const colour = createStyle({ colour: true, unicode: true })
+  const lines = (text: string): number[] => text.split('\n').map(visibleLength)
+  assert.deepEqual(
+    lines(renderRail(refusedExplanation, colour, 100)),
+    lines(renderRail(refusedExplanation, plain, 100)),
+  )
+})
+
+test('a limited request shows the limit and when there is room again', () => {
+  const limit = {
+    policy: 'orders.limit',
+    requests: 10,
+    window_ms: 10_000,
+    remaining: 0,
+    reset_ms: 9_500,
+    retry_after_ms: 900,
+  }
+  const limited = { ...refusedExplanation, needed: [], had: [], limits: [limit], tightest: 0 }
+  assert.match(renderRail(limited, plain, 100), /Limit +orders\.limit 10\/10s, used up, again in 1s/)
+})
+
+// A path is chosen by whoever calls; printed as it is, it could clear the screen or forge a line.
+test('what a caller sent cannot act on the terminal', () => {
+  const shown = renderRail({ ...refusedExplanation, path: '/\u001B[2J\nRule', method: '\u009Bx' }, plain, 100)
+  assert.doesNotMatch(shown, /[\u001B\u009B]/)
+  assert.match(shown, /\/\\u001b\[2J\\u000aRule/)
+})
