@@ -3,9 +3,8 @@
  *
  * @module
  */
-import type { auditEntry } from '@headgate/admin-api'
+import type { Answered } from '@headgate/admin-api'
 import type { AuditEntry } from '@headgate/prisma'
-import type { z } from 'zod'
 import type { HandlersOf } from '#control-plane/rest/contract.ts'
 import { idKey, readCursor, toPage } from '#control-plane/rest/cursor.ts'
 import { listEntries } from './store.ts'
@@ -18,7 +17,7 @@ export const auditHandlers = {
   },
 } satisfies HandlersOf<'listAudit'>
 
-function entryView(row: AuditEntry): z.input<typeof auditEntry> {
+function entryView(row: AuditEntry): Answered<'listAudit'>['data'][number] {
   return {
     id: row.id,
     at: row.at.toISOString(),

@@ -5,11 +5,10 @@
  */
 import { type DecisionRecord, decisionRecord } from '@headgate/admin-api'
 import { reasons } from '@headgate/core'
-import { z } from 'zod'
 import type { DecisionRow } from './store.ts'
 
 // What an agent says beside the columns; anything that does not fit is as good as unknown.
-const told = z.object({
+const told = decisionRecord.pick({}).extend({
   environment: decisionRecord.shape.environment.catch(''),
   agent: decisionRecord.shape.agent.catch(''),
   scheme: decisionRecord.shape.scheme.catch('http'),

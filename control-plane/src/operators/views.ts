@@ -3,12 +3,11 @@
  *
  * @module
  */
-import type { operator, operatorToken } from '@headgate/admin-api'
-import type { z } from 'zod'
+import type { Answered } from '@headgate/admin-api'
 import { type OperatorRow, type TokenRow, readRole } from './store.ts'
 import { secretHint } from './secrets.ts'
 
-export function operatorView(row: OperatorRow): z.input<typeof operator> {
+export function operatorView(row: OperatorRow): Answered<'updateOperator'> {
   return {
     id: row.id,
     name: row.name,
@@ -20,7 +19,7 @@ export function operatorView(row: OperatorRow): z.input<typeof operator> {
   }
 }
 
-export function tokenView(row: TokenRow): z.input<typeof operatorToken> {
+export function tokenView(row: TokenRow): Answered<'revokeOperatorToken'> {
   return {
     id: row.id,
     name: row.name,

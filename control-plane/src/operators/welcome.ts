@@ -6,8 +6,6 @@
  *
  * @module
  */
-import type { welcomed } from '@headgate/admin-api'
-import type { z } from 'zod'
 import { change } from '#control-plane/audit/audit.ts'
 import { type Tx, isUniqueViolation } from '#control-plane/db.ts'
 import type { AnonymousContext, HandlersOf } from '#control-plane/rest/contract.ts'
@@ -59,7 +57,7 @@ interface Entered {
 }
 
 export const welcomeHandlers = {
-  welcome: async (context, { body }): Promise<z.input<typeof welcomed>> => {
+  welcome: async (context, { body }) => {
     const { operator, session, token } = await enter(context, body)
     if (session !== null) {
       context.setHeader(

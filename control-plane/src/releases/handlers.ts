@@ -3,9 +3,8 @@
  *
  * @module
  */
-import type { published } from '@headgate/admin-api'
+import type { Answered } from '@headgate/admin-api'
 import { compile } from '@headgate/core'
-import type { z } from 'zod'
 import { change } from '#control-plane/audit/audit.ts'
 import { getEnvironment } from '#control-plane/resources/tenants/store.ts'
 import type { EnvironmentContext, HandlersOf } from '#control-plane/rest/contract.ts'
@@ -104,7 +103,7 @@ async function publishAndWait(
   hostsOf: HostsOf,
   wait: Wait,
   request: PublishRequest,
-): Promise<z.input<typeof published>> {
+): Promise<Answered<'publishRelease'>> {
   const { services, environment } = context
   const { db, fleet } = services
   const done = await change(

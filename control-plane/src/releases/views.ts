@@ -3,16 +3,15 @@
  *
  * @module
  */
-import type { delivery, release } from '@headgate/admin-api'
+import type { Answered } from '@headgate/admin-api'
 import type { Release } from '@headgate/prisma'
-import type { z } from 'zod'
 import { readSnapshot } from './content.ts'
 import type { ServingAgent } from './store.ts'
 
-type Delivery = z.input<typeof delivery>
+type Delivery = Answered<'getRelease'>['deliveries'][number]
 
 /** @param live number of the live release. */
-export function releaseView(row: Release, live: number, agents: readonly ServingAgent[]): z.input<typeof release> {
+export function releaseView(row: Release, live: number, agents: readonly ServingAgent[]): Answered<'getRelease'> {
   return {
     id: row.id,
     number: row.number,

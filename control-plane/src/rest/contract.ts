@@ -4,11 +4,10 @@
  *
  * @module
  */
-import type { OperationId, Operations } from '@headgate/admin-api'
+import type { Answered, Given, OperationId } from '@headgate/admin-api'
 import type { Clock } from '@headgate/kit/clock.ts'
 import type { Log } from '@headgate/kit/log.ts'
 import type { Database } from '@headgate/prisma'
-import type { z } from 'zod'
 import type { EnvironmentScope, TenantScope } from '#control-plane/db.ts'
 import type { Caller } from '#control-plane/operators/caller.ts'
 import type { SnapshotSigner } from '#control-plane/releases/sign.ts'
@@ -54,8 +53,7 @@ export interface EnvironmentContext extends TenantContext {
   readonly environment: EnvironmentScope
 }
 
-type Parsed<T> = T extends z.ZodType ? z.output<T> : undefined
-type Params<Id extends OperationId> = z.output<Operations[Id]['params']>
+type Params<Id extends OperationId> = Given<Id>['params']
 
 /** Follows from the path parameters: who names an environment has one. */
 export type Context<Id extends OperationId> = Id extends 'welcome'
@@ -66,19 +64,12 @@ export type Context<Id extends OperationId> = Id extends 'welcome'
       ? TenantContext
       : SignedInContext
 
-export interface Input<Id extends OperationId> {
-  readonly params: Params<Id>
-  readonly query: z.output<Operations[Id]['query']>
-  readonly body: Parsed<Operations[Id]['body']>
+export interface Input<Id extends OperationId> extends Given<Id> {
   /** Revision of `If-Match`; `any` for `*`; null when absent. */
   readonly ifMatch: number | 'any' | null
 }
 
-export type Output<Id extends OperationId> = Operations[Id]['response'] extends z.ZodType
-  ? z.input<Operations[Id]['response']>
-  : undefined
-
-export type Handler<Id extends OperationId> = (context: Context<Id>, input: Input<Id>) => Promise<Output<Id>>
+export type Handler<Id extends OperationId> = (context: Context<Id>, input: Input<Id>) => Promise<Answered<Id>>
 
 /** One handler for each operation. */
 export type Handlers = { readonly [Id in OperationId]: Handler<Id> }

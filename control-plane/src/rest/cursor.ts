@@ -4,7 +4,6 @@
  *
  * @module
  */
-import { z } from 'zod'
 import { refuseInput } from './refusal.ts'
 
 /** One page, in the form of every list. */
@@ -14,18 +13,35 @@ export interface Page<T> {
   readonly has_more: boolean
 }
 
-type Key = readonly (string | number)[]
+/** Kinds of values that lists are sorted by. */
+interface Values {
+  /** What ids and names are made of. */
+  text: string
+  /** RFC 3339, UTC, milliseconds. */
+  instant: string
+  /** What Postgres' `integer` holds. */
+  number: number
+}
+
+type Shape = readonly (keyof Values)[]
+type Key<S extends Shape> = { readonly [Index in keyof S]: Values[S[Index]] }
+
+/** Sort key of lists in order of creation. */
+export const idKey = ['text'] as const
+export const numberKey = ['number'] as const
+export const kindNameKey = ['text', 'text'] as const
+export const timeIdKey = ['instant', 'text'] as const
 
 /**
- * @param shape schema of the sort key.
  * @returns undefined for the first page.
  * @throws Refusal when the cursor is not one that this list gave.
  */
-export function readCursor<T>(cursor: string | undefined, shape: z.ZodType<T>): T | undefined {
+export function readCursor<const S extends Shape>(cursor: string | undefined, shape: S): Key<S> | undefined {
   if (cursor === undefined) return undefined
   try {
-    const parsed = shape.safeParse(JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8')))
-    if (parsed.success && Buffer.from(cursor, 'base64url').toString('base64url') === cursor) return parsed.data
+    const text = Buffer.from(cursor, 'base64url').toString('utf8')
+    const key: unknown = JSON.parse(text)
+    if (Buffer.from(text).toString('base64url') === cursor && fits(key, shape)) return key
   } catch {
     // Not JSON: not ours.
   }
@@ -37,22 +53,26 @@ export function readCursor<T>(cursor: string | undefined, shape: z.ZodType<T>): 
   )
 }
 
-/** Text of a sort key: what ids and names are made of. NUL would reach Postgres. */
-const keyText = z
-  .string()
-  .max(200)
-  .regex(/^[A-Za-z0-9._-]*$/)
+/** Longest text of a sort key. */
+const TEXT_LENGTH_MAX = 200
 
-/** Sort key of lists in order of creation. */
-export const idKey = z.tuple([keyText])
-export const numberKey = z.tuple([
-  z
-    .int()
-    .min(0)
-    .max(2 ** 31 - 1),
-])
-export const kindNameKey = z.tuple([keyText, keyText])
-export const timeIdKey = z.tuple([z.iso.datetime({ precision: 3 }), keyText])
+function fits<S extends Shape>(key: unknown, shape: S): key is Key<S> {
+  return Array.isArray(key) && key.length === shape.length && shape.every((kind, index) => isA(kind, key[index]))
+}
+
+function isA(kind: keyof Values, value: unknown): boolean {
+  switch (kind) {
+    case 'text':
+      // Letters and digits of ids and names: NUL and half characters would reach Postgres.
+      return typeof value === 'string' && value.length <= TEXT_LENGTH_MAX && /^[A-Za-z0-9._-]*$/.test(value)
+    case 'number':
+      return Number.isInteger(value) && Number(value) >= 0 && Number(value) <= 2 ** 31 - 1
+    case 'instant':
+      return (
+        typeof value === 'string' && /^[0-9]{4}-[0-9-]{5}T[0-9:.]{12}Z$/.test(value) && !Number.isNaN(Date.parse(value))
+      )
+  }
+}
 
 /**
  * @param rows one more than `limit` when there are more.
@@ -61,7 +81,7 @@ export const timeIdKey = z.tuple([z.iso.datetime({ precision: 3 }), keyText])
 export function toPage<Row, T>(
   rows: readonly Row[],
   limit: number,
-  keyOf: (row: Row) => Key,
+  keyOf: (row: Row) => readonly (string | number)[],
   show: (row: Row) => T,
 ): Page<T> {
   const shown = rows.slice(0, limit)

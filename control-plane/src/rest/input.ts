@@ -3,9 +3,8 @@
  *
  * @module
  */
-import type { Operation, ProblemDetail } from '@headgate/admin-api'
+import type { InputIssue, Operation, ProblemDetail } from '@headgate/admin-api'
 import type { IncomingMessage } from 'node:http'
-import type { z } from 'zod'
 import { readJsonBody } from './body.ts'
 import { inputErrors } from './issues.ts'
 import { Refusal, refuseInput } from './refusal.ts'
@@ -59,8 +58,13 @@ export async function readBody(operation: Operation, request: IncomingMessage): 
   return parse(operation.body, await readJsonBody(request), '', false)
 }
 
+/** What is asked of a schema. */
+interface Schema<T> {
+  safeParse(value: unknown): { success: true; data: T } | { success: false; error: { issues: readonly InputIssue[] } }
+}
+
 /** Checks part of a body, such as the spec of a kind. @throws Refusal `input_invalid`. */
-export function parse<T>(schema: z.ZodType<T>, value: unknown, prefix: string, named: boolean): T {
+export function parse<T>(schema: Schema<T>, value: unknown, prefix: string, named: boolean): T {
   const result = schema.safeParse(value)
   if (result.success) return result.data
   throw new Refusal('input_invalid', { errors: inputErrors(result.error.issues, prefix, named) })

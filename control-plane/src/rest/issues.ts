@@ -3,16 +3,13 @@
  *
  * @module
  */
-import type { ProblemDetail } from '@headgate/admin-api'
-import type { z } from 'zod'
+import type { InputIssue as Issue, ProblemDetail } from '@headgate/admin-api'
 
 /** Problems that are named one by one. */
 const ERRORS_MAX = 50
 
 /** Longest text that is repeated from the input, in characters. */
 const SHOWN_MAX = 100
-
-type Issue = z.core.$ZodIssue
 
 /**
  * @param prefix pointer of the value within the body, such as `/spec`; empty for the whole body.
@@ -36,7 +33,7 @@ function describe(issue: Issue, prefix: string, named: boolean): ProblemDetail[]
   const inner = issue.code === 'invalid_union' ? closest(issue.errors) : undefined
   if (inner !== undefined)
     return inner.flatMap((each) => describe({ ...each, path: [...issue.path, ...each.path] }, prefix, named))
-  const missing = issue.code === 'invalid_type' && / received undefined$/.test(issue.message)
+  const missing = issue.code === 'invalid_type' && issue.message.endsWith(' received undefined')
   return [
     {
       pointer: at(issue.path),
@@ -87,8 +84,8 @@ function clean(text: string): string {
   // oxlint-disable-next-line no-control-regex
   const plain = text
     .slice(0, SHOWN_MAX)
-    .replaceAll(/[\u0000-\u001f\u007f-\u009f]/g, '?')
     .toWellFormed()
+    .replaceAll(/[\u0000-\u001f\u007f-\u009f]/g, '?')
   return text.length > SHOWN_MAX ? `${plain}…` : plain
 }
 

@@ -3,21 +3,20 @@
  *
  * @module
  */
-import type { DecisionRecord, Explanation, explainRequest } from '@headgate/admin-api'
+import type { DecisionRecord, Explanation, Given } from '@headgate/admin-api'
 import { type CompiledRelease, type Decision, type LimitState, compile, reasons } from '@headgate/core'
-import type { z } from 'zod'
 import type { EnvironmentScope } from '#control-plane/db.ts'
 import { type Content, loadContent, loadRelease } from '#control-plane/releases/content.ts'
 import { refuseFindings } from '#control-plane/releases/publish.ts'
 import type { EnvironmentContext } from '#control-plane/rest/contract.ts'
-import { awaitDecision } from '../find.ts'
-import { readDecision, reasonTitle } from '../record.ts'
+import { awaitDecision } from '#control-plane/decisions/find.ts'
+import { readDecision, reasonTitle } from '#control-plane/decisions/record.ts'
 import { fixesOf } from './fixes.ts'
 import { type GateView, gatesByOutcome, gatesOf } from './gates.ts'
 import { isReason, replay } from './recorded.ts'
 import { simulate } from './simulated.ts'
 
-type SimulatedRequest = NonNullable<z.output<typeof explainRequest>['request']>
+type SimulatedRequest = NonNullable<Given<'explain'>['body']['request']>
 
 /** @throws Refusal `not_found`. */
 export async function explainRecorded(context: EnvironmentContext, reference: string): Promise<Explanation> {

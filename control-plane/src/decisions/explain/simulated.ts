@@ -6,7 +6,7 @@
  *
  * @module
  */
-import type { simulatedRequest } from '@headgate/admin-api'
+import type { Given } from '@headgate/admin-api'
 import {
   type CompiledRelease,
   type Credential,
@@ -18,14 +18,13 @@ import {
   parseAddressRanges,
   takeAll,
 } from '@headgate/core'
-import type { z } from 'zod'
 import type { EnvironmentScope, Tx } from '#control-plane/db.ts'
 import { hashKey } from '#control-plane/resources/keys/create.ts'
 import { type KeyRow, findKey, findKeyByHash } from '#control-plane/resources/keys/store.ts'
 import { notFound } from '#control-plane/rest/refusal.ts'
 import { type Evaluation, evaluate, requestHead } from './evaluate.ts'
 
-type SimulatedRequest = z.output<typeof simulatedRequest>
+type SimulatedRequest = NonNullable<Given<'explain'>['body']['request']>
 
 interface Simulation {
   readonly db: Tx

@@ -3,9 +3,8 @@
  *
  * @module
  */
-import type { consumer } from '@headgate/admin-api'
+import type { Answered } from '@headgate/admin-api'
 import type { Consumer } from '@headgate/prisma'
-import type { z } from 'zod'
 import { change } from '#control-plane/audit/audit.ts'
 import { type EnvironmentScope, type Tx, isUniqueViolation } from '#control-plane/db.ts'
 import type { HandlersOf } from '#control-plane/rest/contract.ts'
@@ -96,7 +95,7 @@ export function about({ tenantId, environmentId }: EnvironmentScope, { id, name 
   return { target: { kind: 'consumer', id, name }, tenantId, environmentId }
 }
 
-export function consumerView(row: Consumer): z.input<typeof consumer> {
+export function consumerView(row: Consumer): Answered<'getConsumer'> {
   return {
     id: row.id,
     name: row.name,

@@ -3,12 +3,11 @@
  *
  * @module
  */
-import type { agent, agentGroup, joinToken } from '@headgate/admin-api'
-import type { z } from 'zod'
+import type { Answered } from '@headgate/admin-api'
 import { SEEN_MS_MAX } from '#control-plane/releases/store.ts'
 import type { AgentRow, GroupRow, JoinTokenRow } from './store.ts'
 
-export function groupView(row: GroupRow): z.input<typeof agentGroup> {
+export function groupView(row: GroupRow): Answered<'getAgentGroup'> {
   const environments = row.environments.map(({ environment }) => ({
     tenant: environment.tenant.name,
     environment: environment.name,
@@ -23,7 +22,7 @@ export function groupView(row: GroupRow): z.input<typeof agentGroup> {
   }
 }
 
-export function joinTokenView(row: JoinTokenRow, agents: ReadonlyMap<string, string>): z.input<typeof joinToken> {
+export function joinTokenView(row: JoinTokenRow, agents: ReadonlyMap<string, string>): Answered<'revokeJoinToken'> {
   return {
     id: row.id,
     group: row.group.name,
@@ -37,7 +36,7 @@ export function joinTokenView(row: JoinTokenRow, agents: ReadonlyMap<string, str
 }
 
 /** @param now by the clock that wrote the signs of life: Postgres'. */
-export function agentView(row: AgentRow, now: Date): z.input<typeof agent> {
+export function agentView(row: AgentRow, now: Date): Answered<'getAgent'> {
   const seenMs = row.seenAt === null ? Infinity : now.getTime() - row.seenAt.getTime()
   return {
     id: row.id,

@@ -4,8 +4,7 @@
  *
  * @module
  */
-import { newName, type receipt } from '@headgate/admin-api'
-import type { z } from 'zod'
+import { type Answered, newName } from '@headgate/admin-api'
 import { type AuditNote, change } from '#control-plane/audit/audit.ts'
 import type { EnvironmentScope, Tx } from '#control-plane/db.ts'
 import type { EnvironmentContext, HandlersOf } from '#control-plane/rest/contract.ts'
@@ -204,7 +203,7 @@ async function receiptOf(
   context: EnvironmentContext,
   sequence: bigint,
   { wait, timeout_ms: timeoutMs }: Wait,
-): Promise<z.input<typeof receipt> | null> {
+): Promise<Answered<'revokeKey'>['receipt']> {
   if (!wait) return null
   const { fleet, clock } = context.services
   const startedAt = clock.monotonic()

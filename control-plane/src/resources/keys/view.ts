@@ -3,12 +3,11 @@
  *
  * @module
  */
-import type { apiKey } from '@headgate/admin-api'
+import type { Answered } from '@headgate/admin-api'
 import { apiKeyHint } from '@headgate/core'
-import type { z } from 'zod'
 import type { KeyRow } from './store.ts'
 
-export function keyView(row: KeyRow, nowMs: number): z.input<typeof apiKey> {
+export function keyView(row: KeyRow, nowMs: number): Answered<'getKey'> {
   return {
     id: row.id,
     name: row.name,
@@ -29,7 +28,7 @@ export function keyView(row: KeyRow, nowMs: number): z.input<typeof apiKey> {
 export function stateOf(
   { state, expiresAt }: Pick<KeyRow, 'state' | 'expiresAt'>,
   nowMs: number,
-): z.output<typeof apiKey>['state'] {
+): Answered<'getKey'>['state'] {
   if (state !== 'active' && state !== 'disabled') return 'revoked'
   return expiresAt !== null && expiresAt.getTime() <= nowMs ? 'expired' : state
 }

@@ -5,10 +5,9 @@
  *
  * @module
  */
-import type { apply, applied } from '@headgate/admin-api'
+import type { Answered, Given } from '@headgate/admin-api'
 import { canonicalJson } from '@headgate/core'
 import type { ConfigObject } from '@headgate/prisma'
-import type { z } from 'zod'
 import type { Changed } from '#control-plane/audit/audit.ts'
 import type { Tx } from '#control-plane/db.ts'
 import { type ContentObject, diffObjects, keyOf } from '#control-plane/releases/diff.ts'
@@ -22,8 +21,8 @@ import * as store from './store.ts'
 export async function applyObjects(
   tx: Tx,
   context: EnvironmentContext,
-  body: z.output<typeof apply>,
-): Promise<Changed<z.input<typeof applied>>> {
+  body: Given<'applyObjects'>['body'],
+): Promise<Changed<Answered<'applyObjects'>>> {
   const { environment, services } = context
   refuseDuplicates(body.objects)
   const { draftRevision } = await lockEnvironment(tx, environment)

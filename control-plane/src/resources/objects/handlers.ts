@@ -6,11 +6,10 @@
  *
  * @module
  */
-import type { configObject } from '@headgate/admin-api'
+import type { Answered } from '@headgate/admin-api'
 import { newName } from '@headgate/admin-api'
 import { type EffectivePolicyEntry, type Kind, canonicalJson, compile, effectivePolicy } from '@headgate/core'
 import type { ConfigObject } from '@headgate/prisma'
-import type { z } from 'zod'
 import { change } from '#control-plane/audit/audit.ts'
 import type { EnvironmentScope } from '#control-plane/db.ts'
 import { loadContent, loadDraft } from '#control-plane/releases/content.ts'
@@ -164,7 +163,7 @@ function about(
   return { target: { kind, id, name }, tenantId, environmentId }
 }
 
-function objectView(row: ConfigObject): z.input<typeof configObject> {
+function objectView(row: ConfigObject): Answered<'getObject'> {
   return {
     id: row.id,
     // Only kinds of the table are ever written.

@@ -3,9 +3,8 @@
  *
  * @module
  */
-import type { environment, tenant } from '@headgate/admin-api'
+import type { Answered } from '@headgate/admin-api'
 import type { Environment, Tenant } from '@headgate/prisma'
-import type { z } from 'zod'
 import { change } from '#control-plane/audit/audit.ts'
 import { isUniqueViolation } from '#control-plane/db.ts'
 import { visibleTenants } from '#control-plane/operators/caller.ts'
@@ -79,11 +78,11 @@ export const tenantHandlers = {
     environmentView(await store.getEnvironment(services.db, environment), environment.tenantName),
 } satisfies HandlersOf<Ids>
 
-function tenantView({ id, name, createdAt }: Tenant): z.input<typeof tenant> {
+function tenantView({ id, name, createdAt }: Tenant): Answered<'getTenant'> {
   return { id, name, created_at: createdAt.toISOString() }
 }
 
-function environmentView(row: Environment, tenantName: string): z.input<typeof environment> {
+function environmentView(row: Environment, tenantName: string): Answered<'getEnvironment'> {
   return {
     id: row.id,
     tenant: tenantName,
