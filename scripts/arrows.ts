@@ -86,7 +86,7 @@ function refusal(
   { specifier, typeOnly }: Import,
   manifest: Manifest,
 ): string | undefined {
-  const atTheEdge = /\.test\.tsx?$|\/src\/(?:main|testing)\.ts$|\/src\/(?:fakes|testing)\/|\.config\.ts$/.test(path)
+  const atTheEdge = /\.test\.tsx?$|\/src\/main\.ts$|\/testing\.ts$|\/(?:fakes|testing)\/|\.config\.ts$/.test(path)
   if (specifier.startsWith('.')) return pathRefusal(name, path, specifier, manifest)
   if (specifier.startsWith('#')) return undefined
   if (isBuiltin(specifier)) {
