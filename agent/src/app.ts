@@ -26,6 +26,7 @@ import { createUpstreams } from './upstream/forward.ts'
 /** What the connection to the control plane is given. It fills `live`, from disk and from the stream. */
 export interface ControlParts {
   readonly settings: AgentSettings
+  readonly version: string
   readonly live: Live
   readonly clock: Clock
   readonly log: Log
@@ -143,6 +144,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   if (control !== null) {
     const parts: ControlParts = {
       settings,
+      version,
       live,
       clock,
       log: log.child({ area: 'control' }),

@@ -50,6 +50,9 @@ const CHECK_INTERVAL_MS = 1_000
 /** How long clients that keep a connection may still use it once the process stops, in milliseconds. */
 const DRAIN_GRACE_MS = 500
 
+/** How often connections are looked at meanwhile, in milliseconds. */
+const DRAIN_CHECK_MS = 20
+
 /** What both kinds of server are created with. */
 export function serverOptions(settings: EngineSettings): ServerOptions {
   return {
@@ -168,7 +171,7 @@ export function createEngine(server: Server, options: EngineOptions): Engine {
       await Promise.race([closed, clock.sleep(Math.min(DRAIN_GRACE_MS, longestMs))])
       while (connections.size > 0 && clock.monotonic() < deadlineMs) {
         server.closeIdleConnections()
-        await Promise.race([closed, clock.sleep(20)])
+        await clock.sleep(DRAIN_CHECK_MS)
       }
       if (connections.size > 0) log.warn({ connections: connections.size }, 'cutting what did not end in time')
       server.closeAllConnections()

@@ -1,0 +1,82 @@
+/**
+ * The agent process: environment in, signals in, exit code out.
+ *
+ * The only file of the agent that touches `process`.
+ *
+ * @module
+ */
+import { systemClock } from '@headgate/kit/clock.ts'
+import { runProcess } from '@headgate/kit/lifecycle.ts'
+import { createLog } from '@headgate/kit/log.ts'
+import manifest from '../package.json' with { type: 'json' }
+import { createApp } from './app.ts'
+import { type AgentSettings, readAgentSettings, settingsReference } from './config.ts'
+import { createControl } from './control/index.ts'
+
+/** What comes after the drain time, in milliseconds: last telemetry, pools, the control connection. */
+const DISPOSE_MS_MORE = 10_000
+
+const HELP = `headgate agent ${manifest.version}
+
+Usage:
+  agent                 serve until SIGTERM
+  agent config print    print the settings in effect and where each comes from
+  agent --version
+  agent --help
+
+Settings come from the environment; each also as NAME_FILE, a file that holds the value:
+
+${settingsReference.map(({ name, fallback, doc }) => `  ${name}${fallback === '' ? '' : ` (${fallback})`}\n      ${doc}`).join('\n')}
+`
+
+async function main(args: readonly string[]): Promise<void> {
+  switch (args.join(' ')) {
+    case '--version':
+    case '-v':
+      process.stdout.write(`headgate agent ${manifest.version}\n`)
+      return
+    case '--help':
+    case '-h':
+      process.stdout.write(HELP)
+      return
+    case 'config print':
+    case '':
+      break
+    default:
+      process.stderr.write(`agent: unknown arguments: ${args.join(' ')}\n\n${HELP}`)
+      process.exitCode = 2
+      return
+  }
+
+  const read = readAgentSettings(process.env)
+  if (read.kind === 'invalid') {
+    process.stderr.write(`agent: the settings are not usable:\n${read.problems.map((each) => `  ${each}\n`).join('')}`)
+    process.exitCode = 1
+    return
+  }
+  if (args.length > 0) {
+    for (const { name, shown, source } of read.sources) process.stdout.write(`${name}=${shown}  # ${source}\n`)
+    return
+  }
+  await serve(read.settings)
+}
+
+async function serve(settings: AgentSettings): Promise<void> {
+  const log = createLog({ name: 'agent', level: settings.logLevel })
+  await runProcess({
+    log,
+    process,
+    disposeMsMax: settings.drainMs + DISPOSE_MS_MORE,
+    create: async () =>
+      await createApp({
+        settings,
+        env: process.env,
+        version: manifest.version,
+        clock: systemClock,
+        log,
+        control: createControl,
+      }),
+  })
+}
+
+await main(process.argv.slice(2))
