@@ -117,7 +117,8 @@ function refusal(
 function pathRefusal(name: PackageName, path: string, specifier: string, manifest: Manifest): string | undefined {
   const target = new URL(specifier, `file:///${path}`).pathname.slice(1)
   if (!target.startsWith(`${name}/`)) return 'another package is imported by its name, never by its path'
-  if (manifest.hasFolders && specifier.startsWith('../')) return `a path out of its folder is written #${name}/...`
+  if (manifest.hasFolders && /^\.\.\/.*\.tsx?$/.test(specifier))
+    return `a path out of its folder is written #${name}/...`
   return undefined
 }
 
