@@ -15,6 +15,7 @@ import { hostname } from 'node:os'
 import type { Applier } from './apply.ts'
 import { type Backoff, createBackoff } from './backoff.ts'
 import { enroll, hashJoinToken } from './enroll.ts'
+import { certificateEndsAtMs } from './identity.ts'
 import type { IdentityKeeper } from './keeper.ts'
 import type { Link } from './link.ts'
 import { type StreamEnd, subscribe } from './subscribe.ts'
@@ -142,6 +143,14 @@ async function afterStream(options: ConnectOptions, end: StreamEnd, backoff: Bac
       tell(options, 'connecting', end.details)
       return backoff.next()
   }
+}
+
+/** The control plane sees an expired certificate as none. @returns null when it has not expired. */
+function expiry({ keeper, clock }: ConnectOptions): string | null {
+  const identity = keeper.identity()
+  if (identity === null) return null
+  const endsAtMs = certificateEndsAtMs(identity)
+  return endsAtMs < clock.now() ? `the agent's certificate expired at ${new Date(endsAtMs).toISOString()}` : null
 }
 
 function hello({ applier, listeners, version }: ConnectOptions): Hello {

@@ -96,6 +96,9 @@ export async function createFleet(options: FleetOptions): Promise<FleetHub & Asy
   const receiptStore = createReceiptStore(db)
   const contentStore = createContentStore(db)
 
+  // Closed after the streams have ended, which its waiting for calls in flight would otherwise wait for.
+  const server = createServer()
+  stack.defer(() => close(server, clock))
   const receipts = createReceipts({ store: receiptStore, clock })
   const writer = stack.use(createHoldingWriter({ store: receiptStore, controlPlaneId, clock, log }))
   const subscriptions = createSubscriptions({
@@ -108,11 +111,7 @@ export async function createFleet(options: FleetOptions): Promise<FleetHub & Asy
     clock,
     log,
     onHolding: (holding) => writer.put(holding),
-    onServed: (agentId, environmentIds) => {
-      receiptStore.dropHoldings(agentId, environmentIds, controlPlaneId).catch((error: unknown) => {
-        log.debug({ agent_id: agentId, why: errorText(error) }, 'could not drop what is not served any more')
-      })
-    },
+    onServed: (agentId, environmentIds) => writer.keepOnly(agentId, environmentIds),
   })
   const view: FleetView = stack.use(
     createFleetView({
@@ -161,13 +160,11 @@ export async function createFleet(options: FleetOptions): Promise<FleetHub & Asy
     export: unary(log, clock, (request, caller) => options.telemetry.receiveMetrics(request, caller)),
   }
 
-  const server = createServer()
   // The handlers are typed above; grpc-js wants an index signature that interfaces do not have.
   server.addService(serviceDefinition(FleetService), fleet as unknown as UntypedServiceImplementation)
   server.addService(serviceDefinition(LogsService), logs as unknown as UntypedServiceImplementation)
   server.addService(serviceDefinition(MetricsService), metrics as unknown as UntypedServiceImplementation)
   const port = await listen(server, settings.listen, serverCredentials(keys))
-  stack.defer(() => close(server, clock))
   const address = settings.advertise ?? settings.listen.replace(/:0$/, `:${port}`)
   log.info({ listen: settings.listen, port, address, control_plane_id: controlPlaneId }, 'agents may connect')
 

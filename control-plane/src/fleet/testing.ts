@@ -161,7 +161,16 @@ export async function addApiKey(test: TestFleet, environmentId: string, consumer
   const id = newId('key', Date.now())
   const sha256 = new Uint8Array(createHash('sha256').update(randomBytes(32)).digest())
   await changeDirectory(test, environmentId, async (tx, sequence) => {
-    const data = { id, environmentId, consumerId, sha256, last4: 'abcd', scopes: ['orders:read'], sequence, createdBy: 'test' }
+    const data = {
+      id,
+      environmentId,
+      consumerId,
+      sha256,
+      last4: 'abcd',
+      scopes: ['orders:read'],
+      sequence,
+      createdBy: 'test',
+    }
     await tx.apiKey.create({ data })
   })
   return id
@@ -223,7 +232,8 @@ export function startTestAgent(argument: { stateDir: string; agentName: string; 
         const changed = new Promise<void>((resolve) => (onEvent = resolve))
         const late = new Promise<void>((resolve) => setTimeout(resolve, Math.max(0, end - Date.now())).unref())
         await Promise.race([changed, late])
-        if (Date.now() >= end) throw new Error(`agent: ${what} did not happen:\n${JSON.stringify(events, null, 1)}\n${log}`)
+        if (Date.now() >= end)
+          throw new Error(`agent: ${what} did not happen:\n${JSON.stringify(events, null, 1)}\n${log}`)
       }
     },
     kill: () => stop('SIGKILL'),
@@ -287,7 +297,11 @@ export function callOnce<T>(
 }
 
 /** Waits until something holds. */
-export async function eventually(what: string, test: () => Promise<boolean> | boolean, waitMs = WAIT_MS): Promise<number> {
+export async function eventually(
+  what: string,
+  test: () => Promise<boolean> | boolean,
+  waitMs = WAIT_MS,
+): Promise<number> {
   const start = Date.now()
   while (!(await test())) {
     if (Date.now() - start > waitMs) throw new Error(`${what} did not happen within ${waitMs} ms`)
