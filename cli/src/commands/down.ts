@@ -51,7 +51,7 @@ export function downCommand(cli: Cli): Command {
       if (left > 0)
         cli.talk.line(`  ended ${left} ${left === 1 ? 'process' : 'processes'} that an earlier start had left`)
       await stopPostgres(folder.postgres)
-      await removeRunFile(folder.runFile)
+      await removeRunFile(folder.runFile, file.up.pid)
     })
 }
 

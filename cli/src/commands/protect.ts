@@ -66,7 +66,7 @@ async function protect(cli: Cli, url: string, options: Options): Promise<void> {
   if (hasErrors(dryRun.findings)) {
     throw new CliError(`${plan.name} cannot be protected like this; nothing was changed`, {
       details: [renderFindings(dryRun.findings, cli.talkStyle).trim()],
-      fix: 'Give it a place of its own: --path /<name>, or --host <host>',
+      fix: `Give it a place of its own: --path /${plan.name}, or --host <host>`,
     })
   }
   if (options.publish) await askForOthers(cli, others.changes)

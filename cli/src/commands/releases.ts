@@ -104,6 +104,8 @@ export function rollbackCommand(cli: Cli): Command {
       cli.talk.line(`${renderChanges(published.changes, cli.talkStyle)}  ${countChanges(published.changes)}`)
       if (dryRun === true) return
       const release = await watchRollout(cli, session, published.number)
+      // Whoever publishes next would bring back what was just taken away.
+      cli.talk.line('  the draft stays as it was; what it holds beyond this: headgate diff live draft')
       if (cli.options.output !== undefined) cli.print(release, releaseView)
     })
 }
@@ -142,6 +144,7 @@ function commentOf({ comment, rollback_of: of }: Release): string {
   return [...(of === null ? [] : [`content of r${of}`]), ...(comment === '' ? [] : [comment])].join('; ')
 }
 
-function liveOn({ deliveries }: Release): string {
+function liveOn({ deliveries, live }: Release): string {
+  if (!live) return ''
   return `${deliveries.filter(({ state }) => state === 'live').length} of ${deliveries.length}`
 }

@@ -103,7 +103,7 @@ async function foreground(cli: Cli, local: LocalOptions, quiet: boolean): Promis
   await using stack = new AsyncDisposableStack()
   try {
     const { session, hasSample } = await startLocal(cli, local, stack)
-    if (!quiet) await welcome(cli, local, session, hasSample)
+    if (!quiet) await welcome(cli, local, { session, hasSample, stop: 'Ctrl-C' })
     if (!signal.aborted) await new Promise((settle) => signal.addEventListener('abort', settle, { once: true }))
   } catch (thrown) {
     // Ctrl-C during the start is a stop, not a failure.
@@ -115,10 +115,9 @@ async function foreground(cli: Cli, local: LocalOptions, quiet: boolean): Promis
 async function welcome(
   cli: Cli,
   { folder, ports }: LocalOptions,
-  { client }: Session,
-  hasSample: boolean,
+  { session, hasSample, stop }: { readonly session: Session; readonly hasSample: boolean; readonly stop: string },
 ): Promise<void> {
-  const { url } = await client.call('createWelcomeLink')
+  const { url } = await session.client.call('createWelcomeLink')
   const { style, terminal } = cli
   const [certificate] = certificatesOf(await readFile(folder.certificate, 'utf8'))
   const proxy = `http://localhost:${ports.http}`
@@ -139,7 +138,7 @@ async function welcome(
     style.dim(
       `  The browser asks about a certificate that was made on this machine${certificate === undefined ? '' : `:\n  ${fingerprintOf(certificate)}`}`,
     ),
-    style.dim(`  Ctrl-C stops everything; data stays in ${relative(terminal.cwd, folder.root) || folder.root}`),
+    style.dim(`  ${stop} stops everything; data stays in ${relative(terminal.cwd, folder.root) || folder.root}`),
     '',
   ]
   terminal.out.stream.write(`${lines.join('\n')}\n`)
@@ -169,7 +168,11 @@ async function detach(cli: Cli, local: LocalOptions): Promise<void> {
   child.unref()
   const end = terminal.clock.monotonic() + 2 * stepMs
   await cli.talk.step('Everything', `Postgres, control plane and agent; see ${folder.log('up')}`, async () => {
-    while ((await readRunFile(folder.runFile))?.ready !== true) {
+    const isReady = async (): Promise<boolean> => {
+      const file = await readRunFile(folder.runFile)
+      return file !== undefined && file.up.pid === child.pid && file.ready
+    }
+    while (!(await isReady())) {
       if (ended !== undefined || terminal.clock.monotonic() > end) {
         const text = (await readFile(folder.log('up'), 'utf8')).trimEnd()
         throw new CliError(`it did not start (${ended ?? 'not ready in time'})`, {
@@ -183,5 +186,5 @@ async function detach(cli: Cli, local: LocalOptions): Promise<void> {
   if (context === undefined) throw new CliError(`${folder.context} is missing`)
   const session = await cli.connect(context, folder.context)
   const { release_number: number } = await session.client.call('getEnvironment', { params: session.where() })
-  await welcome(cli, local, session, local.sample && number > 0)
+  await welcome(cli, local, { session, hasSample: local.sample && number > 0, stop: '`headgate down`' })
 }

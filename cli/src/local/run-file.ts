@@ -43,8 +43,9 @@ export async function writeRunFile(path: string, file: RunFile): Promise<void> {
   await rename(`${path}.new`, path)
 }
 
-export async function removeRunFile(path: string): Promise<void> {
-  await rm(path, { force: true })
+/** @param pid of the `headgate up` whose file it is; another one's file stays. */
+export async function removeRunFile(path: string, pid: number): Promise<void> {
+  if ((await readRunFile(path))?.up.pid === pid) await rm(path, { force: true })
 }
 
 /** Ends what a start that was killed has left. @returns how many processes that were. */

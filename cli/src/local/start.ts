@@ -58,7 +58,7 @@ export async function startLocal(cli: Cli, options: LocalOptions, stack: AsyncDi
   const { clock } = terminal
   await prepareFolder(folder, clock.now())
   const run = await takeOver(cli, folder)
-  stack.defer(() => removeRunFile(folder.runFile))
+  stack.defer(() => removeRunFile(folder.runFile, terminal.pid))
   await refuseTakenPorts(wantedPorts(options))
 
   const say = (line: string): void => talk.line(`  ${line}`)
@@ -153,10 +153,12 @@ interface RunNotes {
 /** Ends what a killed start has left; the result notes what this one starts. */
 async function takeOver(cli: Cli, { runFile }: Folder): Promise<RunNotes> {
   const before = await readRunFile(runFile)
+  const up = await markOf(cli.terminal.pid)
+  // From here on this process answers for what runs, also for what it found.
+  await writeRunFile(runFile, { up, ready: false, children: before?.children ?? [] })
   const count = before === undefined ? 0 : await endLeftOvers(before, cli.terminal.clock)
   if (count > 0)
     cli.talk.line(`  ended ${count} ${count === 1 ? 'process' : 'processes'} that an earlier start had left`)
-  const up = await markOf(cli.terminal.pid)
   const children = new Map<string, ProcessMark>()
   let ready = false
   const write = (): Promise<void> => {

@@ -30,7 +30,7 @@ const WORD_WIDTH = 9
 
 /** @param columns width of the terminal; a rail that does not fit stands upright. */
 export function renderRail(explanation: Explanation, style: Style, columns: number): string {
-  const across = railAcross(explanation.gates, style)
+  const across = railAcross(explanation, style)
   const fits = across.every((line) => line.length <= columns)
   const rail = fits ? paint(across, explanation, style) : railUpright(explanation.gates, style)
   return `${[headline(explanation, style), '', ...rail, '', ...facts(explanation, style)].map((line) => (line === '' ? line : `  ${line}`.trimEnd())).join('\n')}\n`
@@ -56,18 +56,42 @@ interface Cell {
   readonly width: number
 }
 
-function cells(gates: Explanation['gates'], style: Style): readonly Cell[] {
-  return gates.map(({ gate, outcome, detail }) => {
+function cells(explanation: Explanation, style: Style): readonly Cell[] {
+  return explanation.gates.map((one) => {
+    const { gate, outcome } = one
     const title = TITLES[gate]
-    const text = shorten(outcome === 'not_reached' ? 'not reached' : printable(detail), style.signs)
+    const text = shorten(printable(brief(one, explanation)), style.signs)
     // A space, at least two dashes and the sign follow the title.
     return { title, outcome, detail: text, width: Math.max(title.length + 4, text.length) }
   })
 }
 
+/** What a gate found, in a word or two. The whole sentence stands beside it where there is room. */
+function brief({ gate, outcome, detail }: Explanation['gates'][number], explanation: Explanation): string {
+  if (outcome === 'not_reached') return 'not reached'
+  if (outcome === 'stopped') return 'stopped'
+  const { principal, limits, tightest } = explanation
+  switch (gate) {
+    case 'tls':
+      if (explanation.source === 'simulated') return 'simulated'
+      return explanation.scheme === 'http' ? 'plain' : (/1\.[0-9]/.exec(detail)?.[0] ?? 'encrypted')
+    case 'route':
+      return explanation.route ?? ''
+    case 'identity':
+      return principal === null ? 'nobody' : `${principal.credential_kind === 'api_key' ? 'key ' : ''}${principal.hint}`
+    case 'limit':
+      return limits[tightest] === undefined ? 'none' : `${limits[tightest].remaining} left`
+    case 'upstream':
+      return explanation.source === 'simulated' ? 'not asked' : String(explanation.status)
+    case 'network':
+    case 'access':
+      return 'allowed'
+  }
+}
+
 /** Two lines without colour, so that their length is their width. */
-function railAcross(gates: Explanation['gates'], style: Style): readonly [string, string] {
-  const all = cells(gates, style)
+function railAcross(explanation: Explanation, style: Style): readonly [string, string] {
+  const all = cells(explanation, style)
   return [
     all
       .map(
@@ -79,8 +103,8 @@ function railAcross(gates: Explanation['gates'], style: Style): readonly [string
   ]
 }
 
-function paint([rail, details]: readonly string[], { gates }: Explanation, style: Style): readonly string[] {
-  const all = cells(gates, style)
+function paint([rail, details]: readonly string[], explanation: Explanation, style: Style): readonly string[] {
+  const all = cells(explanation, style)
   let at = 0
   let painted = ''
   for (const { outcome, width } of all) {

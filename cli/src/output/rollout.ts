@@ -57,7 +57,7 @@ function read({ client, where }: Session, number: number): Promise<Release> {
 function judge(cli: Cli, release: Release, timeoutMs: number): Release {
   const by = (state: Delivery['state']): readonly Delivery[] => release.deliveries.filter((one) => one.state === state)
   const live = by('live').length
-  const summary = `r${release.number} is live on ${live} of ${release.deliveries.length}`
+  const summary = `r${release.number} is live on ${live} of ${release.deliveries.length} agents`
   const refused = by('refused')
   if (refused.length > 0) {
     throw new CliError(`${summary}; ${refused.length} refused it and act on what they had`, {
@@ -74,7 +74,9 @@ function judge(cli: Cli, release: Release, timeoutMs: number): Release {
   const away = by('unreachable')
   if (away.length > 0) cli.talk.warn(`not connected, and told when they are back: ${names(away)}`)
   cli.talk.line(
-    release.deliveries.length === 0 ? `r${release.number} is published; no agent serves this environment yet` : summary,
+    release.deliveries.length === 0
+      ? `  r${release.number} is published; no agent serves this environment yet`
+      : `  ${summary}`,
   )
   return release
 }
