@@ -12,7 +12,7 @@ import type { ReceiptStore, ServingAgent } from './store.ts'
 /** Pause between two looks without an acknowledgement, in milliseconds. */
 const POLL_MS = 500
 
-/** Least pause between two looks of one wait, in milliseconds: acknowledgements come in swarms. */
+/** Least time from one look of a wait to the next, in milliseconds: acknowledgements come in swarms. */
 const PAUSE_MS_MIN = 20
 
 export interface AgentRef {
@@ -76,11 +76,13 @@ export function createReceipts(options: { store: Pick<ReceiptStore, 'readServing
       for (;;) {
         // Before reading: an acknowledgement that comes while it is read is not missed.
         waiter.wakeUp = new AbortController()
+        const readAtMs = clock.monotonic()
         const receipt = sort(await store.readServing(environmentId))
         const leftMs = end - clock.monotonic()
         if (receipt.pending.length === 0 || leftMs <= 0 || signal?.aborted === true) return receipt
         await clock.sleep(Math.min(POLL_MS, leftMs), waiter.wakeUp.signal).catch(() => {})
-        if (waiter.wakeUp.signal.aborted) await clock.sleep(Math.min(PAUSE_MS_MIN, leftMs))
+        const pauseMs = readAtMs + PAUSE_MS_MIN - clock.monotonic()
+        if (pauseMs > 0) await clock.sleep(pauseMs)
       }
     } finally {
       waiters.delete(waiter)
