@@ -20,14 +20,29 @@ export interface Content {
   readonly objects: readonly ContentObject[]
 }
 
-/** The objects of a signed snapshot. It is one of ours, so what it holds is taken as it is. */
-export function readSnapshot(bytes: Uint8Array): { objects: ContentObject[]; capabilityMin: number } {
+/** What a stored snapshot says. It is one of ours, so it is taken as it is. */
+export interface SnapshotContent {
+  readonly tenant: string
+  readonly environment: string
+  readonly number: number
+  readonly capabilityMin: number
+  readonly objects: readonly ContentObject[]
+}
+
+export function readSnapshot(bytes: Uint8Array): SnapshotContent {
   const utf8 = new TextDecoder('utf-8', { fatal: true })
-  const snapshot = fromBinary(SnapshotSchema, bytes)
-  const objects = snapshot.objects.map(({ kind, name, spec, origin }) => {
-    return { kind, name, spec: JSON.parse(utf8.decode(spec)) as Record<string, unknown>, origin }
-  })
-  return { objects: objects.toSorted(compareObjects), capabilityMin: snapshot.capabilityMin }
+  const { tenant, environment, number, capabilityMin, objects } = fromBinary(SnapshotSchema, bytes)
+  return {
+    tenant,
+    environment,
+    number: Number(number),
+    capabilityMin,
+    objects: objects
+      .map(({ kind, name, spec, origin }) => {
+        return { kind, name, spec: JSON.parse(utf8.decode(spec)) as Record<string, unknown>, origin }
+      })
+      .toSorted(compareObjects),
+  }
 }
 
 export async function loadDraft(db: Tx, scope: EnvironmentScope): Promise<Content> {

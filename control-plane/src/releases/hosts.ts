@@ -33,7 +33,7 @@ export function createHostsOf(): HostsOf {
 }
 
 function hostsOfSnapshot(bytes: Uint8Array): readonly string[] {
-  const compiled = compile({ tenant: '', environment: '', number: 1, objects: readSnapshot(bytes).objects })
+  const compiled = compile(readSnapshot(bytes))
   // What an older version published and this one refuses is not known to serve anything else than everything.
   return compiled.kind === 'compiled' ? releaseHosts(compiled.release) : ['*']
 }

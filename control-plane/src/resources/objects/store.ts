@@ -4,7 +4,7 @@
  * @module
  */
 import { newId } from '@headgate/kit/ids.ts'
-import type { ConfigObject, Prisma } from '@headgate/prisma'
+import type { ConfigObject } from '@headgate/prisma'
 import type { EnvironmentScope, Tx } from '#control-plane/db.ts'
 
 /** A configuration object to be written. */
@@ -58,19 +58,16 @@ export async function insertObjects(
   objects: readonly ObjectWrite[],
   nowMs: number,
 ): Promise<void> {
+  if (objects.length === 0) return
+  const rows = JSON.stringify(
+    objects.map((object) => ({ ...object, id: newId(ID_PREFIX[object.kind] ?? 'obj', nowMs) })),
+  )
   const now = new Date(nowMs)
-  await tx.configObject.createMany({
-    data: objects.map(({ kind, name, spec, origin }) => ({
-      id: newId(ID_PREFIX[kind] ?? 'obj', nowMs),
-      environmentId,
-      kind,
-      name,
-      spec: toJson(spec),
-      origin,
-      createdAt: now,
-      updatedAt: now,
-    })),
-  })
+  // Guarantee: one statement however many objects, and all of them in this environment.
+  await tx.$executeRaw`
+    insert into config_objects (id, environment_id, kind, name, spec, origin, created_at, updated_at)
+    select t.id, ${environmentId}, t.kind, t.name, t.spec, t.origin, ${now}, ${now}
+    from jsonb_to_recordset(${rows}::jsonb) as t(id text, kind text, name text, spec jsonb, origin text)`
 }
 
 const ID_PREFIX: Readonly<Record<string, string>> = { service: 'svc', route: 'rt', policy: 'pol', certificate: 'crt' }
@@ -98,11 +95,6 @@ export async function deleteObjects(
   ids: readonly string[],
 ): Promise<void> {
   if (ids.length > 0) await tx.configObject.deleteMany({ where: { environmentId, id: { in: [...ids] } } })
-}
-
-function toJson(spec: Readonly<Record<string, unknown>>): Prisma.InputJsonObject {
-  // It came from JSON, through the body of a request.
-  return spec as Prisma.InputJsonObject
 }
 
 /** A spec as it comes out of the database: every writer checks that it is an object. */
