@@ -65,7 +65,7 @@ function AgentCard({ agent, tenant, environment, release }: { readonly agent: Ag
       <div className="line aside">
         <span>
           {agent.group}
-          {agent.region === '' ? '' : `, ${agent.region}`}
+          {agent.region === '' || agent.region === agent.group ? '' : `, ${agent.region}`}
         </span>
         <span>
           {holding === undefined || holding.release_number === 0

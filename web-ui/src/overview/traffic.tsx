@@ -90,7 +90,8 @@ function Bars({ traffic, until }: { readonly traffic: Traffic; readonly until: D
           failed
         </span>
         <span className="span">
-          {minuteText(hour[0]?.minute ?? until)} to {minuteText(until)}, at most {countText(most)} a minute
+          {minuteText(hour[0]?.minute ?? until)} to {minuteText(until)},{' '}
+          {traffic.length === 0 ? 'no request' : `at most ${countText(most)} a minute`}
         </span>
       </figcaption>
     </figure>

@@ -90,16 +90,18 @@ function EnvironmentPage({ operator, end, place, tenant, environment }: Environm
           Overview of {tenant} / {environment}
         </h1>
         {stale === null ? null : <Stale {...stale} retry={() => all.forEach(({ retry }) => retry())} />}
-        {release === null ? <FirstStep /> : <TrafficHour traffic={live.traffic} />}
-        <Agents {...{ tenant, environment, release }} agents={live.agents} />
         <div className={open === null ? 'work' : 'work open'}>
-          <Decisions
-            decisions={live.decisions}
-            of={String(refusedOnly)}
-            refusedOnly={refusedOnly}
-            open={open}
-            tryCommand={tryCommand(live.agents.data)}
-          />
+          <div className="column">
+            {release === null ? <FirstStep /> : <TrafficHour traffic={live.traffic} />}
+            <Agents {...{ tenant, environment, release }} agents={live.agents} />
+            <Decisions
+              decisions={live.decisions}
+              of={String(refusedOnly)}
+              refusedOnly={refusedOnly}
+              open={open}
+              tryCommand={tryCommand(live.agents.data)}
+            />
+          </div>
           {open === null ? null : <ExplainPanel {...{ tenant, environment }} requestId={open} />}
         </div>
       </main>

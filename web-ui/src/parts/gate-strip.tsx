@@ -15,27 +15,21 @@ export function GateStrip({ kind, outcomes }: { readonly kind: Kind; readonly ou
   const last = middle(outcomes.length - 1)
   const reached = stop < 0 ? last : middle(stop)
   return (
-    <svg
-      className={`strip ${kind}`}
-      viewBox={`0 0 ${CELL * outcomes.length} 14`}
-      role="img"
-      aria-label={railText(outcomes)}
-    >
-      <line x1={middle(0)} y1="7" x2={reached} y2="7" />
-      {reached < last ? <line className="unreached" x1={reached} y1="7" x2={last} y2="7" /> : null}
-      {outcomes.map((outcome, index) =>
-        outcome === 'stopped' ? (
-          <rect key={index} className="stop" x={middle(index) - 1.5} y="0" width="3" height="14" rx="0.75" />
-        ) : (
-          <circle
-            key={index}
-            className={outcome === 'passed' ? 'passed' : 'unreached'}
-            cx={middle(index)}
-            cy="7"
-            r={outcome === 'passed' ? 3.25 : 2.5}
-          />
-        ),
-      )}
-    </svg>
+    <span className={`gates ${kind}`}>
+      <svg className="strip" viewBox={`0 0 ${CELL * outcomes.length} 14`} aria-hidden="true">
+        <line x1={middle(0)} y1="7" x2={reached} y2="7" />
+        {reached < last ? <line className="unreached" x1={reached} y1="7" x2={last} y2="7" /> : null}
+        {outcomes.map((outcome, index) => (
+          <Cell key={index} outcome={outcome} x={middle(index)} />
+        ))}
+      </svg>
+      <span className="sr">{railText(outcomes)}</span>
+    </span>
   )
+}
+
+function Cell({ outcome, x }: { readonly outcome: GateOutcome; readonly x: number }) {
+  if (outcome === 'stopped') return <rect className="stop" x={x - 1.5} y="0" width="3" height="14" rx="0.75" />
+  if (outcome === 'passed') return <circle className="passed" cx={x} cy="7" r="3.25" />
+  return <circle className="unreached" cx={x} cy="7" r="2.5" />
 }
