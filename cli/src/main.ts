@@ -7,6 +7,7 @@ import { enableCompileCache } from 'node:module'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { systemClock } from '@headgate/kit/clock.ts'
+import { onStopSignal } from '@headgate/kit/stop-signals.ts'
 import type { Output, Terminal } from './terminal.ts'
 
 // Compiled code is kept, which halves the time to the first line. In a folder of the user's own, because whoever can
@@ -15,13 +16,7 @@ enableCompileCache(join(process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache
 const { run } = await import('./program.ts')
 
 const stop = new AbortController()
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-  process.on(signal, () => {
-    // A second one means it: nothing is waited for.
-    if (stop.signal.aborted) process.kill(process.pid, 'SIGKILL')
-    stop.abort(new Error(signal))
-  })
-}
+onStopSignal(process, ['SIGINT', 'SIGTERM', 'SIGHUP'], (signal) => stop.abort(new Error(signal)))
 
 // A reader that has seen enough, such as `head`, is no failure.
 process.stdout.on('error', (thrown: NodeJS.ErrnoException) => {

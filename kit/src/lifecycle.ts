@@ -8,6 +8,7 @@
  */
 import type { Log } from './log.ts'
 import { errorText } from './errors.ts'
+import { onStopSignal } from './stop-signals.ts'
 
 interface ProcessOptions {
   readonly log: Log
@@ -25,17 +26,10 @@ export async function runProcess({ log, create, disposeMsMax, process }: Process
   const stopped = new Promise<void>((resolve) => {
     stop.signal.addEventListener('abort', () => resolve(), { once: true })
   })
-  const onSignal = (signal: NodeJS.Signals): void => {
-    if (stop.signal.aborted) {
-      log.warn({ signal }, 'second signal: ending at once')
-      process.kill(process.pid, 'SIGKILL')
-      return
-    }
+  const stopListening = onStopSignal(process, ['SIGTERM', 'SIGINT'], (signal) => {
     log.info({ signal }, 'stopping')
     stop.abort()
-  }
-  process.on('SIGTERM', onSignal)
-  process.on('SIGINT', onSignal)
+  })
   const onBug = (thrown: unknown): void => {
     log.fatal({ err: thrown }, 'a bug: nobody caught this')
     process.exitCode = 1
@@ -60,7 +54,6 @@ export async function runProcess({ log, create, disposeMsMax, process }: Process
       process.exitCode = 1
     }
   } finally {
-    process.off('SIGTERM', onSignal)
-    process.off('SIGINT', onSignal)
+    stopListening()
   }
 }
