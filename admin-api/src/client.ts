@@ -16,7 +16,11 @@ export type Answer<Id extends OperationId> = Operations[Id]['response'] extends 
   : z.output<Schema<Operations[Id]['response']>>
 
 type Empty = Record<string, never>
-type Part<Key extends string, T> = T extends undefined ? { readonly [K in Key]?: undefined } : Empty extends T ? { readonly [K in Key]?: T } : { readonly [K in Key]: T }
+type Part<Key extends string, T> = T extends undefined
+  ? { readonly [K in Key]?: undefined }
+  : Empty extends T
+    ? { readonly [K in Key]?: T }
+    : { readonly [K in Key]: T }
 
 /** What a call needs: path parameters, query and body as the schemas take them. */
 export type Call<Id extends OperationId> = Part<'params', Sent<Operations[Id]['params']>> &
@@ -138,5 +142,7 @@ function fill(path: string, params: Record<string, unknown>): string {
 
 function search(query: Record<string, unknown>): string {
   const given = Object.entries(query).filter((pair) => pair[1] !== undefined)
-  return given.length === 0 ? '' : `?${new URLSearchParams(given.map(([name, value]) => [name, String(value)])).toString()}`
+  return given.length === 0
+    ? ''
+    : `?${new URLSearchParams(given.map(([name, value]) => [name, String(value)])).toString()}`
 }

@@ -12,7 +12,9 @@ import { specs } from './schemas/objects.ts'
 /** Every code that an operation can answer, in the order of the status. */
 export function problemsOf(operation: Operation): readonly ProblemCode[] {
   const codes: ProblemCode[] = [
-    ...(operation.role === 'anyone' ? commonProblems.filter((code) => code !== 'not_signed_in' && code !== 'not_allowed') : commonProblems),
+    ...(operation.role === 'anyone'
+      ? commonProblems.filter((code) => code !== 'not_signed_in' && code !== 'not_allowed')
+      : commonProblems),
     ...(operation.body === null ? [] : bodyProblems),
     ...operation.problems,
   ]
@@ -42,7 +44,7 @@ export function openApiDocument(version: string): ReturnType<typeof createDocume
 
 function describe(id: string, operation: Operation): object {
   const byStatus = Map.groupBy(problemsOf(operation), (code) => problemCodes[code].status)
-  const refusals = [...byStatus].map(([status, codes]) => [
+  const refusals = [...byStatus].map(([status, codes]): [string, object] => [
     String(status),
     {
       description: codes.map((code) => `${code}: ${problemCodes[code].title}`).join('; '),
@@ -55,13 +57,15 @@ function describe(id: string, operation: Operation): object {
     summary: operation.summary,
     ...(operation.role === 'anyone' ? { security: [] } : { description: `Role: ${operation.role}.` }),
     requestParams: { path: operation.params, query: operation.query },
-    ...(operation.body === null ? {} : { requestBody: { required: true, content: { 'application/json': { schema: operation.body } } } }),
+    ...(operation.body === null
+      ? {}
+      : { requestBody: { required: true, content: { 'application/json': { schema: operation.body } } } }),
     responses: {
       [String(operation.status)]:
         operation.response === null
           ? { description: 'Done' }
           : { description: 'Success', content: { 'application/json': { schema: operation.response } } },
-      ...Object.fromEntries(refusals),
+      ...Object.fromEntries<object>(refusals),
     },
   }
 }

@@ -30,7 +30,11 @@ export const problemCodes = {
   in_use: code(409, 'Something still uses it', 'Remove what is named in errors first'),
   state_conflict: code(409, 'The thing is not in a state that allows this', 'See detail'),
   agents_too_old: code(409, 'Some agents cannot enforce this release', 'Upgrade the agents that are named in errors'),
-  host_conflict: code(409, 'A host would belong to two environments of one agent group', 'Give one of them other hosts'),
+  host_conflict: code(
+    409,
+    'A host would belong to two environments of one agent group',
+    'Give one of them other hosts',
+  ),
   revision_stale: code(412, 'Somebody changed it since you read it', 'Read it again and repeat the change'),
   body_too_large: code(413, 'The body is too large', 'Send at most 4 MiB'),
   media_type: code(415, 'The body is not JSON', 'Send Content-Type: application/json'),

@@ -11,7 +11,8 @@ const BASE62 = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
 
 function base32(bits: bigint, length: number): string {
   let text = ''
-  for (let shift = BigInt((length - 1) * 5); shift >= 0n; shift -= 5n) text += BASE32.charAt(Number((bits >> shift) & 31n))
+  for (let shift = BigInt((length - 1) * 5); shift >= 0n; shift -= 5n)
+    text += BASE32.charAt(Number((bits >> shift) & 31n))
   return text
 }
 
@@ -27,7 +28,11 @@ export function newId(prefix: string, nowMs: number): string {
 
 /** Whether a text has the form of an id with this prefix. */
 export function isId(prefix: string, text: string): boolean {
-  return text.length === prefix.length + 27 && text.startsWith(`${prefix}_`) && /^[0-9A-HJKMNP-TV-Z]{26}$/.test(text.slice(-26))
+  return (
+    text.length === prefix.length + 27 &&
+    text.startsWith(`${prefix}_`) &&
+    /^[0-9A-HJKMNP-TV-Z]{26}$/.test(text.slice(-26))
+  )
 }
 
 /** Random letters and digits; 5.95 bits of chance each, without bias. */

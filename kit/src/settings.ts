@@ -212,7 +212,9 @@ function unknownNames(
   return Object.keys(env)
     .filter((name) => name.startsWith('HEADGATE_') && !known.has(name))
     .map((name) => {
-      const near = [...known].map((other) => ({ other, distance: editDistance(name, other) })).sort((a, b) => a.distance - b.distance)[0]
+      const near = [...known]
+        .map((other) => ({ other, distance: editDistance(name, other) }))
+        .sort((a, b) => a.distance - b.distance)[0]
       return near !== undefined && near.distance <= 4
         ? `${name} is not a setting: did you mean ${near.other}?`
         : `${name} is not a setting`

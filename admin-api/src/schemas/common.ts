@@ -9,7 +9,11 @@ import { z } from 'zod'
 export const instant = z.iso.datetime({ precision: 3 }).describe('RFC 3339, UTC')
 
 /** Name or id, as it stands in a path. */
-export const reference = z.string().min(1).max(128).regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, 'a name or an id')
+export const reference = z
+  .string()
+  .min(1)
+  .max(128)
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, 'a name or an id')
 
 export const newName = objectName
 

@@ -58,7 +58,12 @@ export const apiKeyPatch = z.strictObject({
   disabled: z.boolean().optional(),
 })
 export const apiKeyRotate = z.strictObject({
-  overlap_ms: z.int().min(0).max(30 * 86_400_000).default(86_400_000).describe('How long the old key still works'),
+  overlap_ms: z
+    .int()
+    .min(0)
+    .max(30 * 86_400_000)
+    .default(86_400_000)
+    .describe('How long the old key still works'),
 })
 
 /** The only answer that ever holds a key. */

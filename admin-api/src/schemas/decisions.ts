@@ -74,7 +74,11 @@ export const simulatedRequest = z
     host: z.string().max(255).default('localhost'),
     target: z.string().min(1).max(8192).describe('Path and query'),
     address: z.union([z.ipv4(), z.ipv6()]).default('127.0.0.1'),
-    headers: z.array(header).max(200).default([]).describe('A credential in here is proven like on an agent; it is never stored'),
+    headers: z
+      .array(header)
+      .max(200)
+      .default([])
+      .describe('A credential in here is proven like on an agent; it is never stored'),
     as_key: reference.optional().describe('Id of an API key to call with, in place of a credential in headers'),
     at: instant.optional().describe('When; default: now'),
   })
@@ -82,7 +86,11 @@ export const simulatedRequest = z
 
 export const explainRequest = z
   .strictObject({
-    request_id: z.string().max(64).optional().describe('A real request; `last` is the newest, `last-refused` the newest refused'),
+    request_id: z
+      .string()
+      .max(64)
+      .optional()
+      .describe('A real request; `last` is the newest, `last-refused` the newest refused'),
     request: simulatedRequest.optional(),
     release: releaseReference.optional().describe('For a simulated request; default: live'),
   })
@@ -131,7 +139,10 @@ export const effectivePolicy = z
   .object({
     route: z.string(),
     release: z.string(),
-    access: attached.extend({ spec: z.record(z.string(), z.unknown()) }).nullable().describe('null: every request is refused'),
+    access: attached
+      .extend({ spec: z.record(z.string(), z.unknown()) })
+      .nullable()
+      .describe('null: every request is refused'),
     limits: z.array(attached.extend({ spec: z.record(z.string(), z.unknown()) })),
   })
   .meta({ id: 'EffectivePolicy' })

@@ -30,7 +30,11 @@ export const agentGroupPatch = z.strictObject({
 })
 
 export const joinTokenCreate = z.strictObject({
-  expires_in_ms: z.int().min(60_000).max(7 * 86_400_000).default(3_600_000),
+  expires_in_ms: z
+    .int()
+    .min(60_000)
+    .max(7 * 86_400_000)
+    .default(3_600_000),
 })
 export const joinTokenCreated = z
   .object({

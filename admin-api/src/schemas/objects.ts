@@ -24,7 +24,9 @@ export const configObject = z
     id: z.string(),
     kind: kindName,
     name: z.string(),
-    spec: z.record(z.string(), z.unknown()).describe('As it was written; see ServiceSpec, RouteSpec, PolicySpec, CertificateSpec'),
+    spec: z
+      .record(z.string(), z.unknown())
+      .describe('As it was written; see ServiceSpec, RouteSpec, PolicySpec, CertificateSpec'),
     origin: z.string().describe('Such as headgate.yaml:14; empty for the admin API'),
     revision: z.int().describe('The ETag, without quotes'),
     updated_at: instant,

@@ -46,7 +46,12 @@ export const operatorToken = z
   .meta({ id: 'OperatorToken' })
 export const operatorTokenCreate = z.strictObject({
   name: z.string().min(1).max(100),
-  expires_in_ms: z.int().min(60_000).max(366 * 86_400_000).optional().describe('Default: never for services, 90 days for people'),
+  expires_in_ms: z
+    .int()
+    .min(60_000)
+    .max(366 * 86_400_000)
+    .optional()
+    .describe('Default: never for services, 90 days for people'),
 })
 export const operatorTokenCreated = operatorToken
   .extend({ token: z.string().describe('Shown once') })

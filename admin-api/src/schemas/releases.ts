@@ -42,7 +42,9 @@ export const rollback = z.strictObject({ comment: z.string().max(500).default(''
 export const published = release.extend({ changes: z.array(change), findings: z.array(finding) })
 
 /** `draft`, `live` or a number. */
-export const releaseReference = z.string().regex(/^(?:draft|live|r?[1-9][0-9]{0,9})$/, 'draft, live or a release number')
+export const releaseReference = z
+  .string()
+  .regex(/^(?:draft|live|r?[1-9][0-9]{0,9})$/, 'draft, live or a release number')
 
 export const diff = z.object({
   from: z.string(),
