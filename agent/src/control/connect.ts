@@ -132,7 +132,7 @@ async function afterStream(options: ConnectOptions, end: StreamEnd, backoff: Bac
       if (joinToken !== undefined) return enrollOnce(options, joinToken, backoff)
       const advice =
         'serving goes on with what is known; to join again, start with a token from: headgate agents invite'
-      tell(options, 'denied', `${end.details}; ${advice}`)
+      tell(options, 'denied', `${expiry(options) ?? end.details}; ${advice}`)
       return DENIED_MS
     }
     // Two processes with one identity would throw each other out without a pause.
