@@ -45,6 +45,11 @@ export interface Engine {
   drain(longestMs: number): Promise<void>
 }
 
+const PROBLEM_FIELDS = [
+  ['content-type', 'application/problem+json'],
+  ['cache-control', 'no-store'],
+] as const
+
 /** How often heads and requests are checked for their time, in milliseconds. */
 const CHECK_INTERVAL_MS = 1_000
 /** How long clients that keep a connection may still use it once the process stops, in milliseconds. */
@@ -118,9 +123,11 @@ export function createEngine(server: Server, options: EngineOptions): Engine {
     try {
       await handle(exchange)
     } catch (thrown) {
-      log.error({ err: thrown }, 'a request could not be handled: a bug')
-      const { status, body } = wireRefusal('internal_error', requestId(clock.now()))
-      exchange.refuse(status, [['content-type', 'application/problem+json']], body)
+      onMalformed('internal_error')
+      const id = requestId(clock.now())
+      log.error({ err: thrown, request_id: id }, 'a request could not be handled: a bug')
+      const { status, body } = wireRefusal('internal_error', id)
+      exchange.giveUp(status, [...PROBLEM_FIELDS, ['x-request-id', id]], body)
     }
   }
 
@@ -129,7 +136,7 @@ export function createEngine(server: Server, options: EngineOptions): Engine {
     const id = requestId(clock.now())
     const { status, body } = wireRefusal(reason, id)
     const length = String(Buffer.byteLength(body))
-    const fields = ['content-type', 'application/problem+json', 'x-request-id', id, 'content-length', length]
+    const fields = [...PROBLEM_FIELDS.flat(), 'x-request-id', id, 'content-length', length]
     response.writeHead(status, [...fields, 'connection', 'close'])
     response.end(body)
   }

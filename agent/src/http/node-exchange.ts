@@ -84,6 +84,12 @@ export class NodeExchange implements Exchange, ResponseSink {
     this.#discardBody()
   }
 
+  /** Ends a request that nobody will answer any more: as `refuse`, or by a cut when an answer has begun. */
+  giveUp(status: number, fields: Fields, body: string): void {
+    if (this.answering) this.#options.request.socket.destroy()
+    else this.refuse(status, fields, body)
+  }
+
   async forward(forwarding: Forwarding): Promise<Forwarded> {
     const { request, connection, hasBody, idleMs, upstream } = this.#options
     this.#responseFields = forwarding.responseFields

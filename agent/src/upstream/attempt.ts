@@ -91,8 +91,9 @@ class AttemptHandler implements Dispatcher.DispatchHandler {
     // 1xx are the target's business with us; a client that wanted one was answered by us.
     if (status < 200 || this.#settled) return
     clearTimeout(this.#timer)
-    this.#status = status
+    // Throws for fields that may not be passed on; then nothing has been sent, and the status is not ours to give.
     this.#request.sink.start(status, textFields(controller.rawHeaders))
+    this.#status = status
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
