@@ -26,8 +26,8 @@ import {
 import type { Answer } from '#control-plane/fleet/enroll.ts'
 import type { Identified } from '#control-plane/fleet/identify.ts'
 import { type Janitor, type RetentionBudget, createJanitor } from './janitor.ts'
+import { readMinutes } from './minutes.ts'
 import { type DecisionRow, type Sender, readRecord } from './records.ts'
-import { createRollup } from './rollup.ts'
 import { createTelemetryStore } from './store.ts'
 
 /** How long it is remembered what an agent may tell about, in milliseconds. */
@@ -55,7 +55,6 @@ interface ReceiverOptions {
 export function createTelemetryReceiver({ db, retention, clock, log }: ReceiverOptions): TelemetryReceiver {
   const store = createTelemetryStore(db)
   const janitor = createJanitor({ store, retention, clock, log })
-  const rollup = createRollup()
   const senders = new Map<string, { readonly sender: Sender | null; readonly untilMs: number }>()
   let refusedSum = 0
 
@@ -110,10 +109,8 @@ export function createTelemetryReceiver({ db, retention, clock, log }: ReceiverO
       const metrics = request.resourceMetrics.flatMap(({ scopeMetrics }) =>
         scopeMetrics.flatMap((scope) => scope.metrics),
       )
-      const read = rollup.read(metrics, found.message, clock.now())
-      await store.addMinutes(read.rows)
-      read.commit()
-      const { refused } = read
+      const { rows, refused } = readMinutes(metrics, found.message, clock.now())
+      await store.addMinutes(rows)
       count(found.message.agentId, refused === 0 ? new Map() : new Map([['points that do not fit', refused]]))
       return { kind: 'ok', message: withRefused(create(ExportMetricsServiceResponseSchema), refused) }
     },

@@ -5,7 +5,7 @@
  */
 import type { Database, Prisma } from '@headgate/prisma'
 import type { DecisionRow } from './records.ts'
-import type { MinuteRow } from './rollup.ts'
+import type { MinuteRow } from './minutes.ts'
 
 /** Rows that one statement of the janitor takes away. */
 const DELETE_MAX = 10_000
