@@ -6,7 +6,7 @@
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 
-const BIN = fileURLToPath(new URL('../../bin/headgate.js', import.meta.url))
+export const BIN = fileURLToPath(new URL('../../bin/headgate.js', import.meta.url))
 
 /** Longest run, in milliseconds. */
 const TIMEOUT_MS = 30_000

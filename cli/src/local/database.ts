@@ -18,6 +18,8 @@ interface DatabaseOptions {
   readonly port: number
   readonly clock: Clock
   readonly say: (line: string) => void
+  /** A server runs, for the first time or again. */
+  readonly onStart: (pid: number) => Promise<void>
 }
 
 /** Pause between two looks at the server, in milliseconds. */
@@ -27,10 +29,11 @@ const POLL_MS = 500
 const RETRY_MS = 2_000
 
 /** Starts the embedded Postgres, and starts it again when it dies. */
-export async function startDatabase({ directory, port, clock, say }: DatabaseOptions): Promise<LocalDatabase> {
+export async function startDatabase({ directory, port, clock, say, onStart }: DatabaseOptions): Promise<LocalDatabase> {
   const { startEmbeddedPostgres } = await import('@headgate/kit/embedded-postgres.ts')
   let server: EmbeddedPostgres = await startEmbeddedPostgres({ directory, port })
   const first = server
+  await onStart(server.pid)
   const stopping = new AbortController()
 
   const watch = async (): Promise<void> => {
@@ -40,6 +43,7 @@ export async function startDatabase({ directory, port, clock, say }: DatabaseOpt
       try {
         // The same port: the control plane was told once.
         server = await startEmbeddedPostgres({ directory, port: first.port })
+        await onStart(server.pid)
         say('Postgres ended and is started again')
       } catch (thrown) {
         say(`Postgres ended and cannot be started: ${thrown instanceof Error ? thrown.message : String(thrown)}`)

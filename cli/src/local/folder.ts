@@ -21,6 +21,8 @@ export interface Folder {
   readonly logs: string
   /** What runs; see `run-file.ts`. */
   readonly runFile: string
+  /** What ends with this process; see `guard.ts`. */
+  readonly guard: string
   agent(name: string): string
   log(name: string): string
 }
@@ -47,6 +49,7 @@ export function folderAt(root: string): Folder {
     controlPlane: at('control-plane'),
     logs: at('logs'),
     runFile: at('run.json'),
+    guard: at('guard'),
     agent: (name) => at('agents', name),
     log: (name) => at('logs', `${name}.log`),
   }

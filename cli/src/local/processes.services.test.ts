@@ -94,6 +94,45 @@ test('a child that does not end in time is killed', async () => {
   assert.equal(await runs(marks[0] ?? { pid: 0, started: '' }), false)
 })
 
+/** A process that guards another one, and its guard; the other one ends it all by being killed. */
+const STARTER = `
+import { spawn } from 'node:child_process'
+import { startGuard } from '${import.meta.resolve('./guard.ts')}'
+const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { detached: true, stdio: 'ignore' })
+const guard = await startGuard(process.argv[1], process.platform)
+await guard.watch('child', { pid: child.pid, signal: 'TERM' })
+console.log(child.pid)
+process.on('SIGTERM', async () => {
+  await guard[Symbol.asyncDispose]()
+  process.exit(0)
+})
+setInterval(() => {}, 1000)
+`
+
+async function guarded(name: string): Promise<{ readonly starter: ProcessMark; readonly watched: ProcessMark }> {
+  const starter = spawn(process.execPath, ['--input-type=module', '-e', STARTER, join(directory, name)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const pid = await new Promise<number>((resolve) =>
+    starter.stdout.once('data', (text) => resolve(Number(String(text)))),
+  )
+  return { starter: await markOf(starter.pid ?? 0), watched: await markOf(pid) }
+}
+
+test('what was started ends when its starter is killed', { skip: process.platform === 'win32' }, async () => {
+  const { starter, watched } = await guarded('killed')
+  process.kill(starter.pid, 'SIGKILL')
+  await until(async () => !(await runs(watched)))
+})
+
+test('after an orderly end the guard touches nothing', { skip: process.platform === 'win32' }, async () => {
+  const { starter, watched } = await guarded('ended')
+  await end(starter, systemClock, 5_000)
+  await systemClock.sleep(300)
+  assert.equal(await runs(watched), true)
+  await end(watched, systemClock, 5_000)
+})
+
 test('a taken port is named with its owner and the setting that moves it', async () => {
   const server = createServer()
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))

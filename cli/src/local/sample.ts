@@ -74,5 +74,5 @@ export async function ensureSample(cli: Cli, { client }: Session, port: number):
 function warnOfMove(cli: Cli, spec: Readonly<Record<string, unknown>> | undefined, port: number): void {
   const text = JSON.stringify(spec?.['targets'] ?? '')
   if (spec === undefined || text.includes(`:${port}"`)) return
-  cli.talk.warn(`the sample API listens on port ${port} now, but service orders leads to ${text}`)
+  cli.talk.warn(`the sample API listens on port ${port} now, but service orders leads to ${text}; change one of them`)
 }

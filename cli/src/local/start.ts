@@ -13,6 +13,7 @@ import { createFetch } from '#cli/connect/fetch.ts'
 import { type SampleApi, startSampleApi } from '#cli/sample/orders.ts'
 import { startDatabase } from './database.ts'
 import { type Folder, prepareFolder } from './folder.ts'
+import { startGuard } from './guard.ts'
 import { refuseTakenPorts } from './ports.ts'
 import { markOf, type ProcessMark } from './processes.ts'
 import { childEnvironment, programPath } from './programs.ts'
@@ -60,6 +61,7 @@ export async function startLocal(cli: Cli, options: LocalOptions, stack: AsyncDi
   const run = await takeOver(cli, folder)
   stack.defer(() => removeRunFile(folder.runFile, terminal.pid))
   await refuseTakenPorts(wantedPorts(options))
+  const guard = stack.use(await startGuard(folder.guard, terminal.platform))
 
   const say = (line: string): void => talk.line(`  ${line}`)
   const child = async (
@@ -83,7 +85,10 @@ export async function startLocal(cli: Cli, options: LocalOptions, stack: AsyncDi
       graceMs: DRAIN_MS + GRACE_MS,
       clock,
       say,
-      onStart: (mark) => run.note(key, mark),
+      onStart: async (mark) => {
+        await run.note(key, mark)
+        await guard.watch(key, { pid: mark.pid, signal: 'TERM' })
+      },
     })
     stack.defer(() => started.stop())
     return started
@@ -92,7 +97,9 @@ export async function startLocal(cli: Cli, options: LocalOptions, stack: AsyncDi
   const databaseUrl = await talk.step('Postgres', 'Postgres to take connections', async () => {
     const given = terminal.env['HEADGATE_DATABASE_URL'] ?? terminal.env['DATABASE_URL']
     if (given !== undefined && given !== '') return given
-    return stack.use(await startDatabase({ directory: folder.postgres, port: ports.postgres, clock, say })).url
+    const onStart = (pid: number): Promise<void> => guard.watch('postgres', { pid, signal: 'INT' })
+    const database = { directory: folder.postgres, port: ports.postgres, clock, say, onStart }
+    return stack.use(await startDatabase(database)).url
   })
   const ca = await readFile(folder.certificate, 'utf8')
   const url = `https://localhost:${ports.rest}`
