@@ -439,3 +439,27 @@ test('what does not finish within the drain time is cut', async () => {
   assert.ok(performance.now() - startedMs < 2_000)
   assert.equal(await client.ended(), '')
 })
+
+test('a process that stops under load answers every request that it was sent', async () => {
+  await using service = await serve((_incoming, response) => {
+    setTimeout(() => response.end('ok'), Math.random() * 10)
+  })
+  const agent = await startAgent({ objects: openRelease(service.url), settings: { drainMs: 5_000 } })
+  let [answered, ended] = [0, 0]
+  // Each keeps its connection until it is told to give it up; then it would go to another agent.
+  const callers = Array.from({ length: 20 }, async () => {
+    await using client = await openRaw(agent.http)
+    for (;;) {
+      client.write(GET)
+      const response = await client.read()
+      assert.equal(response.status, 200)
+      answered += 1
+      if (response.field('connection') === 'close') break
+    }
+    ended += 1
+  })
+  await until('some traffic', () => answered > 100)
+  await agent[Symbol.asyncDispose]()
+  await Promise.all(callers)
+  assert.equal(ended, 20)
+})
