@@ -34,7 +34,8 @@ export function createHttpsClient(port: number, ca: string): HttpsClient {
 
   function send({ method, path, headers = {}, body, signal }: RawRequest): Promise<RawAnswer> {
     return new Promise((resolve, reject) => {
-      const length = body === undefined ? {} : { 'content-length': Buffer.byteLength(body) }
+      const length =
+        body === undefined || 'transfer-encoding' in headers ? {} : { 'content-length': Buffer.byteLength(body) }
       const outgoing = request(
         { host: '127.0.0.1', port, method, path, headers: { ...length, ...headers }, agent, ...(signal && { signal }) },
         (response) => {

@@ -22,11 +22,16 @@ export async function readJsonBody(request: IncomingMessage): Promise<unknown> {
   const type = request.headers['content-type'] ?? ''
   if (!/^application\/json\s*(?:;\s*charset=(?:utf-8|"utf-8")\s*)?$/i.test(type)) refuse('media_type')
   if (request.headers['content-encoding'] !== undefined) refuse('media_type', 'A content coding is not accepted')
-  if (Number(request.headers['content-length'] ?? 0) > BODY_BYTES_MAX) refuse('body_too_large')
+  if (Number(request.headers['content-length'] ?? 0) > BODY_BYTES_MAX) tooLarge()
   const value = parse(await collect(request))
   const error = firstUnstorable(value)
   if (error !== undefined) throw new Refusal('input_invalid', { errors: [error] })
   return value
+}
+
+/** The rest is not read: the connection ends with the answer. */
+function tooLarge(): never {
+  return refuse('body_too_large', undefined, { headers: { Connection: 'close' } })
 }
 
 async function collect(request: IncomingMessage): Promise<Buffer> {
@@ -35,7 +40,7 @@ async function collect(request: IncomingMessage): Promise<Buffer> {
   try {
     for await (const part of request as AsyncIterable<Buffer>) {
       length += part.length
-      if (length > BODY_BYTES_MAX) refuse('body_too_large')
+      if (length > BODY_BYTES_MAX) tooLarge()
       parts.push(part)
     }
   } catch (thrown) {
