@@ -64,6 +64,8 @@ interface KeptRelease extends HeldRelease {
 
 export function createApplier({ live, disk, signingKeys, log }: ApplierOptions): Applier {
   const kept = new Map<string, KeptRelease>()
+  /** Environments with something that could not be written: what is on disk of them may end in the middle. */
+  const unkept = new Set<string>()
   let assigned: ReadonlySet<string> = new Set()
 
   function heldOf(environmentId: string): Held {
@@ -88,12 +90,24 @@ export function createApplier({ live, disk, signingKeys, log }: ApplierOptions):
   async function keep(environmentId: string, write: () => Promise<unknown>): Promise<void> {
     try {
       await write()
+      unkept.delete(environmentId)
     } catch (error) {
+      unkept.add(environmentId)
       log.error(
         { environment_id: environmentId, why: errorText(error) },
         'could not keep it on disk: a restart would not know it',
       )
     }
+  }
+
+  /** Writes the release, and the directory as well when the disk is behind. */
+  async function keepEnvironment(environmentId: string): Promise<void> {
+    const release = kept.get(environmentId)
+    const directory = live.directory(environmentId)
+    await keep(environmentId, async () => {
+      if (release !== undefined) await disk().saveRelease(environmentId, release.signed)
+      if (unkept.has(environmentId) && directory.known) await disk().saveDirectory(directory.toMessage())
+    })
   }
 
   /** Verify, decode, compile, swap. Returns the reasons of a refusal; none: it is live. */
@@ -174,8 +188,10 @@ export function createApplier({ live, disk, signingKeys, log }: ApplierOptions):
       const applied = await attempt(environmentId, async () => {
         const taken = takeRelease(signed)
         environmentId = taken.environmentId
-        if (taken.reasons.length === 0) await keep(environmentId, () => disk().saveRelease(environmentId, signed))
-        return taken.reasons
+        const { reasons } = taken
+        if (reasons.length === 0) await keepEnvironment(environmentId)
+        else log.error({ environment_id: environmentId, reasons }, 'release refused: what was live stays live')
+        return reasons
       })
       return { ...applied, held: heldOf(environmentId) }
     },
@@ -202,21 +218,21 @@ export function createApplier({ live, disk, signingKeys, log }: ApplierOptions):
         if (store.apply(delta) === 'gap') {
           return [`the change starts from sequence ${delta.fromSequence}, this agent holds ${store.sequence}`]
         }
-        await keep(environmentId, async () => {
-          if (await disk().appendDelta(delta)) await disk().saveDirectory(store.toMessage())
-        })
+        // Behind an entry that is not whole nothing more would be read.
+        if (unkept.has(environmentId)) await keepEnvironment(environmentId)
+        else {
+          await keep(environmentId, async () => {
+            if (await disk().appendDelta(delta)) await disk().saveDirectory(store.toMessage())
+          })
+        }
         return []
       })
     },
 
     keepAll: async () => {
       for (const { environmentId } of live.held()) {
-        const release = kept.get(environmentId)
-        const directory = live.directory(environmentId)
-        await keep(environmentId, async () => {
-          if (release !== undefined) await disk().saveRelease(environmentId, release.signed)
-          if (directory.known) await disk().saveDirectory(directory.toMessage())
-        })
+        unkept.add(environmentId)
+        await keepEnvironment(environmentId)
       }
     },
   }
