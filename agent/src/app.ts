@@ -64,6 +64,11 @@ export interface App extends AsyncDisposable {
   readonly adminUrl: string | null
 }
 
+function countUnusable({ unusable }: Certificates): Gauges['certificatesUnusable'] {
+  const byEnvironment = Map.groupBy(unusable, ({ environmentId }) => environmentId)
+  return [...byEnvironment].map(([environmentId, all]) => ({ environmentId, count: all.length }))
+}
+
 /** Longest time for the last telemetry at the end, in milliseconds. */
 const FLUSH_MS_MAX = 2_000
 
@@ -81,6 +86,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   const listeners: Listener[] = []
   const gauges = (): Omit<Gauges, 'dropped'> => ({
     releases: live.environments().map(({ id, number }) => ({ environmentId: id, number })),
+    certificatesUnusable: countUnusable(certificates),
     connections: listeners.reduce((sum, { connections }) => sum + connections, 0),
   })
   const telemetry = createTelemetry({

@@ -73,7 +73,7 @@ const settings = defineSettings({
   KEEP_ALIVE_MS: integer({
     doc: 'How long a connection without a request is kept, in milliseconds',
     default: 60_000,
-    min: 0,
+    min: 100,
     max: 3_600_000,
   }),
 
@@ -131,8 +131,8 @@ const settings = defineSettings({
     max: 600_000,
   }),
   RECORDS_MAX: integer({
-    doc: 'Decision records that wait to be sent to one receiver; about 1 KiB each',
-    default: 20_000,
+    doc: 'Decision records that wait to be sent to one receiver; 1 to 3 KiB each',
+    default: 10_000,
     min: 100,
     max: 1_000_000,
   }),

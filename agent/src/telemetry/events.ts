@@ -1,5 +1,5 @@
 /**
- * Names of everything the agent tells by event, and how a decision record becomes an OTLP log record.
+ * The event that the agent tells of every decision, and how a decision record becomes an OTLP log record.
  *
  * Names follow the OpenTelemetry semantic conventions 1.44.0 where they have one; ours start with `headgate.`. The
  * whole record travels as JSON in one attribute; the others are what a receiver searches by without opening it.
@@ -11,9 +11,6 @@ import type { AnyValue } from '@opentelemetry/api'
 
 /** Event name of a log record that holds one decision. */
 export const DECISION_EVENT = 'headgate.decision'
-
-/** Event name of a log record that says that a certificate cannot be served. */
-export const CERTIFICATE_UNUSABLE_EVENT = 'headgate.certificate.unusable'
 
 /** Attributes of a decision's log record. A receiver may rely on all but those marked optional. */
 export const decisionAttributes = {

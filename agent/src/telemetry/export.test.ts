@@ -223,7 +223,7 @@ async function plant(agent: TestAgent, values: ReadonlyMap<string, string>): Pro
     `Referer: https://a.b/?${value('referer')}\r\nX-Forwarded-For: ${value('forwarded')}\r\n`
   const body = `Content-Length: ${value('body').length}\r\n\r\n${value('body')}`
   for (const head of [HEAD, 'Host: a b\r\n', '']) {
-    for (const path of ['/', '/%2e%2e', '/a;b']) {
+    for (const path of ['/', '/%2e%2e', `/a;session=${value('session')}`]) {
       await sendRaw(agent.http, `POST ${path}?token=${value('query')} HTTP/1.1\r\n${head}${fields}${body}`)
     }
   }
@@ -244,6 +244,7 @@ test('planted secrets are in nothing that is sent, logged or counted', async (t)
     'forwarded',
     'body',
     'query',
+    'session',
     'bearer',
     'basic',
     'fragment',

@@ -5,7 +5,7 @@ import { createSlots } from './metrics.ts'
 import { createCollector, type Gauges, hrTime } from './points.ts'
 import { prometheusText } from './prometheus.ts'
 
-const NO_GAUGES: Gauges = { releases: [], connections: 0, dropped: [] }
+const NO_GAUGES: Gauges = { releases: [], certificatesUnusable: [], connections: 0, dropped: [] }
 
 /** Values of a sum by the reason of its points. */
 function valuesOf(metrics: readonly MetricData[], name: string): Record<string, number> {
@@ -99,6 +99,7 @@ test('the text for Prometheus has every counter, with names and values escaped',
   slots.countMalformed('framing_invalid')
   const text = prometheusText(slots, {
     releases: [{ environmentId: 'env_1', number: 42 }],
+    certificatesUnusable: [{ environmentId: 'env_1', count: 1 }],
     connections: 3,
     dropped: [{ receiver: 'collector', kind: 'allowed', count: 7 }],
   })
@@ -113,6 +114,7 @@ test('the text for Prometheus has every counter, with names and values escaped',
     'headgate_malformed_requests_total{headgate_decision_reason="framing_invalid"} 1',
     'headgate_records_dropped_total{headgate_telemetry_receiver="collector",headgate_record_kind="allowed"} 7',
     'headgate_release_number{headgate_environment_id="env_1"} 42',
+    'headgate_certificates_unusable{headgate_environment_id="env_1"} 1',
     'headgate_connections 3',
   ]) {
     assert.ok(text.split('\n').includes(line), line)

@@ -20,6 +20,8 @@ export const metricNames = {
   dropped: 'headgate.records.dropped',
   /** Gauge: number of the live release. Attribute: `environmentId`. */
   release: 'headgate.release.number',
+  /** Gauge, `{certificate}`: certificates that cannot be presented. Attribute: `environmentId`. */
+  certificatesUnusable: 'headgate.certificates.unusable',
   /** Gauge, `{connection}`: open client connections. */
   connections: 'headgate.connections',
 } as const

@@ -14,6 +14,8 @@ import { DURATION_BOUNDS_S, metricAttributes, metricNames, type Slot, type Slots
 export interface Gauges {
   /** By environment id. */
   readonly releases: readonly { readonly environmentId: string; readonly number: number }[]
+  /** By environment id; those without any are left out. */
+  readonly certificatesUnusable: readonly { readonly environmentId: string; readonly count: number }[]
   readonly connections: number
   readonly dropped: readonly { readonly receiver: string; readonly kind: string; readonly count: number }[]
 }
@@ -103,6 +105,13 @@ export function createCollector(slots: Slots, temporality: 'delta' | 'cumulative
           '1',
           gauges.releases.map((release) =>
             point(release.number, { [metricAttributes.environmentId]: release.environmentId }),
+          ),
+        ),
+        gauge(
+          metricNames.certificatesUnusable,
+          '{certificate}',
+          gauges.certificatesUnusable.map(({ environmentId, count }) =>
+            point(count, { [metricAttributes.environmentId]: environmentId }),
           ),
         ),
         gauge(metricNames.connections, '{connection}', [point(gauges.connections, {})]),

@@ -48,6 +48,12 @@ export function prometheusText(slots: Slots, gauges: Gauges): string {
     lines.push(`${release}{${label(metricAttributes.environmentId, environmentId)}} ${number}`)
   }
 
+  const unusable = plain(metricNames.certificatesUnusable)
+  lines.push(`# TYPE ${unusable} gauge`)
+  for (const { environmentId, count } of gauges.certificatesUnusable) {
+    lines.push(`${unusable}{${label(metricAttributes.environmentId, environmentId)}} ${count}`)
+  }
+
   const connections = plain(metricNames.connections)
   lines.push(`# TYPE ${connections} gauge`, `${connections} ${gauges.connections}`)
   return `${lines.join('\n')}\n`

@@ -32,7 +32,7 @@ export interface RecordInput {
 // What was not normalised can be anything up to the size of a head.
 const METHOD_LENGTH_MAX = 32
 const HOST_LENGTH_MAX = 255
-const PATH_LENGTH_MAX = 2_048
+const PATH_LENGTH_MAX = 1_024
 
 export function decisionRecord(input: RecordInput): DecisionRecord {
   const { requestId, atMs, durationMs, agent, environment, head, facts, tls, decision, status, forwarded } = input
@@ -48,8 +48,8 @@ export function decisionRecord(input: RecordInput): DecisionRecord {
     reason: decision.reason,
     status,
     method: head.method.slice(0, METHOD_LENGTH_MAX),
-    host: (facts?.host ?? head.header('host')[0] ?? '').slice(0, HOST_LENGTH_MAX),
-    path: (facts?.path ?? withoutQuery(head.target)).slice(0, PATH_LENGTH_MAX),
+    host: copied((facts?.host ?? head.header('host')[0] ?? '').slice(0, HOST_LENGTH_MAX)),
+    path: copied((facts?.path ?? barePath(head.target)).slice(0, PATH_LENGTH_MAX)),
     scheme: head.scheme,
     address: head.address,
     route: decision.route,
@@ -66,10 +66,18 @@ export function decisionRecord(input: RecordInput): DecisionRecord {
   }
 }
 
-// `?` may be hidden in what could not be normalised; `#` as well.
-function withoutQuery(target: string): string {
-  const end = target.search(/[?#]/)
+// What could not be normalised may hold a session behind `;` (RFC 3986 section 3.3), and a query that starts late.
+function barePath(target: string): string {
+  const end = target.search(/[?#;]/)
   return end === -1 ? target : target.slice(0, end)
+}
+
+/**
+ * A part of a text keeps the whole text in memory. Records wait, so a queue of them would hold whole targets, with
+ * their queries, far above its bound.
+ */
+function copied(text: string): string {
+  return Buffer.from(text, 'latin1').toString('latin1')
 }
 
 function principalRecord(principal: Principal): DecisionRecord['principal'] {

@@ -5,8 +5,10 @@ import assert from 'node:assert/strict'
 import { createHash, randomBytes } from 'node:crypto'
 import { createServer, type IncomingMessage, request, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { createServer as createTlsServer } from 'node:https'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { createSelfSigned, pem } from '@headgate/kit/pki.ts'
 import { openRelease, setRelease, startAgent } from '#agent/testing/agent.ts'
 import { openRaw, sendRaw } from '#agent/testing/raw-client.ts'
 import { startService } from '#agent/testing/service.ts'
@@ -462,4 +464,23 @@ test('a process that stops under load answers every request that it was sent', a
   await agent[Symbol.asyncDispose]()
   await Promise.all(callers)
   assert.equal(ended, 20)
+})
+
+test('a service whose certificate nobody vouches for is 502, and is sent nothing', async () => {
+  const keyed = await createSelfSigned({ hosts: ['localhost'], nowMs: Date.now(), lifeMs: 3_600_000 })
+  const pair = { cert: pem('CERTIFICATE', keyed.certificate), key: pem('PRIVATE KEY', keyed.privateKey) }
+  let asked = 0
+  const server = createTlsServer(pair, (_request, response) => {
+    asked += 1
+    response.end('ok')
+  })
+  await new Promise<void>((resolve) => {
+    server.listen(0, '127.0.0.1', () => resolve())
+  })
+  await using agent = await startAgent({
+    objects: openRelease(`https://localhost:${(server.address() as AddressInfo).port}`),
+  })
+  const response = await sendRaw(agent.http, GET)
+  assert.deepEqual([response.status, codeOf(response.body), asked], [502, 'upstream_unreachable', 0])
+  server.close()
 })
