@@ -43,6 +43,10 @@ const terminal: Terminal = {
   in: { stream: process.stdin, isTerminal: process.stdin.isTTY === true },
   clock: systemClock,
   signal: stop.signal,
+  // execve(2); Windows has nothing like it.
+  ...(process.execve === undefined || process.platform === 'win32'
+    ? {}
+    : { become: (program, args, env) => process.execve?.(program, [program, ...args], { ...env }) as never }),
 }
 
 process.exitCode = await run(terminal)

@@ -160,7 +160,7 @@ test('keys create writes the key alone to standard output', async () => {
   assert.deepEqual([code, stdout], [0, `${samples.KEY_TEXT}\n`])
   assert.match(stderr, /\+ consumer alice\n[^]*acted on by 1 of 1 connected agents after 12 ms/)
   const call = api.calls.find(({ operation }) => operation === 'createKey')
-  assert.deepEqual((call?.body as { scopes: string[] }).scopes, ['orders:read', 'orders:list'])
+  assert.deepEqual((call?.body as { scopes: string[] } | undefined)?.scopes, ['orders:read', 'orders:list'])
 })
 
 test('keys revoke --wait fails when a connected agent does not answer', async () => {
@@ -208,7 +208,9 @@ test('explain of a simulated request sends what was written', async () => {
     ],
     { explain: () => samples.refusedExplanation },
   )
-  const { request, release } = api.calls[0]?.body as { request: Record<string, unknown>; release: string }
+  const [call] = api.calls
+  assert.ok(call)
+  const { request, release } = call.body as { request: Record<string, unknown>; release: string }
   assert.deepEqual(
     [request['method'], request['target'], request['as_key'], release],
     ['DELETE', '/orders/42?x=1', 'key_01', 'draft'],
@@ -362,9 +364,9 @@ test('protect writes four objects, publishes them and prints the address and the
   assert.equal(code, 0, stderr)
   assert.match(stdout, /^http:\/\/\S+\/billing\n$/)
   assert.match(stderr, /headgate keys create --consumer <name> --scope billing:call/)
-  const { objects } = api.calls.findLast(({ operation }) => operation === 'applyObjects')?.body as {
-    objects: { kind: string; name: string }[]
-  }
+  const call = api.calls.findLast(({ operation }) => operation === 'applyObjects')
+  assert.ok(call)
+  const { objects } = call.body as { objects: { kind: string; name: string }[] }
   assert.deepEqual(
     objects.map(({ kind, name }) => `${kind}/${name}`),
     ['service/billing', 'route/billing', 'policy/billing.access', 'policy/billing.limit'],

@@ -30,6 +30,11 @@ export interface Terminal {
   readonly err: Output
   readonly in: { readonly stream: Readable; readonly isTerminal: boolean }
   readonly clock: Clock
+  /**
+   * Becomes another program: same process, streams and place in the tree of processes. Does not return. Absent where
+   * the system cannot.
+   */
+  readonly become?: (program: string, args: readonly string[], env: Readonly<Record<string, string>>) => never
   /** Fires on Ctrl-C and SIGTERM. */
   readonly signal: AbortSignal
 }

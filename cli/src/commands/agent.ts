@@ -59,7 +59,10 @@ async function runAgent(cli: Cli, options: Options): Promise<void> {
     HEADGATE_STATE_DIR: stateDir,
     HEADGATE_AGENT_NAME: name,
   }
-  const child = spawn(terminal.execPath, [programPath('agent')], { env, stdio: 'inherit', cwd: terminal.cwd })
+  const args = ['--disable-warning=ExperimentalWarning', programPath('agent')]
+  // The same process, so that whoever started it, stops it.
+  terminal.become?.(terminal.execPath, args, env)
+  const child = spawn(terminal.execPath, args, { env, stdio: 'inherit', cwd: terminal.cwd })
   // A terminal tells the child by itself; whoever signals this process alone means the agent.
   terminal.signal.addEventListener('abort', () => {
     if (!terminal.in.isTerminal) child.kill('SIGTERM')
