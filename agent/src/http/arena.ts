@@ -9,10 +9,10 @@
 
 /** Longest piece that one read brings. */
 export const INPUT_BYTES = 65_536
-/** Most that is carried from one read to the next: one read's worth, or a head of a response that is not whole. */
-export const CARRY_BYTES_MAX = 65_536
-/** Room for a carried piece with one read behind it. */
-const JOINED_BYTES = CARRY_BYTES_MAX + INPUT_BYTES
+/** Most that is carried from one read to the next: a head that is not whole, with one read behind it. */
+export const CARRY_BYTES_MAX = 65_536 + INPUT_BYTES
+/** Room for carried bytes. */
+const JOINED_BYTES = CARRY_BYTES_MAX
 /** Room for a head with what the agent adds, and a joined piece with its chunk sizes. */
 const OUTPUT_BYTES = JOINED_BYTES + 24_576
 /** Places for output. Each slow reader can hold one; when none is left, writes are copied. */

@@ -488,7 +488,8 @@ export class ClientConnection extends Connection implements Exchange, CoreHead, 
     } catch (thrown) {
       this.crash(thrown)
     }
-    if (this.#isOpen && this.#forwarding === null && !this.closed) this.#pinned = new PinnedHead(this.#parts.requestHead)
+    if (this.#isOpen && this.#forwarding === null && !this.closed)
+      this.#pinned = new PinnedHead(this.#parts.requestHead)
   }
 
   #letHeadGo(): void {

@@ -28,7 +28,7 @@ function forwarded(fields: string, credentialHeaders: readonly string[] = [], re
     responseFields: [],
     ended: () => {},
   }
-  const origin = { forwardedFields: bytesOf('X-Forwarded-Host: '), host: 'a.example:80' }
+  const origin = { forwardedFields: bytesOf('X-Forwarded-Host: '), host: 'a.example:80', target: '/in' }
   const end = writeRequestHead(head, text.length, forwarding, bytesOf('Host: target:1\r\n'), origin)
   const [line, host, ...rest] = bytes.toString('latin1', text.length, end).split('\r\n')
   assert.deepEqual([line, host], ['GET /out?x HTTP/1.1', 'Host: target:1'])

@@ -95,10 +95,16 @@ export const requestNames = new NameTable(
   PREFIXES_NOT_FROM_CLIENTS,
 )
 
+/**
+ * Fields that the agent adds to responses. Only these are looked for among what a service sent: a new one belongs here.
+ */
+const ADDED_TO_RESPONSES = ['allow', 'ratelimit', 'ratelimit-policy', 'retry-after', 'www-authenticate'] as const
+
 /** Kinds of a response's fields. */
 export const responseNames = new NameTable(
   new Map([
     ...dropped(NOT_FROM_SERVICES),
+    ...ADDED_TO_RESPONSES.map((name): [string, number] => [name, kinds.mayBeAdded]),
     ['connection', kinds.connection],
     ['content-length', kinds.contentLength],
     ['transfer-encoding', kinds.transferEncoding],
@@ -109,7 +115,7 @@ export const responseNames = new NameTable(
 
 /** Whether a field of this kind leaves in the run of unchanged fields. */
 export function passes(kind: number): boolean {
-  return kind === kinds.other || kind === kinds.contentLength || kind === kinds.authorization
+  return kind === kinds.other || kind >= kinds.contentLength
 }
 
 /**

@@ -16,11 +16,13 @@ export const kinds = {
   dropped: 1,
   host: 2,
   connection: 3,
-  contentLength: 4,
-  transferEncoding: 5,
-  authorization: 6,
-  expect: 7,
-  keepAlive: 8,
+  transferEncoding: 4,
+  expect: 5,
+  keepAlive: 6,
+  // From here on: passed on, but looked at.
+  contentLength: 7,
+  authorization: 8,
+  mayBeAdded: 9,
 } as const
 
 /** Longest name that can be known. */

@@ -9,6 +9,8 @@ import { Head } from './head.ts'
 import type { RequestHead } from './request-head.ts'
 
 export class PinnedHead extends Head {
+  readonly #targetStart: number
+  readonly #targetEnd: number
   readonly #framing: number
   readonly #options: ReadonlySet<string> | null
 
@@ -19,6 +21,8 @@ export class PinnedHead extends Head {
     this.end = head.end - start
     for (let index = 0; index < this.offsets.length; index++) this.offsets[index] = (head.offsets[index] ?? 0) - start
     for (let field = 0; field < head.count; field++) this.kinds[field] = head.kinds[field] ?? 0
+    this.#targetStart = head.targetStart - start
+    this.#targetEnd = head.targetEnd - start
     this.#framing = head.framing
     this.#options = head.options
   }
@@ -30,6 +34,8 @@ export class PinnedHead extends Head {
     into.kinds.set(this.kinds)
     into.count = this.count
     into.end = this.end + at
+    into.targetStart = this.#targetStart + at
+    into.targetEnd = this.#targetEnd + at
     into.framing = this.#framing
     into.options = this.#options
   }

@@ -19,6 +19,8 @@ const CHUNKED = bytesOf('Transfer-Encoding: chunked\r\n')
 export interface Origin {
   /** `X-Forwarded-For` and `-Proto`, and the name of `-Host` up to its value; the same for a whole connection. */
   readonly forwardedFields: Uint8Array
+  /** The target, as it arrived. */
+  readonly target: string
   /** Value of the only `Host`, as it arrived, with its port: a service builds links with it. */
   readonly host: string
 }
@@ -38,7 +40,8 @@ export function writeRequestHead(
   const { method, target, credentialHeaders, requestFields } = forwarding
   let at = putText(bytes, to, method)
   bytes[at++] = SPACE
-  at = putText(bytes, at, target)
+  // Nearly always the target goes on as it came.
+  at = target === origin.target ? copyWithin(bytes, at, head.targetStart, head.targetEnd) : putText(bytes, at, target)
   at = putBytes(bytes, at, VERSION)
   written.lineEnd = at
   at = putBytes(bytes, at, hostLine)
@@ -105,11 +108,11 @@ export function copyLine(head: Head, field: number, to: number): number {
 /** Writes fields of our own. */
 export function writeAdded(bytes: Buffer, to: number, fields: Fields): number {
   let at = to
-  for (const [name, value] of fields) {
-    at = putText(bytes, at, name)
+  for (const field of fields) {
+    at = putText(bytes, at, field[0])
     bytes[at++] = COLON
     bytes[at++] = SPACE
-    at = putCrlf(bytes, putValue(bytes, at, value))
+    at = putCrlf(bytes, putValue(bytes, at, field[1]))
   }
   return at
 }

@@ -51,7 +51,7 @@ function writeFields(head: ResponseHead, to: number, added: Fields): number {
       passes(kind) &&
       // RFC 9110 section 8.6: no length on 204 or an interim response.
       !(kind === kinds.contentLength && (status === 204 || status < 200)) &&
-      !isAdded(head, field, added) &&
+      !(kind === kinds.mayBeAdded && isAdded(head, field, added)) &&
       (options === null || !options.has(nameText(head, field)))
     if (isPassed && head.isPlainLine(field)) {
       if (run === -1) run = head.nameStart(field)

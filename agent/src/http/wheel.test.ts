@@ -55,9 +55,15 @@ test('a deadline can be put off, brought forward and taken back', () => {
   wheel.set(gone, 100)
   wheel.remove(gone)
   pass(1_000)
-  assert.deepEqual([off, forward, back, gone].map(({ expiredAtMs }) => expiredAtMs.length), [0, 1, 0, 0])
+  assert.deepEqual(
+    [off, forward, back, gone].map(({ expiredAtMs }) => expiredAtMs.length),
+    [0, 1, 0, 0],
+  )
   pass(10_000)
-  assert.deepEqual([off, forward, back, gone].map(({ expiredAtMs }) => expiredAtMs.length), [1, 1, 0, 0])
+  assert.deepEqual(
+    [off, forward, back, gone].map(({ expiredAtMs }) => expiredAtMs.length),
+    [1, 1, 0, 0],
+  )
 })
 
 test('what expires may take others out of the wheel, put them in, and come again', () => {

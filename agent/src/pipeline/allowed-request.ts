@@ -25,6 +25,7 @@ export class AllowedRequest implements Forwarding {
   readonly #environment: LiveEnvironment
   readonly #facts: Facts
 
+  /** @param raw the target as it arrived. */
   constructor(
     recorder: Recorder,
     id: string,
@@ -32,12 +33,13 @@ export class AllowedRequest implements Forwarding {
     environment: LiveEnvironment,
     facts: Facts,
     service: CompiledService,
+    raw: string,
   ) {
     const idField = ['X-Request-Id', id] as const
     const { principal, limits } = decision
     this.service = service
     this.method = facts.method
-    this.target = facts.path + facts.query
+    this.target = targetOf(facts, raw)
     this.credentialHeaders = decision.credentialHeaders
     this.requestFields = principal === null ? [idField] : [idField, ['X-Headgate-Consumer', principal.consumer]]
     this.responseFields = limits.length === 0 ? [idField] : [...responseHeaders(decision), idField]
@@ -52,4 +54,9 @@ export class AllowedRequest implements Forwarding {
     if (forwarded.kind === 'failed') refuseWith(exchange, refuse(forwarded.reason, this.#decision), this.#id)
     this.#recorder.forwarded(exchange, this.#id, this.#decision, this.#environment, this.#facts, forwarded)
   }
+}
+
+/** Path and query, as the very text that arrived where that is the same: usual targets are not put together again. */
+function targetOf({ path, query }: Facts, raw: string): string {
+  return raw.length === path.length + query.length && raw.startsWith(path) ? raw : path + query
 }

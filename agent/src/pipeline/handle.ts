@@ -40,7 +40,7 @@ export function createHandler(options: HandlerOptions): (exchange: Exchange) => 
       recorder.refused(exchange, id, decision, environment, facts)
       return
     }
-    exchange.forward(new AllowedRequest(recorder, id, decision, environment, facts, service))
+    exchange.forward(new AllowedRequest(recorder, id, decision, environment, facts, service, exchange.head.target))
   }
 
   return (exchange) => {
