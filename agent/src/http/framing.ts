@@ -5,11 +5,10 @@
  * about framing that has more than one reading is refused: the parser under this engine accepts a little more than
  * we do. Pure.
  *
- * Sources: RFC 9112 section 6.1 to 6.3 and 9.1, RFC 9110 section 10.1.1 (Expect) and 11.6.2 (Authorization).
+ * Sources: RFC 9112 section 6.1 to 6.3 and 9.1, RFC 9110 section 10.1.1 (Expect).
  *
  * @module
  */
-import type { Reason } from '@headgate/core'
 import { connectionOptions, type RawFields } from './fields.ts'
 
 /** Most header fields of a request. More are refused with 431, never cut off silently. */
@@ -32,16 +31,16 @@ export type WireReason = keyof typeof wireReasons
 export type HeadCheck =
   /** `connection`: options of all `Connection` fields; fields of these names end here. */
   | { readonly kind: 'ok'; readonly connection: ReadonlySet<string>; readonly hasBody: boolean }
-  | { readonly kind: 'refused'; readonly reason: WireReason | Reason }
+  | { readonly kind: 'refused'; readonly reason: WireReason }
 
-const refused = (reason: WireReason | Reason): HeadCheck => ({ kind: 'refused', reason })
+const refused = (reason: WireReason): HeadCheck => ({ kind: 'refused', reason })
 
 /** @param version such as `1.1`. */
 export function checkHead(version: string, raw: RawFields): HeadCheck {
   if (raw.length > FIELDS_MAX * 2) return refused('head_too_large')
   if (version !== '1.1' && version !== '1.0') return refused('framing_invalid')
 
-  let [lengths, encodings, authorizations] = [0, 0, 0]
+  let [lengths, encodings] = [0, 0]
   let [length, encoding] = ['', '']
   let connectionValues: string[] | null = null
   for (let index = 0; index + 1 < raw.length; index += 2) {
@@ -56,9 +55,6 @@ export function checkHead(version: string, raw: RawFields): HeadCheck {
         encodings += 1
         encoding = value
         break
-      case 'authorization':
-        authorizations += 1
-        break
       case 'connection':
         ;(connectionValues ??= []).push(value)
         break
@@ -70,8 +66,6 @@ export function checkHead(version: string, raw: RawFields): HeadCheck {
   // A length with a sign, a comma or a space has been read in more than one way.
   if (lengths === 1 && !/^[0-9]{1,15}$/.test(length)) return refused('framing_invalid')
   if (encodings === 1 && (version === '1.0' || encoding.toLowerCase() !== 'chunked')) return refused('framing_invalid')
-  // The service could read the one that we do not.
-  if (authorizations > 1) return refused('credential_repeated')
   const connection = connectionOptions(connectionValues ?? NO_VALUES)
   if (connection === null) return refused('framing_invalid')
   return { kind: 'ok', connection, hasBody: encodings === 1 || (lengths === 1 && Number(length) > 0) }

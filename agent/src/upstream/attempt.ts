@@ -120,9 +120,9 @@ class AttemptHandler implements Dispatcher.DispatchHandler {
   }
 
   #reasonOf(error: Error): UpstreamReason {
-    if (codeOf(error) === 'UND_ERR_INVALID_ARG') return 'upstream_failed'
-    if (this.#controller === null) return 'upstream_unreachable'
-    return codeOf(error) === 'UND_ERR_HEADERS_TIMEOUT' ? 'upstream_timeout' : 'upstream_failed'
+    // What the library refuses to send says nothing about the target.
+    const ours = 'code' in error && error.code === 'UND_ERR_INVALID_ARG'
+    return this.#controller === null && !ours ? 'upstream_unreachable' : 'upstream_failed'
   }
 
   #onResponseTimeout(): void {
@@ -149,10 +149,6 @@ class AttemptHandler implements Dispatcher.DispatchHandler {
     if (outcome.kind !== 'answered') this.#controller?.abort(TAKEN_BACK)
     this.#settle(outcome)
   }
-}
-
-function codeOf(error: Error): unknown {
-  return 'code' in error ? error.code : undefined
 }
 
 /** Fields as text of one byte a character, which is how they go out again. */
