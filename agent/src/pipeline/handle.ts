@@ -33,7 +33,8 @@ export function createHandler(options: HandlerOptions): (exchange: Exchange) => 
     if (normalised.kind === 'refused') {
       const decision = refuse(normalised.reason)
       refuseWith(exchange, decision, id)
-      recorder.refused(exchange, id, decision, null, null)
+      const owner = normalised.host === null ? null : live.forHost(normalised.host)
+      recorder.refused(exchange, id, decision, owner, null)
       return
     }
     const { facts } = normalised
