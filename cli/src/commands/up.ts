@@ -44,7 +44,7 @@ const PORTS: readonly (readonly [keyof LocalPorts, string, string])[] = [
   ['http', '8080', 'Proxy, HTTP'],
   ['https', '8443', 'Proxy, HTTPS'],
   ['sample', '9000', 'Sample API'],
-  ['postgres', '0', 'Embedded Postgres; 0: a free one'],
+  ['postgres', '0', 'Embedded Postgres, unless DATABASE_URL names another one; 0: a free one'],
 ]
 
 export function upCommand(cli: Cli): Command {

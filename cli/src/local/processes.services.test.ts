@@ -20,6 +20,14 @@ const SLEEP = [
   'setInterval(() => {}, 1000); process.on("SIGTERM", () => process.exit(0)); console.log("up")',
 ] as const
 
+/** Logs as our programs do, and fails. */
+const FAILING = `
+console.error(JSON.stringify({ level: 'info', msg: 'starting' }))
+console.error(JSON.stringify({ level: 'fatal', msg: 'could not go on', why: 'no such database' }))
+console.error('TypeError: x')
+process.exitCode = 1
+`
+
 async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
   const endAt = performance.now() + 10_000
   while (!(await condition())) {
@@ -72,12 +80,16 @@ test('a child that is killed is started again, and that is said', async () => {
 })
 
 test('a child that ends before it is ready is a failure with the end of its log', async () => {
-  const { starting } = child('failing', ['-e', 'console.error("no such database"); process.exitCode = 1'])
+  const { starting } = child('failing', ['-e', FAILING])
   const running = await starting
   await assert.rejects(
     running.ready(() => Promise.resolve(false), 10_000),
-    (thrown) =>
-      thrown instanceof CliError && /exit code 1/.test(thrown.message) && thrown.details.includes('no such database'),
+    (thrown) => {
+      assert.ok(thrown instanceof CliError)
+      assert.match(thrown.message, /exit code 1/)
+      assert.deepEqual(thrown.details, ['could not go on: no such database', 'TypeError: x'])
+      return true
+    },
   )
   await running.stop()
 })
@@ -101,12 +113,12 @@ import { startGuard } from '${import.meta.resolve('./guard.ts')}'
 const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { detached: true, stdio: 'ignore' })
 const guard = await startGuard(process.argv[1], process.platform)
 await guard.watch('child', { pid: child.pid, signal: 'TERM' })
-console.log(child.pid)
 process.on('SIGTERM', async () => {
   await guard[Symbol.asyncDispose]()
   process.exit(0)
 })
 setInterval(() => {}, 1000)
+console.log(child.pid)
 `
 
 async function guarded(name: string): Promise<{ readonly starter: ProcessMark; readonly watched: ProcessMark }> {

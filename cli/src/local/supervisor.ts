@@ -129,7 +129,27 @@ export async function startChild(options: ChildOptions): Promise<Child> {
 }
 
 async function failedStart(message: string, logFile: string): Promise<CliError> {
-  const text = await readFile(logFile, 'utf8').catch(() => '')
-  const details = text.trimEnd().split('\n').slice(-SHOWN_LINES).map(printable)
+  const lines = (await readFile(logFile, 'utf8').catch(() => '')).trimEnd().split('\n')
+  const details = lines.flatMap(readable).slice(-SHOWN_LINES)
   return new CliError(message, { details, fix: `The whole log: ${logFile}` })
+}
+
+const TROUBLE = ['warn', 'error', 'fatal']
+
+/** A line of a log for people: what is no trouble is left away, what is no log line stays as it is. */
+function readable(line: string): readonly string[] {
+  const entry = parseEntry(line)
+  if (entry === undefined) return line === '' ? [] : [printable(line)]
+  if (!TROUBLE.includes(String(entry['level']))) return []
+  const why = entry['why'] ?? (entry['err'] as { readonly message?: unknown } | undefined)?.message
+  return [printable(typeof why === 'string' ? `${String(entry['msg'])}: ${why}` : String(entry['msg']))]
+}
+
+function parseEntry(line: string): Readonly<Record<string, unknown>> | undefined {
+  try {
+    const parsed: unknown = JSON.parse(line)
+    return typeof parsed === 'object' && parsed !== null && 'level' in parsed ? { ...parsed } : undefined
+  } catch {
+    return undefined
+  }
 }
