@@ -21,6 +21,12 @@ import { until } from './harness/until.ts'
 
 const stack = await startStack({ agents: 1 })
 after(() => stack[Symbol.asyncDispose]())
+const fake = await startFakeControlPlane()
+after(() => fake[Symbol.asyncDispose]())
+const victim = await startAgent({ name: 'victim', joinToken: fake.joinToken, directory: stack.directory })
+after(() => victim[Symbol.asyncDispose]())
+await until('the agent to connect', () => fake.connected && fake.hellos.length > 0)
+
 const { client, database, upstream } = stack
 const [agent] = stack.agents
 assert.ok(agent !== undefined)
@@ -115,12 +121,6 @@ for (const [what, kind, spec] of PLANTED) {
   })
 }
 
-const fake = await startFakeControlPlane()
-after(() => fake[Symbol.asyncDispose]())
-const victim = await startAgent({ name: 'victim', joinToken: fake.joinToken, directory: stack.directory })
-after(() => victim[Symbol.asyncDispose]())
-await until('the agent to connect', () => fake.connected && fake.hellos.length > 0)
-
 /** Objects with one open route, which says by its path which release is live. */
 function content(path: string, host?: string) {
   return [
@@ -147,7 +147,7 @@ function asks(target: string, host = 'live.test'): Promise<number> {
   return send({ port: victim.httpPort, target, headers: [['host', host]] }).then(({ status }) => status)
 }
 
-await test('an agent takes a release that is signed by the key it was given', async () => {
+test('an agent takes a release that is signed by the key it was given', async () => {
   await fake.push({ case: 'assignment', value: { environmentIds: [LIVE_ID] } })
   const outcome = await fake.push({ case: 'snapshot', value: fake.signer.sign(live) })
   assert.deepEqual([outcome.accepted, outcome.reasons, outcome.held?.releaseNumber], [true, [], 5n])
@@ -188,6 +188,7 @@ const BAD_SNAPSHOTS = {
 for (const [what, bytes] of Object.entries(BAD_SNAPSHOTS)) {
   test(`an agent refuses a snapshot with ${what}, says why, and the old release lives on`, async () => {
     const outcome = await fake.push({ case: 'snapshot', value: fake.signer.sign(bytes) })
+    console.log(`# ${what}: ${outcome.reasons}`)
     assert.equal(outcome.accepted, false)
     assert.ok(
       outcome.reasons.length > 0 && outcome.reasons.every((reason) => reason.length > 10),

@@ -59,7 +59,7 @@ function plant(name: string): string {
   return value
 }
 
-await test('traffic that carries secrets is driven through everything', async () => {
+test('traffic that carries secrets is driven through everything', async () => {
   planted.set('welcome code', controlPlane.secrets.welcomeCode)
   planted.set('operator token', controlPlane.secrets.token)
   planted.set('master key', Buffer.from(controlPlane.secrets.masterKey, 'base64'))
