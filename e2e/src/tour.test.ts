@@ -9,7 +9,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
-import { type CliRun, headgate, pasted } from './harness/cli.ts'
+import { type CliRun, headgate, paste } from './harness/cli.ts'
 import { type RawResponse, get } from './harness/http.ts'
 import { freePort } from './harness/ports.ts'
 import { Program } from './harness/program.ts'
@@ -39,6 +39,10 @@ const up = new Program({
   directory,
 })
 after(() => up[Symbol.asyncDispose]())
+
+// What the second terminal runs.
+const shell = new AsyncDisposableStack()
+after(() => shell.disposeAsync())
 
 const cli = (...args: string[]): Promise<CliRun> => headgate(args, { directory })
 
@@ -152,11 +156,8 @@ test('a second agent joins with the one line that agents invite prints', async (
   const invite = await ok('agents', 'invite', '--region', 'us-east', '--no-wait')
   const line = invite.split('\n').find((each) => each.includes('HEADGATE_JOIN_TOKEN='))
   assert.ok(line !== undefined, invite)
-  const joined = pasted(`${line.trim()} --http 127.0.0.1:${secondPorts.http} --https 127.0.0.1:${secondPorts.https}`, {
-    directory,
-    timeoutMs: 120_000,
-  })
-  joined.catch(() => {})
+  const flags = `--http 127.0.0.1:${secondPorts.http} --https 127.0.0.1:${secondPorts.https}`
+  shell.use(paste(`${line.trim()} ${flags}`, { directory, timeoutMs: 170_000 }))
   await until(
     'the second agent to serve',
     async () => (await curl('/orders/42', undefined, secondPorts.http)).status === 401,
