@@ -14,7 +14,6 @@ import { certificatesOf } from '#cli/connect/fetch.ts'
 import { fingerprintOf } from '#cli/connect/pin.ts'
 import { CliError, exitCodes, usageError } from '#cli/exit.ts'
 import { type Folder, folderAt } from '#cli/local/folder.ts'
-import { runs } from '#cli/local/processes.ts'
 import { programPath } from '#cli/local/programs.ts'
 import { readRunFile } from '#cli/local/run-file.ts'
 import { type LocalOptions, type LocalPorts, startLocal } from '#cli/local/start.ts'
@@ -91,7 +90,7 @@ function readOptions(cli: Cli, options: Options): LocalOptions {
 
 async function refuseSecondStart(cli: Cli, folder: Folder): Promise<void> {
   const file = await readRunFile(folder.runFile)
-  if (file === undefined || file.up.pid === cli.terminal.pid || !(await runs(file.up))) return
+  if (file === undefined || file.up.pid === cli.terminal.pid || !(await cli.terminal.processes.runs(file.up))) return
   throw new CliError(`it runs already, as process ${file.up.pid}`, {
     exitCode: exitCodes.conflict,
     fix: 'A new dashboard link: headgate open; stop it: headgate down',

@@ -4,8 +4,7 @@
  * @module
  */
 import { readFile, rename, rm, writeFile } from 'node:fs/promises'
-import type { Clock } from '@headgate/kit/clock.ts'
-import { end, type ProcessMark, runs } from './processes.ts'
+import type { Processes, ProcessMark } from './processes.ts'
 
 export interface RunFile {
   readonly up: ProcessMark
@@ -49,12 +48,12 @@ export async function removeRunFile(path: string, pid: number): Promise<void> {
 }
 
 /** Ends what a start that was killed has left. @returns how many processes that were. */
-export async function endLeftOvers({ children }: RunFile, clock: Clock): Promise<number> {
+export async function endLeftOvers({ children }: RunFile, processes: Processes): Promise<number> {
   let count = 0
   for (const child of children) {
-    if (!(await runs(child))) continue
+    if (!(await processes.runs(child))) continue
     count += 1
-    await end(child, clock, LEFT_OVER_GRACE_MS)
+    await processes.end(child, LEFT_OVER_GRACE_MS)
   }
   return count
 }

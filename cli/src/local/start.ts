@@ -15,7 +15,7 @@ import { startDatabase } from './database.ts'
 import { type Folder, prepareFolder } from './folder.ts'
 import { startGuard } from './guard.ts'
 import { refuseTakenPorts } from './ports.ts'
-import { markOf, type ProcessMark } from './processes.ts'
+import type { ProcessMark } from './processes.ts'
 import { childEnvironment, programPath } from './programs.ts'
 import { endLeftOvers, readRunFile, removeRunFile, writeRunFile } from './run-file.ts'
 import { ensureSample } from './sample.ts'
@@ -84,6 +84,7 @@ export async function startLocal(cli: Cli, options: LocalOptions, stack: AsyncDi
       logFile: folder.log(key),
       graceMs: DRAIN_MS + GRACE_MS,
       clock,
+      processes: terminal.processes,
       say,
       onStart: async (mark) => {
         await run.note(key, mark)
@@ -98,7 +99,14 @@ export async function startLocal(cli: Cli, options: LocalOptions, stack: AsyncDi
     const given = terminal.env['HEADGATE_DATABASE_URL'] ?? terminal.env['DATABASE_URL']
     if (given !== undefined && given !== '') return given
     const onStart = (pid: number): Promise<void> => guard.watch('postgres', { pid, signal: 'INT' })
-    const database = { directory: folder.postgres, port: ports.postgres, clock, say, onStart }
+    const database = {
+      directory: folder.postgres,
+      port: ports.postgres,
+      clock,
+      processes: terminal.processes,
+      say,
+      onStart,
+    }
     return stack.use(await startDatabase(database)).url
   })
   const ca = await readFile(folder.certificate, 'utf8')
@@ -159,11 +167,12 @@ interface RunNotes {
 
 /** Ends what a killed start has left; the result notes what this one starts. */
 async function takeOver(cli: Cli, { runFile }: Folder): Promise<RunNotes> {
+  const { pid, processes } = cli.terminal
   const before = await readRunFile(runFile)
-  const up = await markOf(cli.terminal.pid)
+  const up = await processes.mark(pid)
   // From here on this process answers for what runs, also for what it found.
   await writeRunFile(runFile, { up, ready: false, children: before?.children ?? [] })
-  const count = before === undefined ? 0 : await endLeftOvers(before, cli.terminal.clock)
+  const count = before === undefined ? 0 : await endLeftOvers(before, processes)
   if (count > 0)
     cli.talk.line(`  ended ${count} ${count === 1 ? 'process' : 'processes'} that an earlier start had left`)
   const children = new Map<string, ProcessMark>()
