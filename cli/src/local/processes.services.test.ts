@@ -53,6 +53,7 @@ function child(name: string, args: readonly string[], graceMs = 5_000) {
     graceMs,
     clock: systemClock,
     processes,
+    signal: new AbortController().signal,
     say: (line) => said.push(line),
     onStart: (mark) => {
       marks.push(mark)

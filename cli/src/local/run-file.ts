@@ -4,6 +4,7 @@
  * @module
  */
 import { readFile, rename, rm, writeFile } from 'node:fs/promises'
+import type { Cli } from '#cli/cli.ts'
 import type { Processes, ProcessMark } from './processes.ts'
 
 export interface RunFile {
@@ -36,7 +37,7 @@ function isMark(value: unknown): value is ProcessMark {
   return Number.isInteger(value.pid) && Number(value.pid) > 1 && typeof value.started === 'string'
 }
 
-export async function writeRunFile(path: string, file: RunFile): Promise<void> {
+async function writeRunFile(path: string, file: RunFile): Promise<void> {
   // One writer, one after the other: a child is noted before the next one is started.
   await writeFile(`${path}.new`, `${JSON.stringify(file, null, 2)}\n`, { mode: 0o600 })
   await rename(`${path}.new`, path)
@@ -56,4 +57,38 @@ export async function endLeftOvers({ children }: RunFile, processes: Processes):
     await processes.end(child, LEFT_OVER_GRACE_MS)
   }
   return count
+}
+
+export interface RunNotes {
+  note(name: string, mark: ProcessMark): Promise<void>
+  markReady(): Promise<void>
+}
+
+/** Ends what a killed start has left; the result notes what this one starts. */
+export async function takeOver({ terminal, talk }: Cli, runFile: string): Promise<RunNotes> {
+  const { pid, processes } = terminal
+  const before = await readRunFile(runFile)
+  const up = await processes.mark(pid)
+  // From here on this process answers for what runs, also for what it found.
+  await writeRunFile(runFile, { up, ready: false, children: before?.children ?? [] })
+  const count = before === undefined ? 0 : await endLeftOvers(before, processes)
+  if (count > 0) talk.line(`  ended ${count} ${count === 1 ? 'process' : 'processes'} that an earlier start had left`)
+  const children = new Map<string, ProcessMark>()
+  let ready = false
+  const write = (): Promise<void> => {
+    // Agents first: that is the order in which they are ended.
+    const ordered = [...children].map(([name, mark]) => ({ name, ...mark })).toReversed()
+    return writeRunFile(runFile, { up, ready, children: ordered })
+  }
+  await write()
+  return {
+    note(name, mark) {
+      children.set(name, mark)
+      return write()
+    },
+    markReady() {
+      ready = true
+      return write()
+    },
+  }
 }

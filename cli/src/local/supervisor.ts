@@ -25,6 +25,8 @@ export interface ChildOptions {
   readonly graceMs: number
   readonly clock: Clock
   readonly processes: Processes
+  /** Ends the wait for readiness. */
+  readonly signal: AbortSignal
   /** One line for people about deaths and restarts. */
   readonly say: (line: string) => void
   /** A process was started; awaited before anything waits for it. */
@@ -117,7 +119,7 @@ export async function startChild(options: ChildOptions): Promise<Child> {
         if (ended !== undefined) throw await failedStart(`${name} did not start (${ended})`, logFile)
         if (clock.monotonic() > until)
           throw await failedStart(`${name} was not ready within ${timeoutMs / 1000} s`, logFile)
-        await clock.sleep(READY_POLL_MS)
+        await clock.sleep(READY_POLL_MS, options.signal)
       }
       hasBeenReady = true
     },
