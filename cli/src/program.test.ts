@@ -4,8 +4,9 @@
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { temporaryFolder } from '@headgate/kit/testing.ts'
 import { Refused, startFakeAdminApi } from '#cli/fakes/admin-api.ts'
-import { headgate, runInProcess, testFolder } from '#cli/fakes/headgate.ts'
+import { headgate, runInProcess } from '#cli/fakes/headgate.ts'
 import * as samples from '#cli/fakes/samples.ts'
 
 /** An address where nobody listens any more. */
@@ -81,7 +82,7 @@ test('1 and a fix when the control plane is out of reach', async () => {
 })
 
 test('1 and the way in when no control plane is known', async () => {
-  const { code, stderr } = await runInProcess(['whoami'], await testFolder())
+  const { code, stderr } = await runInProcess(['whoami'], temporaryFolder('cli'))
   assert.equal(code, 1)
   assert.match(stderr, /no control plane is known here[^]*headgate up[^]*headgate login/)
 })

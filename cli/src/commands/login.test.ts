@@ -2,11 +2,12 @@ import assert from 'node:assert/strict'
 import { mkdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { temporaryFolder } from '@headgate/kit/testing.ts'
 import { FAKE_TOKEN, type Handlers, startFakeAdminApi } from '#cli/fakes/admin-api.ts'
-import { runInProcess, testFolder } from '#cli/fakes/headgate.ts'
+import { runInProcess } from '#cli/fakes/headgate.ts'
 import * as samples from '#cli/fakes/samples.ts'
 
-const root = await testFolder()
+const root = temporaryFolder('cli')
 
 test('login keeps a token for its owner alone, and reads it from standard input only', async () => {
   const handlers: Handlers = {

@@ -7,7 +7,6 @@ import assert from 'node:assert/strict'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { after } from 'node:test'
 import { run } from '#cli/program.ts'
 import { FAKE_TOKEN, type FakeAdminApi, type Handlers, startFakeAdminApi } from './admin-api.ts'
 import { fakeTerminal } from './terminal.ts'
@@ -20,13 +19,6 @@ export interface Printed {
 
 export interface Run extends Printed {
   readonly api: FakeAdminApi
-}
-
-/** A folder that is removed when the tests of the file are over. */
-export async function testFolder(): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'headgate-cli-'))
-  after(() => rm(folder, { recursive: true, force: true }))
-  return folder
 }
 
 /** Runs a command, and fails when a call or an answer is not in the contract. */
