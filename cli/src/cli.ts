@@ -67,8 +67,12 @@ export interface Cli extends AsyncDisposable {
 export function createCli(terminal: Terminal, options: () => GlobalOptions): Cli {
   const open: PinnedFetch[] = []
   let session: Promise<Session> | undefined
+  let talking: Talk | undefined
   let exitCode: ExitCode = exitCodes.ok
   const errStyle = (): Style => styleFor(terminal.err, terminal, options().ascii ?? false)
+
+  // Once, because what is shown at the moment is one thing; late, because options say how it is drawn.
+  const talk = (): Talk => (talking ??= createTalk(terminal.err, errStyle(), terminal.clock))
 
   const connect = async (context: Context, source: string): Promise<Session> => {
     const pinned = await createFetch(context.url, context.ca)
@@ -76,11 +80,14 @@ export function createCli(terminal: Terminal, options: () => GlobalOptions): Cli
     // Ctrl-C ends a call that waits.
     const fetch: PinnedFetch['fetch'] = (url, init) =>
       pinned.fetch(url, { ...init, signal: AbortSignal.any([terminal.signal, ...(init.signal ? [init.signal] : [])]) })
-    const client = createClient({
+    const silent = createClient({
       baseUrl: context.url,
       fetch,
       ...(context.token === undefined ? {} : { token: context.token }),
     })
+    const client: Client = {
+      call: (id, call) => talk().wait(`the control plane at ${context.url}`, () => silent.call(id, call)),
+    }
     const tenant = (): string => options().tenant ?? context.tenant ?? unnamed('tenant', '--tenant <name>')
     return {
       client,
@@ -106,7 +113,7 @@ export function createCli(terminal: Terminal, options: () => GlobalOptions): Cli
       return errStyle()
     },
     get talk() {
-      return createTalk(terminal.err, errStyle(), terminal.clock)
+      return talk()
     },
     session: () => (session ??= findContext(terminal, options().context).then((found) => signedIn(found, connect))),
     connect,

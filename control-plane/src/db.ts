@@ -49,18 +49,16 @@ export function isConflict(thrown: unknown): boolean {
 // started or went away with its connection.
 const AWAY_CODES = /^(?:P10(?:00|01|02|08|10|11|17)|P2024|P2028)$/
 
-/** Postgres cannot be reached, does not answer, or is going down. */
+/** Postgres cannot be reached, does not answer, or is going down or coming up. */
 export function isDatabaseAway(thrown: unknown): boolean {
   if (thrown instanceof Prisma.PrismaClientInitializationError) return true
   if (thrown instanceof Prisma.PrismaClientKnownRequestError && AWAY_CODES.test(thrown.code)) return true
-  for (let at: unknown = thrown, depth = 0; at instanceof Error && depth < 5; at = at.cause, depth += 1) {
-    if (isConnectionError(at)) return true
-  }
-  return false
+  return causesOf(thrown).some(isAwayCause)
 }
 
-// Class 08: connection errors. 57P0x: the server is going down. 57014: a statement took too long. 53300: no slots.
-const AWAY_STATES = /^(?:08|57P0|57014|53300)/
+// Class 08: connection errors. 57P0x: the server goes down, has crashed, or comes up. 57014: a statement took too long.
+// 53300: no free slot. 25006: a standby that is not promoted yet.
+const AWAY_STATES = /^(?:08|57P0|57014|53300|25006)/
 const AWAY_SYSTEM = new Set([
   'ECONNREFUSED',
   'ECONNRESET',
@@ -70,18 +68,37 @@ const AWAY_SYSTEM = new Set([
   'EHOSTUNREACH',
   'EAI_AGAIN',
 ])
+const AWAY_KINDS = new Set(['DatabaseNotReachable', 'ConnectionClosed', 'SocketTimeout', 'TooManyConnections'])
+const AWAY_MESSAGE =
+  /Connection terminated|timeout exceeded when trying to connect|Query read timeout|is not queryable|Connection ended unexpectedly/
 
-function isConnectionError(error: Error): boolean {
-  const { code, cause } = error as { code?: unknown; cause?: { kind?: unknown; originalCode?: unknown } }
-  const codes = [code, cause?.originalCode].filter((one) => typeof one === 'string')
-  if (codes.some((one) => AWAY_STATES.test(one) || AWAY_SYSTEM.has(one))) return true
-  if (
-    typeof cause?.kind === 'string' &&
-    /^(?:DatabaseNotReachable|ConnectionClosed|SocketTimeout|TooManyConnections|TlsConnectionError)$/.test(cause.kind)
-  ) {
-    return true
+/** What the adapter and the driver tell of an error. */
+interface Cause {
+  readonly code?: unknown
+  readonly originalCode?: unknown
+  readonly kind?: unknown
+  readonly message?: unknown
+  readonly cause?: unknown
+  readonly meta?: { readonly driverAdapterError?: unknown }
+}
+
+/** The error and what it stands for: the driver's own error is in `cause`, or in `meta` once Prisma has wrapped it. */
+function causesOf(thrown: unknown): Cause[] {
+  const causes: Cause[] = []
+  const open: unknown[] = [thrown]
+  while (open.length > 0 && causes.length < 10) {
+    const next = open.shift()
+    if (typeof next !== 'object' || next === null) continue
+    const cause: Cause = next
+    causes.push(cause)
+    open.push(cause.cause, cause.meta?.driverAdapterError)
   }
-  return /Connection terminated|timeout exceeded when trying to connect|Query read timeout|not queryable/.test(
-    error.message,
-  )
+  return causes
+}
+
+function isAwayCause({ code, originalCode, kind, message }: Cause): boolean {
+  if (typeof kind === 'string' && AWAY_KINDS.has(kind)) return true
+  const codes = [code, originalCode].filter((each) => typeof each === 'string')
+  if (codes.some((each) => AWAY_STATES.test(each) || AWAY_SYSTEM.has(each))) return true
+  return typeof message === 'string' && AWAY_MESSAGE.test(message)
 }

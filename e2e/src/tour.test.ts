@@ -9,7 +9,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
-import { type CliRun, headgate, pasted } from './harness/cli.ts'
+import { type CliRun, headgate, paste } from './harness/cli.ts'
 import { type RawResponse, get } from './harness/http.ts'
 import { freePort } from './harness/ports.ts'
 import { Program } from './harness/program.ts'
@@ -39,6 +39,10 @@ const up = new Program({
   directory,
 })
 after(() => up[Symbol.asyncDispose]())
+
+// What the second terminal runs.
+const shell = new AsyncDisposableStack()
+after(() => shell.disposeAsync())
 
 const cli = (...args: string[]): Promise<CliRun> => headgate(args, { directory })
 
@@ -77,25 +81,25 @@ async function start(): Promise<string> {
 let key = ''
 let billingKey = ''
 
-await test('up prints a one-time link, a protected sample API and the next command', async () => {
+test('up prints a one-time link, a protected sample API and the next command', async () => {
   const shown = await start()
   assert.match(shown, new RegExp(`http://localhost:${ports.http}/orders/42`))
   assert.match(shown, /headgate keys create --consumer \S+ --scope orders:read/)
 })
 
-await test('401 without a key, with a reason and a request id', async () => {
+test('401 without a key, with a reason and a request id', async () => {
   const answer = await curl('/orders/42')
   assert.deepEqual([answer.status, code(answer)], [401, 'credential_missing'])
   assert.equal(answer.header('content-type'), 'application/problem+json')
   assert.match(answer.header('x-request-id') ?? '', /^req_/)
 })
 
-await test('keys create writes the key alone to standard output', async () => {
+test('keys create writes the key alone to standard output', async () => {
   key = (await ok('keys', 'create', '--consumer', 'alice', '--scope', 'orders:read')).trim()
   assert.match(key, /^hgk_dev_[0-9A-Za-z]{30}_[0-9A-Za-z]{6}$/)
 })
 
-await test('200 with the key and RateLimit fields, and 429 after the limit', async () => {
+test('200 with the key and RateLimit fields, and 429 after the limit', async () => {
   const answer = await curl('/orders/42', key)
   assert.equal(answer.status, 200)
   assert.match(answer.header('ratelimit-policy') ?? '', /;q=[0-9]+;w=[0-9]+/)
@@ -112,7 +116,7 @@ await test('200 with the key and RateLimit fields, and 429 after the limit', asy
   assert.match(limited.header('retry-after') ?? '', /^[0-9]+$/)
 })
 
-await test('explain last names the gate, the limit and what is left', async () => {
+test('explain last names the gate, the limit and what is left', async () => {
   const shown = await ok('explain', 'last')
   assert.match(shown, /429 limit_exceeded/)
   for (const gate of ['TLS', 'Network', 'Route', 'Identity', 'Access', 'Limit', 'Upstream'])
@@ -120,7 +124,7 @@ await test('explain last names the gate, the limit and what is left', async () =
   assert.match(shown, /Rule +\S+/)
 })
 
-await test('explain of a missing scope names the rule, what was needed, what the caller had, and the fix', async () => {
+test('explain of a missing scope names the rule, what was needed, what the caller had, and the fix', async () => {
   const other = (await ok('keys', 'create', '--consumer', 'bob', '--scope', 'orders:list')).trim()
   const answer = await curl('/orders/42', other)
   assert.deepEqual([answer.status, code(answer)], [403, 'scope_missing'])
@@ -136,7 +140,7 @@ await test('explain of a missing scope names the rule, what was needed, what the
   assert.equal((await curl('/orders/42', other)).status, 200)
 })
 
-await test('protect puts a second service behind a key', async () => {
+test('protect puts a second service behind a key', async () => {
   await ok('protect', billing.url, '--name', 'billing')
   const path = await until(
     'the route to be live',
@@ -148,15 +152,12 @@ await test('protect puts a second service behind a key', async () => {
   assert.equal(billing.count, 1)
 })
 
-await test('a second agent joins with the one line that agents invite prints', async () => {
+test('a second agent joins with the one line that agents invite prints', async () => {
   const invite = await ok('agents', 'invite', '--region', 'us-east', '--no-wait')
   const line = invite.split('\n').find((each) => each.includes('HEADGATE_JOIN_TOKEN='))
   assert.ok(line !== undefined, invite)
-  const joined = pasted(`${line.trim()} --http 127.0.0.1:${secondPorts.http} --https 127.0.0.1:${secondPorts.https}`, {
-    directory,
-    timeoutMs: 120_000,
-  })
-  joined.catch(() => {})
+  const flags = `--http 127.0.0.1:${secondPorts.http} --https 127.0.0.1:${secondPorts.https}`
+  shell.use(paste(`${line.trim()} ${flags}`, { directory, timeoutMs: 170_000 }))
   await until(
     'the second agent to serve',
     async () => (await curl('/orders/42', undefined, secondPorts.http)).status === 401,
@@ -165,7 +166,7 @@ await test('a second agent joins with the one line that agents invite prints', a
   assert.equal(agents.filter(({ state }) => state === 'connected').length, 2)
 })
 
-await test('export, edit, diff and apply publish a change that both agents acknowledge', async () => {
+test('export, edit, diff and apply publish a change that both agents acknowledge', async () => {
   const file = join(directory, 'headgate.yaml')
   await writeFile(file, await ok('export'))
   assert.equal((await cli('diff', '-f', 'headgate.yaml')).code, 0)
@@ -180,7 +181,7 @@ await test('export, edit, diff and apply publish a change that both agents ackno
   for (const port of [ports.http, secondPorts.http]) assert.match(await policyAt(port), /q=7777/)
 })
 
-await test('rollback r1 brings the first release back under a new number, on both agents', async () => {
+test('rollback r1 brings the first release back under a new number, on both agents', async () => {
   await ok('rollback', 'r1', '--yes')
   for (const port of [ports.http, secondPorts.http]) assert.doesNotMatch(await policyAt(port), /q=7777/)
   // r1 knew nothing of the second service.
@@ -192,12 +193,12 @@ async function policyAt(port: number): Promise<string> {
   return (await curl('/orders/42', key, port)).header('ratelimit-policy') ?? ''
 }
 
-await test('SIGTERM stops everything in order and exits 0', async () => {
+test('SIGTERM stops everything in order and exits 0', async () => {
   assert.deepEqual(await up.end('SIGTERM'), { code: 0, signal: null })
   await assert.rejects(curl('/orders/42'))
 })
 
-await test('a second up finds everything again', async () => {
+test('a second up finds everything again', async () => {
   await start()
   assert.equal((await curl('/orders/42', key)).status, 200)
   assert.match(await ok('releases', 'ls', '-o', 'json'), /"number": ?4/)

@@ -89,7 +89,6 @@ export const requestNames = new NameTable(
     ['connection', kinds.connection],
     ['content-length', kinds.contentLength],
     ['transfer-encoding', kinds.transferEncoding],
-    ['authorization', kinds.authorization],
     ['expect', kinds.expect],
   ]),
   PREFIXES_NOT_FROM_CLIENTS,

@@ -41,7 +41,6 @@ export class Head {
   transferEncodings = 0
   transferEncodingField = -1
   connections = 0
-  authorizations = 0
   expects = 0
   expectField = -1
 
@@ -119,7 +118,7 @@ export class Head {
     let place = at
     let count = 0
     this.contentLengths = this.transferEncodings = this.connections = 0
-    this.hosts = this.authorizations = this.expects = 0
+    this.hosts = this.expects = 0
     this.hostField = this.contentLengthField = this.transferEncodingField = this.expectField = -1
     for (;;) {
       if (place >= end) return steps.more
@@ -176,7 +175,6 @@ export class Head {
       this.transferEncodings += 1
       this.transferEncodingField = field
     } else if (kind === kinds.connection) this.connections += 1
-    else if (kind === kinds.authorization) this.authorizations += 1
     else if (kind === kinds.expect) {
       this.expects += 1
       this.expectField = field

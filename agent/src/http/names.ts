@@ -21,8 +21,7 @@ export const kinds = {
   keepAlive: 6,
   // From here on: passed on, but looked at.
   contentLength: 7,
-  authorization: 8,
-  mayBeAdded: 9,
+  mayBeAdded: 8,
 } as const
 
 /** Longest name that can be known. */

@@ -4,8 +4,7 @@
  * Two readers that disagree about where a request ends are how requests get smuggled past a proxy, so everything about
  * framing that has more than one reading is refused. What a request asks for (host, method, path) is core's to refuse.
  *
- * Sources: RFC 9112 section 3, 6.1 to 6.3 and 9.3, RFC 9110 section 7.6.1 (Connection), 10.1.1 (Expect) and 11.6.2
- * (Authorization).
+ * Sources: RFC 9112 section 3, 6.1 to 6.3 and 9.3, RFC 9110 section 7.6.1 (Connection) and 10.1.1 (Expect).
  *
  * @module
  */
@@ -130,8 +129,6 @@ export class RequestHead extends Head {
       this.framing = framings.chunked
     }
     if (this.connections > 0 && !this.#readConnection()) return steps.refused
-    // The service could read the one that we do not.
-    if (this.authorizations > 1) return this.#refuse('credential_repeated')
     if (this.expects > 0 && this.minor === 1) {
       if (this.expects > 1 || !this.#is(this.expectField, CONTINUE)) return this.#refuse('expectation_unknown')
       this.expectsContinue = this.framing !== framings.none

@@ -14,4 +14,4 @@ export const wireReasons = {
 } as const satisfies Record<string, { status: number; title: string }>
 
 /** A reason of the engine, or one of core's that can be seen before there is a request. */
-export type WireReason = keyof typeof wireReasons | Extract<Reason, 'target_invalid' | 'credential_repeated'>
+export type WireReason = keyof typeof wireReasons | Extract<Reason, 'target_invalid'>

@@ -133,9 +133,11 @@ test('environments are told apart by host, and keys of one are worth nothing in 
   assert.equal(await ask('production.example.com'), 200)
   assert.equal(await ask('staging.example.com'), 'credential_wrong_environment')
   assert.equal(await ask('other.example.com'), 'route_unknown')
+  // A path that nobody can read still has a host that somebody owns.
+  await sendRaw(agent.http, 'GET /%2e HTTP/1.1\r\nHost: staging.example.com\r\n\r\n')
   assert.deepEqual(
     agent.records.map(({ environment }) => environment),
-    ['production', 'staging', ''],
+    ['production', 'staging', '', 'staging'],
   )
 })
 

@@ -47,7 +47,8 @@ export function createHandler(options: HandlerOptions): (exchange: Exchange) => 
     const id = requestId(clock.now())
     const normalised = normalise(exchange.head)
     if (normalised.kind === 'refused') {
-      act(exchange, id, refuse(normalised.reason), null, null)
+      const owner = normalised.host === null ? null : live.forHost(normalised.host)
+      act(exchange, id, refuse(normalised.reason), owner, null)
       return
     }
     const { facts } = normalised

@@ -4,6 +4,7 @@
  * @module
  */
 import { randomBytes } from 'node:crypto'
+import { existsSync } from 'node:fs'
 import { chmod, mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { CliError } from '#cli/exit.ts'
@@ -62,8 +63,17 @@ export async function prepareFolder(folder: Folder, nowMs: number): Promise<void
   await chmod(folder.root, 0o700)
   // It holds keys: nobody commits it by accident.
   await writeOnce(join(folder.root, '.gitignore'), '*\n')
+  refuseLostKey(folder)
   await writeOnce(folder.masterKey, `${randomBytes(32).toString('base64')}\n`)
   await ensureCertificate(folder, nowMs)
+}
+
+/** A new key could not open what the old one sealed: better told now than by a program that cannot start. */
+function refuseLostKey({ masterKey, postgres }: Folder): void {
+  if (existsSync(masterKey) || !existsSync(join(postgres, 'data', 'PG_VERSION'))) return
+  throw new CliError(`${masterKey} is gone, and the database cannot be opened without it`, {
+    fix: 'Put it back from a copy, or start anew with --data <folder>',
+  })
 }
 
 async function writeOnce(path: string, text: string): Promise<void> {

@@ -8,7 +8,7 @@ import { after, test } from 'node:test'
 import { systemClock } from '@headgate/kit/clock.ts'
 import { CliError } from '#cli/exit.ts'
 import { refuseTakenPorts } from './ports.ts'
-import { end, markOf, type ProcessMark, runs } from './processes.ts'
+import { createProcesses, type ProcessMark } from './processes.ts'
 import { childEnvironment } from './programs.ts'
 import { startChild } from './supervisor.ts'
 
@@ -19,6 +19,17 @@ const SLEEP = [
   '-e',
   'setInterval(() => {}, 1000); process.on("SIGTERM", () => process.exit(0)); console.log("up")',
 ] as const
+
+const processes = createProcesses((pid, signal) => process.kill(pid, signal), systemClock)
+const { end, mark: markOf, runs } = processes
+
+/** Logs as our programs do, and fails. */
+const FAILING = `
+console.error(JSON.stringify({ level: 'info', msg: 'starting' }))
+console.error(JSON.stringify({ level: 'fatal', msg: 'could not go on', why: 'no such database' }))
+console.error('TypeError: x')
+process.exitCode = 1
+`
 
 async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
   const endAt = performance.now() + 10_000
@@ -41,6 +52,8 @@ function child(name: string, args: readonly string[], graceMs = 5_000) {
     logFile,
     graceMs,
     clock: systemClock,
+    processes,
+    signal: new AbortController().signal,
     say: (line) => said.push(line),
     onStart: (mark) => {
       marks.push(mark)
@@ -55,7 +68,7 @@ test('a process that ended is not running, and neither is another one of its num
   const mark = await markOf(process_.pid ?? 0)
   assert.equal(await runs(mark), true)
   assert.equal(await runs({ ...mark, started: '1' }), false)
-  await end(mark, systemClock, 5_000)
+  await end(mark, 5_000)
   assert.equal(await runs(mark), false)
 })
 
@@ -72,12 +85,16 @@ test('a child that is killed is started again, and that is said', async () => {
 })
 
 test('a child that ends before it is ready is a failure with the end of its log', async () => {
-  const { starting } = child('failing', ['-e', 'console.error("no such database"); process.exitCode = 1'])
+  const { starting } = child('failing', ['-e', FAILING])
   const running = await starting
   await assert.rejects(
     running.ready(() => Promise.resolve(false), 10_000),
-    (thrown) =>
-      thrown instanceof CliError && /exit code 1/.test(thrown.message) && thrown.details.includes('no such database'),
+    (thrown) => {
+      assert.ok(thrown instanceof CliError)
+      assert.match(thrown.message, /exit code 1/)
+      assert.deepEqual(thrown.details, ['could not go on: no such database', 'TypeError: x'])
+      return true
+    },
   )
   await running.stop()
 })
@@ -101,12 +118,12 @@ import { startGuard } from '${import.meta.resolve('./guard.ts')}'
 const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { detached: true, stdio: 'ignore' })
 const guard = await startGuard(process.argv[1], process.platform)
 await guard.watch('child', { pid: child.pid, signal: 'TERM' })
-console.log(child.pid)
 process.on('SIGTERM', async () => {
   await guard[Symbol.asyncDispose]()
   process.exit(0)
 })
 setInterval(() => {}, 1000)
+console.log(child.pid)
 `
 
 async function guarded(name: string): Promise<{ readonly starter: ProcessMark; readonly watched: ProcessMark }> {
@@ -127,10 +144,10 @@ test('what was started ends when its starter is killed', { skip: process.platfor
 
 test('after an orderly end the guard touches nothing', { skip: process.platform === 'win32' }, async () => {
   const { starter, watched } = await guarded('ended')
-  await end(starter, systemClock, 5_000)
+  await end(starter, 5_000)
   await systemClock.sleep(300)
   assert.equal(await runs(watched), true)
-  await end(watched, systemClock, 5_000)
+  await end(watched, 5_000)
 })
 
 test('a taken port is named with its owner and the setting that moves it', async () => {

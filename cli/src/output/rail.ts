@@ -176,6 +176,7 @@ function dashes(signs: Signs, count: number): string {
   return signs.line.repeat(count)
 }
 
-function shorten(text: string, signs: Signs): string {
+function shorten(given: string, signs: Signs): string {
+  const text = given.replaceAll('…', signs.more)
   return text.length <= DETAIL_LENGTH_MAX ? text : text.slice(0, DETAIL_LENGTH_MAX - signs.more.length) + signs.more
 }

@@ -16,6 +16,9 @@ type Delivery = Release['deliveries'][number]
 /** Pause between two looks at the deliveries, in milliseconds. */
 const POLL_MS = 200
 
+/** From when on a wait says what it waits for, in milliseconds. */
+const SAY_AFTER_MS = 3_000
+
 /** Longest wait unless `--timeout` says otherwise, in milliseconds. */
 export const ROLLOUT_TIMEOUT_MS = 30_000
 
@@ -26,7 +29,9 @@ export const ROLLOUT_TIMEOUT_MS = 30_000
  */
 export async function watchRollout(cli: Cli, session: Session, number: number): Promise<Release> {
   const timeoutMs = cli.timeoutMs(ROLLOUT_TIMEOUT_MS)
-  const end = cli.terminal.clock.monotonic() + timeoutMs
+  const started = cli.terminal.clock.monotonic()
+  const end = started + timeoutMs
+  let hasSaid = false
   let release = await read(session, number)
   const settled = new Map(release.deliveries.map(({ agent }) => [agent, Promise.withResolvers<Delivery>()]))
   const showing = show(cli, release, settled)
@@ -42,6 +47,10 @@ export async function watchRollout(cli: Cli, session: Session, number: number): 
     }
     await cli.terminal.clock.sleep(POLL_MS, cli.terminal.signal)
     release = await read(session, number)
+    if (!hasSaid && cli.terminal.clock.monotonic() - started > SAY_AFTER_MS) {
+      hasSaid = true
+      if (!cli.terminal.err.isTerminal) cli.talk.line(`  waiting for ${names(waiting)} to act on r${number}`)
+    }
   }
   for (const { resolve } of settled.values()) resolve({ ...MISSING })
   await showing
@@ -121,7 +130,7 @@ async function show(cli: Cli, release: Release, settled: Settled): Promise<void>
     renderer: ErrorStreamRenderer,
     rendererOptions: { logger, showErrorMessage: false, collapseErrors: false },
   })
-  await list.run()
+  await cli.talk.silence(() => list.run())
 }
 
 function stateText(delivery: Delivery): string {

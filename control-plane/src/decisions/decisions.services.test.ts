@@ -110,6 +110,13 @@ test('200 a service that failed stands at the last gate; an allowed request show
   assert.deepEqual(allowed.fixes, [])
 })
 
+test('200 what was refused for a part that is not recorded stands at its gate', async () => {
+  const place = await publishedPlace(client())
+  const fields = { reason: 'target_invalid', status: 400, route: null, service: null, rule: null, principal: null }
+  const explanation = await explain(place, { request_id: await record(place, fields) })
+  assert.deepEqual([explanation.agrees, explanation.gates[1]?.outcome], [true, 'stopped'])
+})
+
 test('200 a record that is still on its way is waited for; 404 when it does not come', async () => {
   const place = await publishedPlace(client())
   const late = record(place, { request_id: 'req_unknown' })

@@ -24,6 +24,7 @@ import { CLIENT_LIFE_MS_MAX, pem } from '@headgate/kit/pki.ts'
 import { newId } from '@headgate/kit/ids.ts'
 import type { Database } from '@headgate/prisma'
 import { FleetService, type Implementation, LogsService, MetricsService, serviceDefinition } from '@headgate/proto'
+import { isDatabaseAway } from '#control-plane/db.ts'
 import type { InstallationKeys } from '#control-plane/secrets/store.ts'
 import type { TelemetryReceiver } from '#control-plane/telemetry/receiver.ts'
 import { createBudget } from './budget.ts'
@@ -225,7 +226,9 @@ function unary<Request, Response>(
         else callback(answer.refusal)
       },
       (error: unknown) => {
-        log.warn({ method: call.getPath(), why: errorText(error) }, 'could not answer an agent')
+        // That the database is away is said once, by whoever looks at it all the time (view.ts).
+        const level = isDatabaseAway(error) ? 'debug' : 'warn'
+        log[level]({ method: call.getPath(), why: errorText(error) }, 'could not answer an agent')
         const details =
           error instanceof DependencyError ? error.publicMessage : 'the control plane cannot answer at the moment'
         callback({ code: status.UNAVAILABLE, details } satisfies Partial<ServiceError>)

@@ -11,6 +11,7 @@ import type { Clock } from '@headgate/kit/clock.ts'
 import { errorText } from '@headgate/kit/errors.ts'
 import type { Log } from '@headgate/kit/log.ts'
 import type { Hello, SubscribeRequest, SubscribeResponse } from '@headgate/proto'
+import { isDatabaseAway } from '#control-plane/db.ts'
 import type { Budget } from './budget.ts'
 import type { Content } from './content/cache.ts'
 import { cleanText } from './enroll.ts'
@@ -83,7 +84,10 @@ export function createSubscriptions(options: SubscriptionOptions): Subscriptions
       const problem = helloProblem(message.value)
       if (problem !== null) return stream.end(status.INVALID_ARGUMENT, problem)
       void open(call, stream, message.value, caller).catch((error: unknown) => {
-        log.warn({ agent_id: caller.agentId, why: errorText(error) }, 'could not open a stream')
+        log[isDatabaseAway(error) ? 'debug' : 'warn'](
+          { agent_id: caller.agentId, why: errorText(error) },
+          'could not open a stream',
+        )
         stream.end(status.UNAVAILABLE, 'the control plane cannot serve streams at the moment')
       })
     })

@@ -25,6 +25,7 @@ import {
 } from '@headgate/proto'
 import type { Answer } from '#control-plane/fleet/enroll.ts'
 import type { Identified } from '#control-plane/fleet/identify.ts'
+import type { LogRecord } from './attributes.ts'
 import { type Janitor, type RetentionBudget, createJanitor } from './janitor.ts'
 import { readMinutes } from './minutes.ts'
 import { type DecisionRow, type Sender, readRecord } from './records.ts'
@@ -32,6 +33,12 @@ import { createTelemetryStore } from './store.ts'
 
 /** How long it is remembered what an agent may tell about, in milliseconds. */
 const SENDER_MS_MAX = 2_000
+
+/**
+ * When something is refused, what is remembered is looked up again unless it is younger, in milliseconds: a group may
+ * just have begun to serve an environment, and exporters do not repeat what was refused.
+ */
+const SENDER_MS_DOUBTED = 100
 const SENDERS_MAX = 10_000
 
 export interface TelemetryReceiver extends AsyncDisposable {
@@ -55,14 +62,13 @@ interface ReceiverOptions {
 export function createTelemetryReceiver({ db, retention, clock, log }: ReceiverOptions): TelemetryReceiver {
   const store = createTelemetryStore(db)
   const janitor = createJanitor({ store, retention, clock, log })
-  const senders = new Map<string, { readonly sender: Sender | null; readonly untilMs: number }>()
+  const senders = new Map<string, { readonly sender: Sender | null; readonly readAtMs: number }>()
   let refusedSum = 0
 
   async function findSender(caller: Identified): Promise<Answer<Sender>> {
     if (caller.kind === 'refused') return caller
     const known = senders.get(caller.agentId)
-    const sender =
-      known !== undefined && known.untilMs > clock.monotonic() ? known.sender : await readSender(caller.agentId)
+    const sender = known !== undefined && ageMs(known) < SENDER_MS_MAX ? known.sender : await readSender(caller.agentId)
     if (sender !== null) return { kind: 'ok', message: sender }
     return { kind: 'refused', refusal: { code: status.PERMISSION_DENIED, details: 'the agent was revoked' } }
   }
@@ -71,8 +77,23 @@ export function createTelemetryReceiver({ db, retention, clock, log }: ReceiverO
     const row = await store.findSender(agentId)
     const sender = row && { agentId, ...row }
     if (senders.size >= SENDERS_MAX) senders.clear()
-    senders.set(agentId, { sender, untilMs: clock.monotonic() + SENDER_MS_MAX })
+    senders.set(agentId, { sender, readAtMs: clock.monotonic() })
     return sender
+  }
+
+  function ageMs({ readAtMs }: { readonly readAtMs: number }): number {
+    return clock.monotonic() - readAtMs
+  }
+
+  /** Judges what an agent tells; again with fresh knowledge of the agent when something is refused. */
+  async function judge<T extends { readonly refused: number }>(
+    sender: Sender,
+    read: (sender: Sender) => T,
+  ): Promise<T> {
+    const judged = read(sender)
+    const known = senders.get(sender.agentId)
+    if (judged.refused === 0 || (known !== undefined && ageMs(known) < SENDER_MS_DOUBTED)) return judged
+    return read((await readSender(sender.agentId)) ?? { ...sender, environmentIds: new Set() })
   }
 
   function count(agentId: string, refusals: ReadonlyMap<string, number>): number {
@@ -90,14 +111,8 @@ export function createTelemetryReceiver({ db, retention, clock, log }: ReceiverO
     receiveLogs: async (request, caller) => {
       const found = await findSender(caller)
       if (found.kind === 'refused') return found
-      const rows: DecisionRow[] = []
-      const refusals = new Map<string, number>()
       const logs = request.resourceLogs.flatMap(({ scopeLogs }) => scopeLogs.flatMap(({ logRecords }) => logRecords))
-      for (const record of logs) {
-        const read = readRecord(record, found.message, clock.now())
-        if (read.kind === 'row') rows.push(read.row)
-        else if (read.kind === 'refused') refusals.set(read.why, (refusals.get(read.why) ?? 0) + 1)
-      }
+      const { rows, refusals } = await judge(found.message, (sender) => readRecords(logs, sender, clock.now()))
       await store.insertRecords(rows)
       const refused = count(found.message.agentId, refusals)
       return { kind: 'ok', message: withRefused(create(ExportLogsServiceResponseSchema), refused) }
@@ -109,7 +124,7 @@ export function createTelemetryReceiver({ db, retention, clock, log }: ReceiverO
       const metrics = request.resourceMetrics.flatMap(({ scopeMetrics }) =>
         scopeMetrics.flatMap((scope) => scope.metrics),
       )
-      const { rows, refused } = readMinutes(metrics, found.message, clock.now())
+      const { rows, refused } = await judge(found.message, (sender) => readMinutes(metrics, sender, clock.now()))
       await store.addMinutes(rows)
       count(found.message.agentId, refused === 0 ? new Map() : new Map([['points that do not fit', refused]]))
       return { kind: 'ok', message: withRefused(create(ExportMetricsServiceResponseSchema), refused) }
@@ -117,6 +132,28 @@ export function createTelemetryReceiver({ db, retention, clock, log }: ReceiverO
 
     [Symbol.asyncDispose]: () => janitor[Symbol.asyncDispose](),
   }
+}
+
+interface RecordsRead {
+  readonly rows: readonly DecisionRow[]
+  /** Why to how many. */
+  readonly refusals: ReadonlyMap<string, number>
+  readonly refused: number
+}
+
+function readRecords(logs: readonly LogRecord[], sender: Sender, nowMs: number): RecordsRead {
+  const rows: DecisionRow[] = []
+  const refusals = new Map<string, number>()
+  let refused = 0
+  for (const record of logs) {
+    const read = readRecord(record, sender, nowMs)
+    if (read.kind === 'row') rows.push(read.row)
+    else if (read.kind === 'refused') {
+      refused += 1
+      refusals.set(read.why, (refusals.get(read.why) ?? 0) + 1)
+    }
+  }
+  return { rows, refusals, refused }
 }
 
 /**

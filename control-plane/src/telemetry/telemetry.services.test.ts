@@ -1,7 +1,7 @@
 import { type MessageInitShape, create } from '@bufbuild/protobuf'
 import { BinaryReader } from '@bufbuild/protobuf/wire'
 import { Metadata } from '@grpc/grpc-js'
-import { createTestDatabase } from '@headgate/prisma'
+import { createTestDatabase } from '@headgate/prisma/testing.ts'
 import {
   type ExportLogsServiceResponse,
   ExportLogsServiceRequestSchema,
@@ -14,6 +14,7 @@ import {
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import test, { after, before } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import {
   type EnrolledAgent,
   type Seeded,
@@ -137,6 +138,15 @@ test('what does not fit is refused by number, and the rest of the batch is kept'
   const reader = new BinaryReader(new BinaryReader(partial.data).bytes())
   assert.deepEqual(reader.tag()[0], 1)
   assert.equal(Number(reader.int64()), 2)
+})
+
+test('records of an environment are kept from the moment its agent group serves it', async () => {
+  const { environmentId } = await seed(world.db, 'late')
+  await sendLogs([decision('req_6')])
+  await sleep(150)
+  await world.db.agentGroupEnvironment.create({ data: { groupId: seeded.groupId, environmentId } })
+  await sendLogs([decision('req_7', environmentId)])
+  assert.equal(await world.db.decisionRecord.count({ where: { requestId: 'req_7' } }), 1)
 })
 
 test('a batch that is sent again changes nothing', async () => {

@@ -204,8 +204,8 @@ async function enroll(authority: KeyedCertificate, signer: Signer, request: Uint
 
 async function credentials(authority: KeyedCertificate): Promise<ServerCredentials> {
   const own = await issueServerCertificate(authority, {
-    hosts: ['127.0.0.1', 'localhost'],
-    uris: ['spiffe://headgate/control-plane'],
+    // What agents ask for at any address: see docs/decisions and control-plane/src/secrets/store.ts.
+    hosts: ['control-plane.headgate.internal'],
     nowMs: Date.now(),
     lifeMs: LIFE_MS,
   })

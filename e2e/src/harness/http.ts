@@ -48,7 +48,7 @@ export function get(
   headers: Readonly<Record<string, string>> = {},
   options: Partial<RawRequest> = {},
 ): Promise<RawResponse> {
-  return send({ port, target, headers: [['host', 'localhost'], ...Object.entries(headers)], ...options })
+  return send({ port, target, headers: Object.entries({ host: 'localhost', ...headers }), ...options })
 }
 
 function head({ method = 'GET', target = '/', headers = [['host', 'localhost']], body }: RawRequest): string {

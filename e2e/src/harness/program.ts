@@ -167,11 +167,16 @@ function inherited(): Record<string, string> {
 // The runner ends a file that takes too long by SIGTERM, of which no `exit` event would tell.
 for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => process.exit(1))
 
-process.on('exit', () => {
+process.on('exit', end)
+// An error while a file is loaded ends the process without `exit`.
+process.on('uncaughtExceptionMonitor', () => end(1))
+
+function end(code: number): void {
   for (const program of programs) {
     program.killNow()
-    if (process.exitCode === undefined || Number(process.exitCode) === 0) continue
+    programs.delete(program)
+    if (code === 0) continue
     const lines = program.output.trimEnd().split('\n').slice(-SHOWN_LINES)
     writeSync(2, `\n===== ${program.name}: the last ${lines.length} lines\n${lines.join('\n')}\n`)
   }
-})
+}

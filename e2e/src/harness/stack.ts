@@ -42,7 +42,7 @@ interface StackOptions<D extends Database> {
 }
 
 export async function startStack<D extends Database = Database>(options: StackOptions<D>): Promise<Stack<D>> {
-  const started = performance.now()
+  const startedAtMs = performance.now()
   await using resources = new AsyncDisposableStack()
   const directory = await mkdtemp(join(tmpdir(), 'headgate-e2e-'))
   resources.defer(() => rm(directory, { recursive: true, force: true }))
@@ -57,6 +57,8 @@ export async function startStack<D extends Database = Database>(options: StackOp
   await client.call('createEnvironment', { params: SHOP, body: { name: SHOP.environment } })
   await client.call('createAgentGroup', { body: { name: GROUP, region: 'eu', environments: [SHOP] } })
 
+  // Takes agents for as long as the stack lives, and ends them first.
+  const started = resources.use(new AsyncDisposableStack())
   const agents: TestAgent[] = []
   let invited = 0
   const addAgent: Stack['addAgent'] = async ({ group = GROUP, env = {} } = {}) => {
@@ -65,7 +67,7 @@ export async function startStack<D extends Database = Database>(options: StackOp
     const { token } = await client.call('createJoinToken', { params: { group }, body: {} })
     const agent = await startAgent({ name, joinToken: token, directory, env: { ...options.agentEnv, ...env } })
     agents.push(agent)
-    resources.use(agent)
+    started.use(agent)
     await until(`${name} to be connected`, async () => {
       if (!agent.program.running) throw new Error(`${name} has ended`)
       return (await agentInfo(name)).state === 'connected'
@@ -74,7 +76,7 @@ export async function startStack<D extends Database = Database>(options: StackOp
   }
   const agentInfo = (name: string): Promise<AgentInfo> => client.call('getAgent', { params: { agent: name } })
   await Promise.all(Array.from({ length: options.agents }, () => addAgent()))
-  console.log(`# stack of ${options.agents} agents: ${Math.round(performance.now() - started)} ms`)
+  console.log(`# stack of ${options.agents} agents: ${Math.round(performance.now() - startedAtMs)} ms`)
 
   const owned = resources.move()
   return {

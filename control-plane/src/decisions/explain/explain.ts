@@ -29,8 +29,9 @@ export async function explainRecorded(context: EnvironmentContext, reference: st
   const tls = record.tls ?? 'Plain HTTP'
   const stopped = isReason(record.reason) ? reasons[record.reason].gate : null
   const title = reasonTitle(record.reason)
+  const { decision } = evaluation
   const traced =
-    agrees && evaluation.decision.reason !== 'allowed' ? evaluation.decision.reason === record.reason : agrees
+    agrees && (decision.reason === record.reason || (stopped === 'upstream' && decision.outcome === 'allow'))
   return {
     source: 'recorded',
     request_id: record.request_id,
