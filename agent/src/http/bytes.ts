@@ -14,6 +14,7 @@ export const LF = 0x0a
 export const CR = 0x0d
 export const SPACE = 0x20
 export const COLON = 0x3a
+export const DELETE = 0x7f
 
 /** Bits of `NAME`: 0 may not stand in a token. */
 export const IN_TOKEN = 1

@@ -8,7 +8,7 @@
  *
  * @module
  */
-import { COLON, CR, isNameText, IS_UNDERSCORE, LF, NAME, SPACE, TAB, VALUE } from './bytes.ts'
+import { COLON, CR, DELETE, isNameText, IS_UNDERSCORE, LF, NAME, SPACE, TAB } from './bytes.ts'
 import { kinds, type NameTable } from './names.ts'
 
 /** Most header fields of a message. More are refused, never cut off silently. */
@@ -143,7 +143,12 @@ export class Head {
       const nameEnd = place++
       while (place < end && (bytes[place] === SPACE || bytes[place] === TAB)) place++
       const valueStart = place
-      while (place < end && VALUE[bytes[place] ?? 0] === 1) place++
+      // What `VALUE` says, by comparison: a value's bytes are most of a head.
+      while (place < end) {
+        const byte = bytes[place] ?? 0
+        if (byte < SPACE ? byte !== TAB : byte === DELETE) break
+        place++
+      }
       if (place >= end) return steps.more
       if (bytes[place] !== CR) return steps.refused
       if (place + 1 >= end) return steps.more

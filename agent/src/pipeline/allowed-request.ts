@@ -36,13 +36,14 @@ export class AllowedRequest implements Forwarding {
     raw: string,
   ) {
     const idField = ['X-Request-Id', id] as const
+    const onlyId = [idField]
     const { principal, limits } = decision
     this.service = service
     this.method = facts.method
     this.target = targetOf(facts, raw)
     this.credentialHeaders = decision.credentialHeaders
-    this.requestFields = principal === null ? [idField] : [idField, ['X-Headgate-Consumer', principal.consumer]]
-    this.responseFields = limits.length === 0 ? [idField] : [...responseHeaders(decision), idField]
+    this.requestFields = principal === null ? onlyId : [idField, ['X-Headgate-Consumer', principal.consumer]]
+    this.responseFields = limits.length === 0 ? onlyId : responseHeaders(decision).concat([idField])
     this.#recorder = recorder
     this.#id = id
     this.#decision = decision
