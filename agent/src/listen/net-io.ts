@@ -139,6 +139,8 @@ export class NetIo implements Io {
       connection.blocked = false
       if (!connection.closed) connection.drained()
     })
+    // A socket that was paused from the beginning is not set going by a listener.
+    socket.resume()
   }
 
   #watch(connection: Connection, socket: Socket): void {
