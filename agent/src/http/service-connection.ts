@@ -8,14 +8,14 @@
  *
  * @module
  */
-import { bytesOf, copyWithin, putBytes, putHex } from './bytes.ts'
+import { bytesOf, copyWithin, LF, putBytes, putHex } from './bytes.ts'
 import { ChunkReader } from './chunks.ts'
 import type { SharedParts } from './engine-parts.ts'
 import type { UpstreamReason } from './exchange.ts'
 import { framings, steps } from './head.ts'
 import { OutgoingConnection } from './io.ts'
 import { putCrlf } from './request-writer.ts'
-import type { ResponseHead } from './response-head.ts'
+import { RESPONSE_HEAD_BYTES_MAX, type ResponseHead } from './response-head.ts'
 
 /** Interim responses to one request. */
 const INTERIMS_MAX = 16
@@ -194,10 +194,17 @@ export class ServiceConnection extends OutgoingConnection {
 
   #readJoined(caller: Caller, carry: Buffer, start: number, end: number): void {
     const { bytes, joined } = this.#parts.arena
+    const isLineEnd = bytes.subarray(start, end).includes(LF)
     carry.copy(bytes, joined)
     bytes.copyWithin(joined + carry.length, start, end)
+    const joinedEnd = joined + carry.length + end - start
+    // Only a line's end can make a head whole; without this a head that drips would be read again for every byte.
+    if (!isLineEnd && joinedEnd - joined < RESPONSE_HEAD_BYTES_MAX) {
+      this.#carry = Buffer.from(bytes.subarray(joined, joinedEnd))
+      return
+    }
     this.#carry = null
-    this.#readHead(caller, joined, joined + carry.length + end - start)
+    this.#readHead(caller, joined, joinedEnd)
   }
 
   #readHead(caller: Caller, start: number, end: number): void {
