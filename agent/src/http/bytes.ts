@@ -110,6 +110,13 @@ export function putValue(into: Buffer, at: number, text: string): number {
   return at + text.length
 }
 
+/** Writes the end of a line. */
+export function putCrlf(into: Buffer, at: number): number {
+  into[at] = CR
+  into[at + 1] = LF
+  return at + 2
+}
+
 /** Copies inside of one array. Short runs by loop: the call costs more than they do. */
 export function copyWithin(bytes: Uint8Array, to: number, start: number, end: number): number {
   const length = end - start

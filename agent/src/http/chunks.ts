@@ -9,7 +9,7 @@
  *
  * @module
  */
-import { bytesOf, COLON, copyWithin, CR, HEX, LF, NAME, putBytes, putHex, VALUE } from './bytes.ts'
+import { bytesOf, COLON, copyWithin, CR, HEX, LF, NAME, putBytes, putCrlf, putHex, VALUE } from './bytes.ts'
 
 /** Extensions and trailers of one body, in bytes. More are refused. */
 export const CHUNK_EXTRAS_BYTES_MAX = 65_536
@@ -157,10 +157,4 @@ export class ChunkReader {
     this.#extras += 1
     if (this.#extras > CHUNK_EXTRAS_BYTES_MAX) this.#state = states.invalid
   }
-}
-
-function putCrlf(bytes: Buffer, at: number): number {
-  bytes[at] = CR
-  bytes[at + 1] = LF
-  return at + 2
 }

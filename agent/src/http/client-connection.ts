@@ -12,8 +12,8 @@
  */
 import type { RequestHead as CoreHead } from '@headgate/core'
 import { CARRY_BYTES_MAX } from './arena.ts'
-import { copyWithin, CR, isText, LF, bytesOf, putBytes } from './bytes.ts'
-import { ChunkReader } from './chunks.ts'
+import { BodyReader } from './body.ts'
+import { CR, isText, LF, bytesOf, putBytes } from './bytes.ts'
 import type { EngineParts, UpstreamTarget } from './engine-parts.ts'
 import type { Exchange, Fields, Forwarded, Forwarding, UpstreamReason } from './exchange.ts'
 import { framings, steps } from './head.ts'
@@ -88,11 +88,8 @@ export class ClientConnection extends Connection implements Exchange, CoreHead, 
   chunks = true
   #hosts: readonly string[] = NO_VALUES
   #keepAlive = true
-  #framing: number = framings.none
-  #left = 0
-  #chunkReader: ChunkReader | null = null
+  readonly #body = new BodyReader()
   #expectsContinue = false
-  #isBodyOwed = false
   /** Whether a request is there that is owed an answer. */
   #isOpen = false
   #headThere = false
@@ -142,7 +139,7 @@ export class ClientConnection extends Connection implements Exchange, CoreHead, 
     if (this.closed || this.#state === states.closing) return
     const { arena } = this.#parts
     // A client that was not told to continue may send its body or not: the connection cannot be read any further.
-    const isUnreadable = this.#isBodyOwed && (this.#expectsContinue || this.#left > DISCARD_BYTES_MAX)
+    const isUnreadable = !this.#body.done && (this.#expectsContinue || this.#body.left > DISCARD_BYTES_MAX)
     if (isUnreadable || this.#parts.draining()) this.#keepAlive = false
     this.#letHeadGo()
     const { out } = arena
@@ -464,15 +461,12 @@ export class ClientConnection extends Connection implements Exchange, CoreHead, 
     this.chunks = head.minor === 1
     // What follows a method that we do not know (CONNECT among them) may be anything.
     this.#keepAlive = head.keepAlive && head.methodKnown
-    this.#framing = head.framing
-    this.#left = head.length
-    this.#isBodyOwed = head.framing !== framings.none
+    this.#body.begin(head.framing, head.length)
     this.#isOpen = true
     this.#expectsContinue = head.expectsContinue
     this.#headThere = true
     this.#forwarding = null
     this.#status = 0
-    if (head.framing === framings.chunked) (this.#chunkReader ??= new ChunkReader()).reset()
     if (head.hosts === 1) {
       // Nearly always the same as before.
       const { hostField } = head
@@ -501,7 +495,7 @@ export class ClientConnection extends Connection implements Exchange, CoreHead, 
 
   get #isRepeatable(): boolean {
     const { method } = this
-    return this.#framing === framings.none && (method === 'GET' || method === 'HEAD' || method === 'OPTIONS')
+    return this.#body.framing === framings.none && (method === 'GET' || method === 'HEAD' || method === 'OPTIONS')
   }
 
   #wait(target: UpstreamTarget): void {
@@ -520,7 +514,7 @@ export class ClientConnection extends Connection implements Exchange, CoreHead, 
     this.#upstream = connection
     this.deadlineMs = 0
     connection.begin(this, timeoutMs)
-    if (this.#framing === framings.none) {
+    if (this.#body.done) {
       this.#state = states.sent
       connection.send(out, end)
       connection.requestSent()
@@ -543,30 +537,17 @@ export class ClientConnection extends Connection implements Exchange, CoreHead, 
     const { bytes, out } = arena
     const connection = this.#upstream
     if (connection === null) return
-    const from = this.#at
-    let at = to
-    let isDone = false
-    if (this.#framing === framings.length) {
-      const place = Math.min(this.#end, from + this.#left)
-      at = copyWithin(bytes, at, from, place)
-      this.#left -= place - from
-      this.#at = place
-      isDone = this.#left === 0
-    } else {
-      const chunks = (this.#chunkReader ??= new ChunkReader())
-      at = chunks.transfer(bytes, from, this.#end, at, true)
-      this.#at = chunks.at
-      isDone = chunks.done
-      if (chunks.invalid) return this.#refuseBody()
-    }
-    this.#windowBytes += this.#at - from
-    if (isDone) {
-      this.#isBodyOwed = false
+    const body = this.#body
+    const at = body.transfer(bytes, this.#at, this.#end, to, true)
+    this.#windowBytes += body.at - this.#at
+    this.#at = body.at
+    if (body.invalid) return this.#refuseBody()
+    if (body.done) {
       this.#state = states.sent
       wheel.clear(this)
     }
     if (at > out) connection.send(out, at)
-    if (isDone) connection.requestSent()
+    if (body.done) connection.requestSent()
     else if (connection.blocked) {
       this.#pause()
       wheel.clear(this)
@@ -651,7 +632,7 @@ export class ClientConnection extends Connection implements Exchange, CoreHead, 
   #endExchange(): void {
     this.#expectsContinue = false
     if (!this.#keepAlive) this.#close()
-    else if (this.#isBodyOwed) {
+    else if (!this.#body.done) {
       this.#state = states.discarding
       this.#windowBytes = 0
       this.#parts.wheel.set(this, DISCARD_MS_MAX)
@@ -667,27 +648,14 @@ export class ClientConnection extends Connection implements Exchange, CoreHead, 
   }
 
   #discard(): void {
-    if (this.#framing === framings.length) {
-      const place = Math.min(this.#end, this.#at + this.#left)
-      this.#left -= place - this.#at
-      this.#windowBytes += place - this.#at
-      this.#at = place
-      if (this.#left === 0) return this.#discarded()
-    } else {
-      const { arena } = this.#parts
-      const chunks = (this.#chunkReader ??= new ChunkReader())
-      chunks.transfer(arena.bytes, this.#at, this.#end, arena.out, false)
-      this.#windowBytes += chunks.at - this.#at
-      this.#at = chunks.at
-      if (chunks.invalid) return this.#refuseWire('framing_invalid')
-      if (chunks.done) return this.#discarded()
-    }
-    if (this.#windowBytes > DISCARD_BYTES_MAX) this.#cut()
-  }
-
-  #discarded(): void {
-    this.#isBodyOwed = false
-    this.#next()
+    const { arena } = this.#parts
+    const body = this.#body
+    body.transfer(arena.bytes, this.#at, this.#end, arena.out, false)
+    this.#windowBytes += body.at - this.#at
+    this.#at = body.at
+    if (body.invalid) this.#refuseWire('framing_invalid')
+    else if (body.done) this.#next()
+    else if (this.#windowBytes > DISCARD_BYTES_MAX) this.#cut()
   }
 
   /** Gives up the request to the service, because the client has left or is cut off. */

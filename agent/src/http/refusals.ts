@@ -5,9 +5,9 @@
  */
 import { STATUS_CODES } from 'node:http'
 import type { Fields } from './exchange.ts'
-import { bytesOf, putBytes, putDecimal, putText } from './bytes.ts'
+import { bytesOf, putBytes, putCrlf, putDecimal, putText } from './bytes.ts'
 import { connectionSays } from './response-writer.ts'
-import { putCrlf, writeAdded } from './request-writer.ts'
+import { writeAdded } from './request-writer.ts'
 
 /** Status lines, made when they are first needed. There are not many. */
 const lines = new Map<number, Uint8Array>()

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { bytesOf, COLON, copyWithin, CR, isNameText, LF, putBytes, putText, putValue, SPACE } from './bytes.ts'
+import { bytesOf, COLON, copyWithin, isNameText, putBytes, putCrlf, putText, putValue, SPACE } from './bytes.ts'
 import type { Fields, Forwarding } from './exchange.ts'
 import { passes } from './fields.ts'
 import { framings, type Head } from './head.ts'
@@ -115,10 +115,4 @@ export function writeAdded(bytes: Buffer, to: number, fields: Fields): number {
     at = putCrlf(bytes, putValue(bytes, at, field[1]))
   }
   return at
-}
-
-export function putCrlf(bytes: Buffer, at: number): number {
-  bytes[at] = CR
-  bytes[at + 1] = LF
-  return at + 2
 }

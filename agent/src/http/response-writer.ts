@@ -3,12 +3,12 @@
  *
  * @module
  */
-import { bytesOf, copyWithin, isNameText, putBytes } from './bytes.ts'
+import { bytesOf, copyWithin, isNameText, putBytes, putCrlf } from './bytes.ts'
 import type { Fields } from './exchange.ts'
 import { passes } from './fields.ts'
 import { framings } from './head.ts'
 import { kinds } from './names.ts'
-import { copyLine, nameText, putCrlf, writeAdded } from './request-writer.ts'
+import { copyLine, nameText, writeAdded } from './request-writer.ts'
 import type { ResponseHead } from './response-head.ts'
 
 const VERSION = bytesOf('HTTP/1.1 ')

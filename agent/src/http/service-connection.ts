@@ -8,13 +8,12 @@
  *
  * @module
  */
-import { bytesOf, copyWithin, LF, putBytes, putHex } from './bytes.ts'
-import { ChunkReader } from './chunks.ts'
+import { BodyReader } from './body.ts'
+import { bytesOf, LF, putBytes } from './bytes.ts'
 import type { SharedParts } from './engine-parts.ts'
 import type { UpstreamReason } from './exchange.ts'
 import { framings, steps } from './head.ts'
 import { OutgoingConnection } from './io.ts'
-import { putCrlf } from './request-writer.ts'
 import { RESPONSE_HEAD_BYTES_MAX, type ResponseHead } from './response-head.ts'
 
 /** Interim responses to one request. */
@@ -70,9 +69,7 @@ export class ServiceConnection extends OutgoingConnection {
   readonly #owner: ConnectionOwner
   #caller: Caller | null
   #state: number = states.connecting
-  #framing: number = framings.none
-  #left = 0
-  #chunks: ChunkReader | null = null
+  readonly #body = new BodyReader()
   #keepAlive = true
   #requestSent = false
   #responseTimeoutMs = 0
@@ -154,7 +151,7 @@ export class ServiceConnection extends OutgoingConnection {
 
   ended(): void {
     const caller = this.#caller
-    if (caller !== null && this.#state === states.body && this.#framing === framings.untilClose) {
+    if (caller !== null && this.#state === states.body && this.#body.framing === framings.untilClose) {
       if (caller.chunks) {
         const { out, bytes } = this.#parts.arena
         caller.send(out, putBytes(bytes, out, LAST_CHUNK))
@@ -225,11 +222,9 @@ export class ServiceConnection extends OutgoingConnection {
       if (at === end) return
     }
     this.#state = states.body
-    this.#framing = head.framing
-    this.#left = head.length
+    this.#body.begin(head.framing, head.length)
     this.#keepAlive = head.keepAlive
     this.#idleMs = idleMsOf(head.keepAliveS)
-    if (head.framing === framings.chunked) (this.#chunks ??= new ChunkReader()).reset()
     const out = caller.writeHead(head, arena.out)
     this.#readBody(caller, at, end, out)
   }
@@ -238,41 +233,12 @@ export class ServiceConnection extends OutgoingConnection {
   #readBody(caller: Caller, start: number, end: number, to: number): void {
     const { arena, io } = this.#parts
     const { bytes, out } = arena
-    let at = to
-    let place = start
-    let isDone = false
-    switch (this.#framing) {
-      case framings.none:
-        isDone = true
-        break
-      case framings.length:
-        place = Math.min(end, start + this.#left)
-        this.#left -= place - start
-        isDone = this.#left === 0
-        at = copyWithin(bytes, at, start, place)
-        break
-      case framings.chunked: {
-        const chunks = (this.#chunks ??= new ChunkReader())
-        at = chunks.transfer(bytes, start, end, at, caller.chunks)
-        if (chunks.invalid) {
-          // What was understood so far has been asked for; the client's connection is cut, so it is not taken for all.
-          if (at > out) caller.send(out, at)
-          return this.#fail('upstream_failed', false)
-        }
-        place = chunks.at
-        isDone = chunks.done
-        break
-      }
-      default:
-        place = end
-        if (end > start) {
-          if (caller.chunks) at = putCrlf(bytes, putHex(bytes, at, end - start))
-          at = copyWithin(bytes, at, start, end)
-          if (caller.chunks) at = putCrlf(bytes, at)
-        }
-    }
+    const body = this.#body
+    const at = body.transfer(bytes, start, end, to, caller.chunks)
     if (at > out) caller.send(out, at)
-    if (isDone) return this.#finish(caller, place < end)
+    // What was read before it has been sent; the client's connection is cut, so it is not taken for all.
+    if (body.invalid) return this.#fail('upstream_failed', false)
+    if (body.done) return this.#finish(caller, body.at < end)
     if (this.#caller !== caller) return
     this.#watchBody()
     if (caller.blocked && !this.paused && !this.closed) {

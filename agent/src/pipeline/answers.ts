@@ -18,21 +18,21 @@ export function refuseWith(exchange: Exchange, decision: Decision, requestId: st
   exchange.refuse(decision.status, fields, problemText(decision, requestId))
 }
 
-/** Problems without their request id, by reason: a flood of refusals is one text each, and no more. */
-const prepared = new Map<string, string>()
+/** Problems up to their request id and behind it, by reason: a flood of refusals makes one text each, and no more. */
+const prepared = new Map<string, readonly [before: string, behind: string]>()
 
 /** Stands where the request id goes. No text of a problem holds it. */
-const PLACE = '\u0000'
+const PLACE = '(request id)'
 
 function problemText(decision: Decision, requestId: string): string {
   const { reason, limits } = decision
   // What a limit says depends on the moment.
   if (limits.length > 0) return JSON.stringify(publicProblem(decision, requestId))
-  let text = prepared.get(reason)
-  if (text === undefined) {
-    text = JSON.stringify(publicProblem(decision, PLACE))
-    prepared.set(reason, text)
+  let parts = prepared.get(reason)
+  if (parts === undefined) {
+    const [before = '', behind = ''] = JSON.stringify(publicProblem(decision, PLACE)).split(PLACE)
+    parts = [before, behind]
+    prepared.set(reason, parts)
   }
-  const [before = '', behind = ''] = text.split(JSON.stringify(PLACE).slice(1, -1))
-  return before + requestId + behind
+  return parts[0] + requestId + parts[1]
 }
