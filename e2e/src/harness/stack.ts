@@ -6,11 +6,9 @@
  * @module
  */
 import type { Answer, Client } from '@headgate/admin-api'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { type TestAgent, startAgent } from './agent.ts'
 import { type ControlPlane, startControlPlane } from './control-plane.ts'
+import { createFolder } from './folder.ts'
 import { type Database, startDatabase } from './postgres.ts'
 import { until } from './until.ts'
 import { type Upstream, startUpstream } from './upstream.ts'
@@ -44,8 +42,7 @@ interface StackOptions<D extends Database> {
 export async function startStack<D extends Database = Database>(options: StackOptions<D>): Promise<Stack<D>> {
   const startedAtMs = performance.now()
   await using resources = new AsyncDisposableStack()
-  const directory = await mkdtemp(join(tmpdir(), 'headgate-e2e-'))
-  resources.defer(() => rm(directory, { recursive: true, force: true }))
+  const directory = resources.use(await createFolder('stack')).path
   const upstream = resources.use(await startUpstream())
   // `D` is `Database` where no other is asked for.
   const database = resources.use(await (options.database ?? (startDatabase as () => Promise<D>))())
