@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { ROOT } from '../tooling/paths.ts'
 import { type Kind, findTests, needsBrowser } from './files.ts'
 import { type NamedResult, printClosing, printFile } from './report.ts'
-import { type RunOptions, runFile } from './run-file.ts'
+import { type RunOptions, runFiles } from './run-file.ts'
 import { startServers } from './servers.ts'
 
 /** Processes of tests that run at once: more would measure each other on a small machine. */
@@ -61,7 +61,7 @@ export async function runTests(kinds: readonly Kind[], filters: readonly string[
   cleanup.defer(async () => (await starting)?.[Symbol.asyncDispose]())
   const withServer = (kind: Kind) => (file: string) => async () => {
     await starting
-    return { ...(await runFile(join(ROOT, file), { ...TIMEOUTS[kind], signal })), name: file }
+    return { ...(await runFiles([join(ROOT, file)], { ...TIMEOUTS[kind], signal })), name: file }
   }
   // The unit tests do not wait for the servers: a browser may have to be installed.
   const together = unit.length > 0 ? [() => runTogether(unit, signal)] : []
@@ -78,8 +78,7 @@ export async function runTests(kinds: readonly Kind[], filters: readonly string[
 }
 
 async function runTogether(files: readonly string[], signal: AbortSignal): Promise<NamedResult> {
-  process.env['HEADGATE_TEST_FILES'] = JSON.stringify(files)
-  const loader = join(ROOT, 'scripts', 'testing', 'in-one-process.ts')
-  const result = await runFile(loader, { ...TIMEOUTS.unit, signal })
+  const paths = files.map((file) => join(ROOT, file))
+  const result = await runFiles(paths, { ...TIMEOUTS.unit, signal })
   return { ...result, name: `unit tests of ${files.length} files` }
 }
