@@ -13,7 +13,7 @@ import { createFolder } from './harness/folder.ts'
 import { type RawResponse, get } from './harness/http.ts'
 import { freePort } from './harness/ports.ts'
 import { Program } from './harness/program.ts'
-import { until } from './harness/until.ts'
+import { Hopeless, until } from './harness/until.ts'
 import { startUpstream } from './harness/upstream.ts'
 
 // Ended in reverse order: hooks would run in order.
@@ -66,7 +66,7 @@ async function start(): Promise<string> {
   await until(
     'headgate up to be ready',
     () => {
-      if (!up.running) throw new Error('headgate up has ended')
+      if (!up.running) throw new Hopeless('headgate up has ended')
       return ready.test(up.output.slice(before))
     },
     { timeoutMs: 60_000 },

@@ -10,7 +10,7 @@ import { type TestAgent, startAgent } from './agent.ts'
 import { type ControlPlane, startControlPlane } from './control-plane.ts'
 import { createFolder } from './folder.ts'
 import { type Database, startDatabase } from './postgres.ts'
-import { until } from './until.ts'
+import { Hopeless, until } from './until.ts'
 import { type Upstream, startUpstream } from './upstream.ts'
 
 /** The environment that every stack has. */
@@ -66,7 +66,7 @@ export async function startStack<D extends Database = Database>(options: StackOp
     agents.push(agent)
     started.use(agent)
     await until(`${name} to be connected`, async () => {
-      if (!agent.program.running) throw new Error(`${name} has ended`)
+      if (!agent.program.running) throw new Hopeless(`${name} has ended`)
       return (await agentInfo(name)).state === 'connected'
     })
     return agent
