@@ -59,11 +59,12 @@ export async function startStack<D extends Database = Database>(options: StackOp
   const agents: TestAgent[] = []
   let invited = 0
   const addAgent: Stack['addAgent'] = async ({ group = GROUP, env = {} } = {}) => {
-    invited += 1
-    const name = `agent-${invited}`
+    // Taken at once: agents are invited side by side, and the first of them is `agent-1`.
+    const index = invited++
+    const name = `agent-${index + 1}`
     const { token } = await client.call('createJoinToken', { params: { group }, body: {} })
     const agent = await startAgent({ name, joinToken: token, directory, env: { ...options.agentEnv, ...env } })
-    agents.push(agent)
+    agents[index] = agent
     started.use(agent)
     await until(`${name} to be connected`, async () => {
       if (!agent.program.running) throw new Hopeless(`${name} has ended`)
