@@ -101,24 +101,24 @@ test('a disabled consumer is refused and let in again, with all its keys', async
 
 test('an agent that is stopped is named as unreachable, and refuses the key as soon as it is back', async () => {
   const { id, key } = await createKey(client, SHOP, 'alice')
-  const [, second] = stack.agents
-  assert.ok(second !== undefined)
+  const [first, second] = stack.agents
+  assert.ok(first !== undefined && second !== undefined)
   await second.program.end('SIGKILL')
-  await until('the control plane to notice', async () => (await stack.agentInfo('agent-2')).state === 'unreachable')
+  await until('the control plane to notice', async () => (await stack.agentInfo(second.name)).state === 'unreachable')
 
   const { receipt } = await client.call('revokeKey', { params: { ...SHOP, key: id }, query: { wait: 'true' } })
   assert.deepEqual(
     receipt?.acked.map(({ name }) => name),
-    ['agent-1'],
+    [first.name],
   )
   assert.deepEqual(
     receipt?.unreachable.map(({ name }) => name),
-    ['agent-2'],
+    [second.name],
   )
 
   second.restart()
   await until('the agent to be ready', () => second.isReady())
-  await until('the agent to be connected', async () => (await stack.agentInfo('agent-2')).state === 'connected')
+  await until('the agent to be connected', async () => (await stack.agentInfo(second.name)).state === 'connected')
   await until('the key to be refused', async () => (await ask(second, key)) === 401)
 })
 
