@@ -13,6 +13,9 @@ import { startServers } from './servers.ts'
 /** Processes of tests that run at once: more would measure each other on a small machine. */
 const AT_ONCE = 2
 
+/** End-to-end files that promise a time to users: nothing else runs beside them. */
+const MEASURES = /\/(?:revocation|survival)\.test\.ts$/
+
 /** Longest test and longest file, in milliseconds. */
 const TIMEOUTS = {
   unit: { testTimeoutMs: 60_000, fileTimeoutMs: 180_000 },
@@ -68,7 +71,9 @@ export async function runTests(kinds: readonly Kind[], filters: readonly string[
   await runAll([...together, ...services.map(withServer('services'))], AT_ONCE)
   const missing = ((await starting)?.missing ?? []).map((line) => `SKIPPED what needs it: ${line}`)
   for (const line of missing) console.log(line)
-  await runAll(e2e.map(withServer('e2e')), 1)
+  const [beside, alone] = [e2e.filter((file) => !MEASURES.test(file)), e2e.filter((file) => MEASURES.test(file))]
+  await runAll(beside.map(withServer('e2e')), AT_ONCE)
+  await runAll(alone.map(withServer('e2e')), 1)
 
   const passed = printClosing(results, missing, performance.now() - started)
   if (interrupt.signal.aborted) return 130
