@@ -17,6 +17,11 @@ export function routePath(index: number): string {
   return index % 4 === 3 ? `${group}/things-${index}/{id}/parts` : `${group}/things-${index}`
 }
 
+/** What the path of `routePath(index)` starts with, and no other path: for peers that match by prefix. */
+export function routePrefix(index: number): string {
+  return routePath(index).replace('{id}/parts', '')
+}
+
 /** A request target that the route of `routePath(index)` serves. */
 export function requestPath(index: number): string {
   return routePath(index).replace('{id}', '4711')
@@ -25,26 +30,21 @@ export function requestPath(index: number): string {
 /** The path of the one route that everybody may call, without a limit. */
 export const OPEN_PATH = '/open'
 
-/** `routes` routes that ask for a key and count, and one that is open to all. */
+/** `routes` routes that ask for a key and count by caller, and one that is open to all and counts nothing. */
 export function releaseObjects(routes: number, target: string): ObjectInput[] {
   const object = (kind: string, name: string, spec: unknown): ObjectInput => ({ kind, name, spec, origin: '' })
+  const service = { owner: 'bench', targets: [{ url: target }] }
+  const on = { service: 'things' }
   const open = { owner: 'bench', reason: 'plain forwarding is measured on it' }
   return [
-    object('service', 'things', { owner: 'bench', targets: [{ url: target }] }),
+    object('service', 'things', service),
+    object('service', 'open', service),
     ...Array.from({ length: routes }, (_, index) =>
       object('route', `things-${index}`, { service: 'things', path: routePath(index), methods: ['GET'] }),
     ),
-    object('route', 'open', { service: 'things', path: OPEN_PATH, exposure: 'public' }),
-    object('policy', 'things', { type: 'access', on: { service: 'things' }, credentials: [{ kind: 'api_key' }] }),
-    object('policy', 'open', { type: 'access', on: { route: 'open' }, public: open }),
-    // On each route by itself, so that the open one has none. They count by caller.
-    ...Array.from({ length: routes }, (_, index) =>
-      object('policy', `limit-${index}`, {
-        type: 'limit',
-        on: { route: `things-${index}` },
-        requests: REQUESTS,
-        window_ms: 60_000,
-      }),
-    ),
+    object('route', 'open', { service: 'open', path: OPEN_PATH, exposure: 'public' }),
+    object('policy', 'things.access', { type: 'access', on, credentials: [{ kind: 'api_key' }] }),
+    object('policy', 'things.limit', { type: 'limit', on, requests: REQUESTS, window_ms: 60_000 }),
+    object('policy', 'open.access', { type: 'access', on: { service: 'open' }, public: open }),
   ]
 }

@@ -1,0 +1,95 @@
+/**
+ * One row: every peer in every round, one after the other, and the medians.
+ *
+ * @module
+ */
+import { cpuNs, residentKiB } from './cost.ts'
+import { type LoadResult, sendLoad } from './load.ts'
+import type { Peer } from './peers/peer.ts'
+import { median, rounded } from './report.ts'
+
+/** Warm-up of each peer before the first round, in seconds. */
+const WARM_UP_S = 2
+
+/** Medians of a peer's rounds; without figures when it was not measured, and `note` says why. */
+export interface PeerResult {
+  readonly name: string
+  readonly note?: string
+  readonly cpuUs?: number
+  readonly perS?: number
+  readonly p50Ms?: number
+  readonly p99Ms?: number
+  readonly p999Ms?: number
+  /** Resident memory after the last round. */
+  readonly residentMiB?: number
+  /** Share of its core that the proxy used. Well below 1, something else was the limit. */
+  readonly busy?: number
+  /** CPU microseconds per request of every round. */
+  readonly roundsCpuUs?: readonly number[]
+}
+
+export interface RowOptions {
+  readonly name: string
+  readonly peers: readonly Peer[]
+  readonly url: (peer: Peer) => string
+  /** Of the load. */
+  readonly script: string
+  readonly rounds: number
+  readonly seconds: number
+  readonly log: (line: string) => void
+}
+
+interface Round extends LoadResult {
+  readonly cpuUs: number
+  readonly busy: number
+}
+
+/** @throws Error when an answer was not 2xx or a connection broke: such a figure would say nothing. */
+export async function measureRow(options: RowOptions): Promise<PeerResult[]> {
+  const { name, peers, rounds, seconds, log } = options
+  for (const peer of peers) await measureOnce(peer, options, WARM_UP_S)
+  const all = new Map<Peer, Round[]>(peers.map((peer) => [peer, []]))
+  for (let round = 1; round <= rounds; round++) {
+    for (const [peer, results] of all) {
+      const result = await measureOnce(peer, options, seconds)
+      results.push(result)
+      log(`${name} ${round}/${rounds} ${peer.name}: ${result.cpuUs.toFixed(1)} µs, ${result.perS.toFixed(0)}/s`)
+    }
+  }
+  return Promise.all([...all].map(([peer, results]) => summary(peer, results)))
+}
+
+async function measureOnce(peer: Peer, { name, url, script }: RowOptions, seconds: number): Promise<Round> {
+  await peer.clear?.()
+  const [startMs, startNs] = [performance.now(), await cpuNs(peer.pid)]
+  const result = await sendLoad(url(peer), script, seconds).catch((cause: unknown) => {
+    throw new Error(`${name}, ${peer.name}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause })
+  })
+  const [ns, ms] = [(await cpuNs(peer.pid)) - startNs, performance.now() - startMs]
+  if (result.bad > 0 || result.broken > 0 || result.requests === 0) {
+    const { requests, bad, broken } = result
+    throw new Error(`${name}, ${peer.name}: of ${requests} answers ${bad} were not 2xx; ${broken} connections broke`)
+  }
+  return { ...result, cpuUs: ns / 1_000 / result.requests, busy: ns / 1e6 / ms }
+}
+
+async function summary(peer: Peer, rounds: readonly Round[]): Promise<PeerResult> {
+  const of = (pick: (round: Round) => number): number => median(rounds.map(pick))
+  return {
+    name: peer.name,
+    cpuUs: rounded(
+      of(({ cpuUs }) => cpuUs),
+      2,
+    ),
+    perS: Math.round(of((round) => round.perS)),
+    p50Ms: rounded(of((round) => round.p50Us) / 1_000, 3),
+    p99Ms: rounded(of((round) => round.p99Us) / 1_000, 3),
+    p999Ms: rounded(of((round) => round.p999Us) / 1_000, 3),
+    residentMiB: rounded((await residentKiB(peer.pid)) / 1_024, 1),
+    busy: rounded(
+      of(({ busy }) => busy),
+      2,
+    ),
+    roundsCpuUs: rounds.map(({ cpuUs }) => rounded(cpuUs, 2)),
+  }
+}
