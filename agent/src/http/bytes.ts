@@ -149,9 +149,13 @@ export function putHex(into: Buffer, at: number, value: number): number {
   return at + digits
 }
 
-/** The value of 1 to 15 digits; -1 when it is anything else. A sign, a comma or a space has been read in two ways. */
+/**
+ * The value of 1 to 15 digits; -1 when it is anything else. A sign, a comma or a space has been read in two ways, and a
+ * zero in front in three: as nothing, as the mark of octal digits, and as an error.
+ */
 export function readLength(bytes: Uint8Array, start: number, end: number): number {
   if (end - start < 1 || end - start > 15) return -1
+  if (bytes[start] === 0x30 && end - start > 1) return -1
   let value = 0
   for (let index = start; index < end; index++) {
     const digit = (bytes[index] ?? 0) - 0x30

@@ -95,6 +95,8 @@ test('a body follows when a length above zero or a coding says so, and in no oth
   assert.equal(framing('transfer-encoding: CHUNKED\r\n'), '2 0')
   for (const fields of [
     'Content-Length: 1000000000000000\r\n',
+    'Content-Length: 005\r\n',
+    'Content-Length: 00\r\n',
     'Content-Length: 1\r\ncontent-length: 1\r\n',
     'Content-Length: 1\r\nTransfer-Encoding: chunked\r\n',
     'Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n',
@@ -165,6 +167,8 @@ test('the end of a response is where its status, its fields and the request say'
     'HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 5\r\n\r\n',
     'HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n',
     'HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\n',
+    'HTTP/1.1 200 OK\r\nContent-Length: 005\r\n\r\n',
+    'HTTP/1.1 204 x\r\nContent-Length: 00\r\n\r\n',
     'HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n',
     'HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n',
     'ICY 200 OK\r\n\r\n',
