@@ -145,6 +145,17 @@ test('a service cannot take the length of its own response away', () => {
   assert.deepEqual(answered(`HTTP/1.1 204 x\r\n${head}`), ['HTTP/1.1 204 x'])
 })
 
+test('a service can take a field away by its name only, not by a name that some readers see', () => {
+  const head = 'HTTP/1.1 204 x\r\nX-Hop: 1\r\nX-On: 2\r\nConnection: \xa0x-on,\tx-hop \r\n'
+  assert.deepEqual(answered(head), ['HTTP/1.1 204 x', 'X-On: 2'])
+})
+
+// RFC 9112 section 4: whoever sends a status line must send the space behind the status.
+test('a status line without a phrase goes on with the space that belongs there', () => {
+  assert.deepEqual(answered('HTTP/1.1 200\r\nContent-Length: 0\r\n'), ['HTTP/1.1 200 ', 'Content-Length: 0'])
+  assert.deepEqual(answered('HTTP/1.0 204 \r\n'), ['HTTP/1.1 204 '])
+})
+
 test('a response of HTTP/1.0 goes on as HTTP/1.1, in chunks when its end is that of its connection', () => {
   assert.deepEqual(answered('HTTP/1.0 200 OK\r\nA: b\r\n'), ['HTTP/1.1 200 OK', 'A: b', 'Transfer-Encoding: chunked'])
 })

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { bytesOf, copyWithin, isNameText, putBytes, putCrlf } from './bytes.ts'
+import { bytesOf, copyWithin, isNameText, putBytes, putCrlf, SPACE } from './bytes.ts'
 import type { Fields } from './exchange.ts'
 import { passes } from './fields.ts'
 import { framings } from './head.ts'
@@ -12,6 +12,7 @@ import { copyLine, nameText, writeAdded } from './request-writer.ts'
 import type { ResponseHead } from './response-head.ts'
 
 const VERSION = bytesOf('HTTP/1.1 ')
+const STATUS_DIGITS = 3
 const CHUNKED = bytesOf('Transfer-Encoding: chunked\r\n')
 const CLOSE = bytesOf('Connection: close\r\n')
 const KEEP_ALIVE = bytesOf('Connection: keep-alive\r\n')
@@ -31,7 +32,9 @@ export interface ResponseWish {
 export function writeResponseHead(head: ResponseHead, to: number, wish: ResponseWish): number {
   const { bytes, framing } = head
   let at = putBytes(bytes, to, VERSION)
-  at = putCrlf(bytes, copyWithin(bytes, at, head.statusStart, head.statusLineEnd))
+  at = copyWithin(bytes, at, head.statusStart, head.statusLineEnd)
+  if (head.statusLineEnd === head.statusStart + STATUS_DIGITS) bytes[at++] = SPACE
+  at = putCrlf(bytes, at)
   at = writeFields(head, at, wish.added)
   at = writeAdded(bytes, at, wish.added)
   const isChunked = framing === framings.chunked || framing === framings.untilClose
