@@ -76,3 +76,12 @@ test('the table shrinks when callers have gone', () => {
   for (let caller = 0; caller < 20_000; caller++) limits.take('env_1', [demand(`later ${caller}`)])
   assert.ok(limits.size <= 20_000, `${limits.size}`)
 })
+
+test('a full table still counts every limit of one request', () => {
+  const { limits } = table(2)
+  const both = (key: string) => [demand(key), demand(key, limit({ policy: 'other', id: 'production/other' }))]
+  limits.take('env_1', both('a'))
+  for (const key of ['b', 'b']) assert.equal(limits.take('env_1', both(key)).kind, 'taken')
+  assert.equal(limits.take('env_1', both('b')).kind, 'exceeded')
+  assert.equal(limits.size, 2)
+})

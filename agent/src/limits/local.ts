@@ -45,14 +45,24 @@ export function createLocalLimits(keysMax: number, monotonic: () => number): Loc
     }
   }
 
+  /** Called when a counter was added: its own time is ahead of now, so that it does not make room for itself. */
   function makeRoom(nowMs: number): void {
-    const full = table.size >= keysMax
+    const full = table.size > keysMax
     clear(full ? SWEEP_ENTRIES_FULL : SWEEP_ENTRIES, nowMs)
-    if (table.size < keysMax) return
+    if (table.size <= keysMax) return
     const oldest = table.keys().next()
     if (oldest.done === true) return
     table.delete(oldest.value)
     evicted += 1
+  }
+
+  // Of the request that is being counted: the two functions are made once, and not for each of them.
+  let nowMs = 0
+  const read = (key: string): number => table.get(key) ?? 0
+  const write = (key: string, tatMs: number): void => {
+    const before = table.size
+    table.set(key, tatMs)
+    if (table.size !== before) makeRoom(nowMs)
   }
 
   return {
@@ -63,17 +73,8 @@ export function createLocalLimits(keysMax: number, monotonic: () => number): Loc
       return evicted
     },
     take: (environmentId, demands) => {
-      const nowMs = monotonic()
-      return takeAll(
-        demands,
-        nowMs,
-        (key) => table.get(`${environmentId} ${key}`) ?? 0,
-        (key, tatMs) => {
-          const full = `${environmentId} ${key}`
-          if (!table.has(full)) makeRoom(nowMs)
-          table.set(full, tatMs)
-        },
-      )
+      nowMs = monotonic()
+      return takeAll(demands, nowMs, read, write, environmentId)
     },
   }
 }

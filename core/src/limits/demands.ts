@@ -9,7 +9,9 @@ import type { CompiledRoute } from '#core/release.ts'
 
 /** @param principal null on a public route; then the address stands for consumer and credential. */
 export function limitDemands(route: CompiledRoute, facts: Facts, principal: Principal | null): readonly LimitDemand[] {
-  return route.limits.map((limit) => ({ limit, key: demandText(limit, route, facts, principal) }))
+  const demands: LimitDemand[] = []
+  for (const limit of route.limits) demands.push({ limit, key: demandText(limit, route, facts, principal) })
+  return demands
 }
 
 /**

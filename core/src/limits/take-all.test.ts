@@ -85,3 +85,8 @@ test('two demands have the same key only when limit and key are the same', () =>
   assert.equal(demandKey(demand('a', 1)), demandKey(demand('a', 2)))
   assert.notEqual(demandKey(demand('a', 1)), demandKey(demand('a', 1, 'c1:y;')))
 })
+
+test('two demands of different scopes never have the same key', () => {
+  assert.equal(demandKey(demand('a', 1), 'env_1'), `env_1 ${demandKey(demand('a', 1))}`)
+  assert.notEqual(demandKey(demand('a', 1), 'env_1'), demandKey(demand('a', 1), 'env_2'))
+})
