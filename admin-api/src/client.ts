@@ -4,6 +4,7 @@
  * @module
  */
 import type { z } from 'zod'
+import type { Operation } from './operation.ts'
 import { type OperationId, type Operations, operations } from './operations.ts'
 import { type Problem, problem } from './problem.ts'
 
@@ -77,8 +78,9 @@ interface LooseCall {
 export function createClient({ baseUrl, token, fetch, timeoutMs = 30_000 }: ClientOptions): Client {
   return {
     async call<Id extends OperationId>(id: Id, call?: Call<Id>): Promise<Answer<Id>> {
-      const operation = operations[id]
-      const loose = (call ?? {}) as LooseCall
+      const operation: Operation = operations[id]
+      // Through unknown: there are too many kinds of calls to compare each with the loose one.
+      const loose = (call as unknown as LooseCall | undefined) ?? {}
       const url = baseUrl.replace(/\/$/, '') + fill(operation.path, loose.params ?? {}) + search(loose.query ?? {})
       const wait = Number(loose.query?.['timeout_ms'] ?? 0)
       const deadline = AbortSignal.timeout(timeoutMs + wait)

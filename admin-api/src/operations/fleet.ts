@@ -1,0 +1,116 @@
+/**
+ * Operations on agent groups, join tokens and agents.
+ *
+ * @module
+ */
+import { z } from 'zod'
+import { list, page, reference } from '#admin-api/schemas/common.ts'
+import * as fleet from '#admin-api/schemas/fleet.ts'
+import { operation, pageQuery } from './define.ts'
+
+export const fleetOperations = {
+  listAgentGroups: operation({
+    method: 'GET',
+    path: '/v1/agent-groups',
+    tag: 'fleet',
+    role: 'viewer',
+    summary: 'List agent groups',
+    query: pageQuery,
+    response: list(fleet.agentGroup),
+  }),
+  createAgentGroup: operation({
+    method: 'POST',
+    path: '/v1/agent-groups',
+    tag: 'fleet',
+    role: 'owner',
+    status: 201,
+    summary: 'Create an agent group',
+    body: fleet.agentGroupCreate,
+    response: fleet.agentGroup,
+    problems: ['name_taken', 'not_found', 'host_conflict'],
+  }),
+  getAgentGroup: operation({
+    method: 'GET',
+    path: '/v1/agent-groups/{group}',
+    tag: 'fleet',
+    role: 'viewer',
+    summary: 'Show an agent group',
+    params: z.strictObject({ group: reference }),
+    response: fleet.agentGroup,
+    problems: ['not_found'],
+  }),
+  updateAgentGroup: operation({
+    method: 'PATCH',
+    path: '/v1/agent-groups/{group}',
+    tag: 'fleet',
+    role: 'owner',
+    summary: 'Change which environments a group serves',
+    params: z.strictObject({ group: reference }),
+    body: fleet.agentGroupPatch,
+    response: fleet.agentGroup,
+    problems: ['not_found', 'host_conflict'],
+  }),
+  listJoinTokens: operation({
+    method: 'GET',
+    path: '/v1/agent-groups/{group}/join-tokens',
+    tag: 'fleet',
+    role: 'editor',
+    summary: 'List join tokens',
+    params: z.strictObject({ group: reference }),
+    query: pageQuery,
+    response: list(fleet.joinToken),
+    problems: ['not_found'],
+  }),
+  createJoinToken: operation({
+    method: 'POST',
+    path: '/v1/agent-groups/{group}/join-tokens',
+    tag: 'fleet',
+    role: 'editor',
+    status: 201,
+    summary: 'Create a join token; shown once, works once',
+    params: z.strictObject({ group: reference }),
+    body: fleet.joinTokenCreate,
+    response: fleet.joinTokenCreated,
+    problems: ['not_found'],
+  }),
+  revokeJoinToken: operation({
+    method: 'POST',
+    path: '/v1/agent-groups/{group}/join-tokens/{token}/revoke',
+    tag: 'fleet',
+    role: 'editor',
+    summary: 'Revoke a join token',
+    params: z.strictObject({ group: reference, token: reference }),
+    response: fleet.joinToken,
+    problems: ['not_found', 'state_conflict'],
+  }),
+  listAgents: operation({
+    method: 'GET',
+    path: '/v1/agents',
+    tag: 'fleet',
+    role: 'viewer',
+    summary: 'List agents and what each acts on',
+    query: z.strictObject({ ...page, group: reference.optional() }),
+    response: list(fleet.agent),
+    problems: ['not_found'],
+  }),
+  getAgent: operation({
+    method: 'GET',
+    path: '/v1/agents/{agent}',
+    tag: 'fleet',
+    role: 'viewer',
+    summary: 'Show an agent',
+    params: z.strictObject({ agent: reference }),
+    response: fleet.agent,
+    problems: ['not_found'],
+  }),
+  revokeAgent: operation({
+    method: 'POST',
+    path: '/v1/agents/{agent}/revoke',
+    tag: 'fleet',
+    role: 'owner',
+    summary: 'End the identity of an agent: its stream closes and its certificate is not renewed',
+    params: z.strictObject({ agent: reference }),
+    response: fleet.agent,
+    problems: ['not_found'],
+  }),
+} as const

@@ -1,0 +1,123 @@
+/**
+ * Operations on operators, their tokens, welcome links, and the audit.
+ *
+ * @module
+ */
+import { z } from 'zod'
+import { list, page, reference } from '#admin-api/schemas/common.ts'
+import * as operators from '#admin-api/schemas/operators.ts'
+import { operation, pageQuery } from './define.ts'
+
+export const operatorOperations = {
+  welcome: operation({
+    method: 'POST',
+    path: '/v1/welcome',
+    tag: 'operators',
+    role: 'anyone',
+    summary: 'Use a welcome link; the first one creates the first owner',
+    body: operators.welcome,
+    response: operators.welcomed,
+    problems: ['welcome_code_invalid', 'name_taken'],
+  }),
+  createWelcomeLink: operation({
+    method: 'POST',
+    path: '/v1/welcome-links',
+    tag: 'operators',
+    role: 'viewer',
+    scope: 'tenant',
+    status: 201,
+    summary: 'Make a link that signs this operator in once, for ten minutes',
+    response: operators.welcomeLink,
+  }),
+  whoami: operation({
+    method: 'GET',
+    path: '/v1/whoami',
+    tag: 'operators',
+    role: 'viewer',
+    scope: 'tenant',
+    summary: 'Who is calling',
+    response: operators.whoami,
+  }),
+  signOut: operation({
+    method: 'DELETE',
+    path: '/v1/session',
+    tag: 'operators',
+    role: 'viewer',
+    scope: 'tenant',
+    status: 204,
+    summary: 'End the dashboard session',
+  }),
+  listOperators: operation({
+    method: 'GET',
+    path: '/v1/operators',
+    tag: 'operators',
+    role: 'owner',
+    summary: 'List operators',
+    query: pageQuery,
+    response: list(operators.operator),
+  }),
+  createOperator: operation({
+    method: 'POST',
+    path: '/v1/operators',
+    tag: 'operators',
+    role: 'owner',
+    status: 201,
+    summary: 'Create an operator',
+    body: operators.operatorCreate,
+    response: operators.operator,
+    problems: ['name_taken', 'not_found'],
+  }),
+  updateOperator: operation({
+    method: 'PATCH',
+    path: '/v1/operators/{operator}',
+    tag: 'operators',
+    role: 'owner',
+    summary: 'Change roles or switch off; the last owner stays',
+    params: z.strictObject({ operator: reference }),
+    body: operators.operatorPatch,
+    response: operators.operator,
+    problems: ['not_found', 'state_conflict'],
+  }),
+  listOperatorTokens: operation({
+    method: 'GET',
+    path: '/v1/operators/{operator}/tokens',
+    tag: 'operators',
+    role: 'owner',
+    summary: 'List tokens',
+    params: z.strictObject({ operator: reference }),
+    query: pageQuery,
+    response: list(operators.operatorToken),
+    problems: ['not_found'],
+  }),
+  createOperatorToken: operation({
+    method: 'POST',
+    path: '/v1/operators/{operator}/tokens',
+    tag: 'operators',
+    role: 'owner',
+    status: 201,
+    summary: 'Create an operator token; shown once',
+    params: z.strictObject({ operator: reference }),
+    body: operators.operatorTokenCreate,
+    response: operators.operatorTokenCreated,
+    problems: ['not_found', 'state_conflict'],
+  }),
+  revokeOperatorToken: operation({
+    method: 'POST',
+    path: '/v1/operators/{operator}/tokens/{token}/revoke',
+    tag: 'operators',
+    role: 'owner',
+    summary: 'Revoke an operator token',
+    params: z.strictObject({ operator: reference, token: reference }),
+    response: operators.operatorToken,
+    problems: ['not_found'],
+  }),
+  listAudit: operation({
+    method: 'GET',
+    path: '/v1/audit',
+    tag: 'audit',
+    role: 'owner',
+    summary: 'What operators did, newest first',
+    query: z.strictObject({ ...page, action: z.string().max(100).optional() }),
+    response: list(operators.auditEntry),
+  }),
+} as const
