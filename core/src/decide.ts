@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { parseApiKey } from './credentials/api-key.ts'
+import { apiKeyEnvironment } from './credentials/api-key.ts'
 import { findCredential } from './credentials/find.ts'
 import type { Decision, DecisionPorts, Facts, Taken, Verified } from './decision.ts'
 import { limitDemands } from './limits/demands.ts'
@@ -48,10 +48,10 @@ function checkIdentity(at: Attempt, route: CompiledRoute, release: CompiledRelea
   if (found.kind === 'missing') return deny(at, 'credential_missing', { needed: API_KEY })
   if (found.kind === 'repeated') return deny(at, 'credential_repeated', { needed: API_KEY })
   at.credentialHeaders = found.headers
-  const parsed = parseApiKey(found.text)
-  if (parsed.kind === 'malformed') return deny(at, 'credential_malformed', { needed: API_KEY })
-  if (parsed.environment !== release.environment) {
-    return deny(at, 'credential_wrong_environment', { needed: [release.environment], had: [parsed.environment] })
+  const environment = apiKeyEnvironment(found.text, release.environment)
+  if (environment === null) return deny(at, 'credential_malformed', { needed: API_KEY })
+  if (environment !== release.environment) {
+    return deny(at, 'credential_wrong_environment', { needed: [release.environment], had: [environment] })
   }
   return whenReady(at.ports.verify({ kind: 'api_key', text: found.text }, at.facts), (verified) =>
     checkVerified(at, route, access, verified),

@@ -2,9 +2,11 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { facts } from '#core/fakes/request.ts'
+import { OBJECT_NAME } from '#core/kinds/common.ts'
 import { parseAddressRanges } from './addresses.ts'
 import {
   API_KEY_LENGTH_MAX,
+  apiKeyEnvironment,
   apiKeyHint,
   BASE62,
   formatApiKey,
@@ -12,6 +14,7 @@ import {
   parseApiKey,
   type ApiKeyRecord,
 } from './api-key.ts'
+import { crc32 } from './crc32.ts'
 
 const oneOf = (characters: string): fc.Arbitrary<string> => fc.constantFrom(...characters.split(''))
 const base62 = oneOf(BASE62)
@@ -59,6 +62,37 @@ for (const text of ['', 'hgk_', 'hgk__', `hgk_${'_'.repeat(40)}`, 'HGK_a_b_c', '
 test('any text is answered, and only keys are called keys', () => {
   fc.assert(fc.property(fc.string(), (text) => parseApiKey(`hgk_${text}`).kind === 'malformed'))
   assert.equal(parseApiKey('hgk_' + 'a'.repeat(10_000_000)).kind, 'malformed')
+})
+
+/** A key as anybody could write one: with a right checksum, whatever the name and the random part are. */
+function signed(environment: string, random: string): string {
+  const body = `hgk_${environment}_${random}`
+  let [rest, sum] = [crc32(body), '']
+  for (let at = 0; at < 6; at++) [rest, sum] = [Math.floor(rest / 62), BASE62.charAt(rest % 62) + sum]
+  return `${body}_${sum}`
+}
+
+// Guards against a name that no environment can have, and that another reader would take apart in another way.
+test('a right checksum does not make a key of a name or a random part that is none', () => {
+  const name = fc.string({ unit: oneOf('az09._-AZ é/'), maxLength: 66 })
+  const random = fc.string({ unit: oneOf('azAZ09_-\u0141'), minLength: 29, maxLength: 31 })
+  fc.assert(
+    fc.property(name, fc.oneof(random30, random), (environment, part) => {
+      const isKey = OBJECT_NAME.test(environment) && /^[0-9A-Za-z]{30}$/.test(part)
+      // What is behind the last underscore but one may be a random part too: then the name is longer.
+      fc.pre(isKey || !/_/.test(part))
+      assert.equal(parseApiKey(signed(environment, part)).kind === 'api_key', isKey)
+    }),
+    { numRuns: 1_000 },
+  )
+})
+
+test('the environment of a key is read, whichever is expected', () => {
+  const key = formatApiKey('eu_production', '0'.repeat(30))
+  for (const expected of ['eu_production', 'eu', 'eu_production_', '', 'eu_productioN']) {
+    assert.equal(apiKeyEnvironment(key, expected), 'eu_production')
+  }
+  assert.equal(apiKeyEnvironment(`${key}0`, 'eu_production'), null)
 })
 
 test('a key is not made from what could never be read', () => {

@@ -19,8 +19,13 @@ export const RANDOM_LENGTH = 30
 /** Characters of the checksum: 62^6 is the first power above 2^32. */
 const CHECKSUM_LENGTH = 6
 
+/** What a key begins with. */
+const PREFIX = 'hgk_'
+
+const [UNDERSCORE, HYPHEN, DOT] = [0x5f, 0x2d, 0x2e]
+
 /** `hgk_`, an environment's name, and the two parts with their underscores. */
-export const API_KEY_LENGTH_MAX = 4 + 63 + 1 + RANDOM_LENGTH + 1 + CHECKSUM_LENGTH
+export const API_KEY_LENGTH_MAX = PREFIX.length + 63 + 1 + RANDOM_LENGTH + 1 + CHECKSUM_LENGTH
 
 /** Digits of base62, in the order of their values. */
 export const BASE62 = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
@@ -32,6 +37,9 @@ export type ParsedApiKey =
 
 const MALFORMED: ParsedApiKey = { kind: 'malformed' }
 
+/** Value of each digit of base62 by its character code; -1 for all other characters below U+0080. */
+const digits = Int8Array.from({ length: 128 }, (_, code) => BASE62.indexOf(String.fromCharCode(code)))
+
 /**
  * Builds the text of a key.
  *
@@ -39,23 +47,73 @@ const MALFORMED: ParsedApiKey = { kind: 'malformed' }
  * @throws RangeError when an argument does not have its form: such a key could never be used.
  */
 export function formatApiKey(environment: string, random30: string): string {
-  if (!isRandomPart(random30)) throw new RangeError('the random part is not 30 characters of base62')
+  if (!/^[0-9A-Za-z]{30}$/.test(random30)) throw new RangeError('the random part is not 30 characters of base62')
   if (!OBJECT_NAME.test(environment)) throw new RangeError('not the name of an environment')
-  const body = `hgk_${environment}_${random30}`
+  const body = `${PREFIX}${environment}_${random30}`
   return `${body}_${checksum(body)}`
 }
 
-/** Reads from the right, since an environment's name may hold underscores. Never throws. */
+/** Never throws. */
 export function parseApiKey(text: string): ParsedApiKey {
-  if (text.length > API_KEY_LENGTH_MAX || !text.startsWith('hgk_')) return MALFORMED
+  const end = environmentEnd(text)
+  if (end === -1) return MALFORMED
   const bodyEnd = text.length - CHECKSUM_LENGTH - 1
-  const randomStart = bodyEnd - RANDOM_LENGTH
+  return { kind: 'api_key', environment: text.slice(PREFIX.length, end), last4: text.slice(bodyEnd - 4, bodyEnd) }
+}
+
+/**
+ * The environment that a key names. Never throws.
+ *
+ * @param expected is returned as it is when the key names it: the usual request copies nothing of its key.
+ * @returns null when the text is malformed.
+ */
+export function apiKeyEnvironment(text: string, expected: string): string | null {
+  const end = environmentEnd(text)
+  if (end === -1) return null
+  const isExpected = end - PREFIX.length === expected.length && text.startsWith(expected, PREFIX.length)
+  return isExpected ? expected : text.slice(PREFIX.length, end)
+}
+
+/**
+ * Checks the form of a key and its checksum, from the right, since an environment's name may hold underscores.
+ *
+ * @returns the index behind the environment's name; -1 when the text is malformed.
+ */
+function environmentEnd(text: string): number {
+  if (text.length > API_KEY_LENGTH_MAX || !text.startsWith(PREFIX)) return -1
+  const bodyEnd = text.length - CHECKSUM_LENGTH - 1
+  const end = bodyEnd - RANDOM_LENGTH - 1
   // Too short for its parts, or parts that are not separated.
-  if (randomStart < 6 || text[bodyEnd] !== '_' || text[randomStart - 1] !== '_') return MALFORMED
-  const environment = text.slice(4, randomStart - 1)
-  if (!OBJECT_NAME.test(environment) || !isRandomPart(text.slice(randomStart, bodyEnd))) return MALFORMED
-  if (text.slice(bodyEnd + 1) !== checksum(text.slice(0, bodyEnd))) return MALFORMED
-  return { kind: 'api_key', environment, last4: text.slice(bodyEnd - 4, bodyEnd) }
+  if (end <= PREFIX.length || text.charCodeAt(bodyEnd) !== UNDERSCORE || text.charCodeAt(end) !== UNDERSCORE) return -1
+  if (!isObjectName(text, PREFIX.length, end)) return -1
+  for (let at = end + 1; at < bodyEnd; at++) if (digitAt(text, at) === -1) return -1
+  return readChecksum(text, bodyEnd + 1) === crc32(text, bodyEnd) ? end : -1
+}
+
+const digitAt = (text: string, at: number): number => digits[text.charCodeAt(at)] ?? -1
+
+/** What `OBJECT_NAME` says, of a range that is not empty; its length is bounded by that of a key. */
+function isObjectName(text: string, start: number, end: number): boolean {
+  for (let at = start; at < end; at++) {
+    const code = text.charCodeAt(at)
+    const isInner = code === UNDERSCORE || code === HYPHEN || code === DOT
+    // Small letters and digits may stand everywhere, the other three not at the ends.
+    if (isInner ? at === start || at === end - 1 : digitAt(text, at) === -1 || isCapital(code)) return false
+  }
+  return true
+}
+
+const isCapital = (code: number): boolean => code >= 65 && code <= 90
+
+/** The number in base62 at the end of a text, which has one form only; -1 when it is none. */
+function readChecksum(text: string, start: number): number {
+  let value = 0
+  for (let at = start; at < text.length; at++) {
+    const digit = digitAt(text, at)
+    if (digit === -1) return -1
+    value = value * 62 + digit
+  }
+  return value
 }
 
 /** For people; says which key without saying the key. */
@@ -103,8 +161,6 @@ export function judgeApiKey(record: ApiKeyRecord, facts: Facts, nowMs: number): 
   }
   return { kind: 'proven', principal }
 }
-
-const isRandomPart = (text: string): boolean => /^[0-9A-Za-z]{30}$/.test(text)
 
 function checksum(body: string): string {
   let rest = crc32(body)
