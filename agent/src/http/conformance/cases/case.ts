@@ -140,3 +140,8 @@ export const refusedOrCut: Expected = BROKEN_OFF
 export function named(code: number): string {
   return `0x${code.toString(16).padStart(2, '0')}`
 }
+
+/** A piece for each byte. */
+export function bytewise(text: string): readonly string[] {
+  return text.split('')
+}

@@ -7,6 +7,7 @@
  */
 import {
   arrives,
+  bytewise,
   type Case,
   chunks,
   forwarded,
@@ -206,7 +207,10 @@ export const chunked: readonly Case[] = [
   ),
   forwarded(
     'chunks that come byte by byte',
-    [`POST /x HTTP/1.1\r\n${HOST}Transfer-Encoding: chunked\r\n\r\n`, ...`2;a=b\r\nhe\r\n3\r\nllo\r\n${LAST}`],
+    [
+      `POST /x HTTP/1.1\r\n${HOST}Transfer-Encoding: chunked\r\n\r\n`,
+      ...bytewise(`2;a=b\r\nhe\r\n3\r\nllo\r\n${LAST}`),
+    ],
     hello,
   ),
   forwarded(

@@ -7,6 +7,7 @@
  */
 import {
   arrives,
+  bytewise,
   type Case,
   chunks,
   denied,
@@ -95,7 +96,7 @@ export const pipelines: readonly Case[] = [
       .join(''),
     ...many(20).map((line) => arrives(line, { body: 'hi' })),
   ),
-  forwarded('two requests byte by byte', [...(head('GET /x') + NEXT)], GET_ARRIVES, NEXT_ARRIVES),
+  forwarded('two requests byte by byte', bytewise(head('GET /x') + NEXT), GET_ARRIVES, NEXT_ARRIVES),
   mixed('a blank line between', `${GET}\r\n${NEXT}`, GET_ARRIVES, mayArrive('GET /next')),
   mixed(
     'a blank line behind a body',

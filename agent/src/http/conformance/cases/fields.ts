@@ -26,7 +26,8 @@ const codes = (from: number, to: number): readonly number[] =>
 /** Controls that no value may hold. */
 const CONTROLS = [...codes(0x00, 0x08), ...codes(0x0b, 0x0c), ...codes(0x0e, 0x1f), 0x7f]
 /** Bytes that no name may hold. */
-const NO_TOKEN = [...'"(),/;<=>?@[\\]{} \t']
+const NO_TOKEN = '"(),/;<=>?@[\\]{} \t'
+  .split('')
   .map((each) => each.charCodeAt(0))
   .concat([0x00, 0x01, 0x0b, 0x0c, 0x1f, 0x7f, 0x80, 0xa0, 0xe9, 0xff])
 

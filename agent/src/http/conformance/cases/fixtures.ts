@@ -120,8 +120,9 @@ const connection: readonly Fixture[] = [
   takes(
     mixed(
       'connection: an upgrade with a body and more behind',
-      put(`Content-Length: 4\r\n${UPGRADE}`, 'abcdefgh'),
+      put(`Content-Length: 4\r\n${UPGRADE}`, 'abcdefgh\r\n\r\n'),
       arrives('PUT /thing', { body: 'abcd', lacks: ['upgrade'] }),
+      refused400,
     ),
   ),
   takes(

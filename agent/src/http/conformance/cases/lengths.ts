@@ -7,6 +7,7 @@
  */
 import {
   arrives,
+  bytewise,
   type Case,
   chunks,
   forwarded,
@@ -173,7 +174,7 @@ export const lengths: readonly Case[] = [
   ),
   forwarded(
     'a body in pieces of one byte',
-    [head('POST /x', 'Content-Length: 5'), ...'hello'],
+    [head('POST /x', 'Content-Length: 5'), ...bytewise('hello')],
     arrives('POST /x', hello),
   ),
   unfinished('a body that does not come', head('POST /x', 'Content-Length: 5')),

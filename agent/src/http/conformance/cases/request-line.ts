@@ -7,6 +7,7 @@
  */
 import {
   arrives,
+  bytewise,
   type Case,
   denied,
   forwarded,
@@ -152,7 +153,7 @@ export const requestLines: readonly Case[] = [
     expected: [{ kind: 'refused' as const, statuses: [400, 0] }],
   })),
   ...[0x00, 0x01, 0x08, 0x0b, 0x0c, 0x1f, 0x7f, 0x80, 0xff].map((code) =>
-    malformed(`${named(code)} in the target`, line(`GET /a${String.fromCharCode(code)}b HTTP/1.1`)),
+    denied(`${named(code)} in the target`, line(`GET /a${String.fromCharCode(code)}b HTTP/1.1`)),
   ),
   denied('a method of 40 letters', line(`${'X'.repeat(40)} / HTTP/1.1`), [400, 405, 501]),
   tooLarge('a method of 20,000 letters', line(`${'X'.repeat(20_000)} / HTTP/1.1`), [400, 431]),
@@ -190,7 +191,7 @@ export const requestLines: readonly Case[] = [
   unfinished('half an end of the head', `GET / HTTP/1.1\r\n${HOST}\r`),
   forwarded(
     'a request that comes byte by byte',
-    [...head('PUT /x?y=z', 'Content-Length: 3'), ...'abc'],
+    bytewise(`${head('PUT /x?y=z', 'Content-Length: 3')}abc`),
     arrives('PUT /x?y=z', { body: 'abc' }),
   ),
 ]

@@ -34,7 +34,7 @@ const MORE_BODY: Read = { kind: 'more', in: 'body' }
 const invalid = (why: string): Read => ({ kind: 'invalid', why })
 
 const REQUEST_LINE = /^(?:GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS) \/[!-~]* HTTP\/1\.1$/
-const STATUS_LINE = /^HTTP\/1\.1 [1-5][0-9][0-9] [\t -~\x80-\xff]*$/
+const STATUS_LINE = /^HTTP\/1\.1 [1-9][0-9][0-9] [\t -~\x80-\xff]*$/
 const FIELD_LINE =
   /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*((?:[!-~\x80-\xff](?:[\t -~\x80-\xff]*[!-~\x80-\xff])?)?)[ \t]*$/
 

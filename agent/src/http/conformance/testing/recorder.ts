@@ -48,6 +48,10 @@ export interface Recorder extends AsyncDisposable {
 export interface RecorderOptions {
   /** What is written when a request has arrived whole; null: the function writes by itself. */
   readonly answer?: (seen: Seen, connection: Arriving) => string | null
+  /** Called for a new connection, before anything was read. */
+  readonly onConnection?: (connection: Arriving) => void
+  /** Called for every read that leaves an unfinished request. */
+  readonly onPart?: (connection: Arriving) => void
   /** Another reader of the same connections: sees sockets before any byte is read. */
   readonly beside?: Server
 }
@@ -72,7 +76,10 @@ export async function startRecorder(options: RecorderOptions = {}): Promise<Reco
   function take(connection: Arriving): void {
     while (!connection.broken) {
       const read = readRequest(connection.rest, 0)
-      if (read.kind === 'more') return
+      if (read.kind === 'more') {
+        if (read.in !== 'nothing') options.onPart?.(connection)
+        return
+      }
       if (read.kind === 'invalid') {
         connection.broken = true
         violations.push(`${read.why} in ${JSON.stringify(connection.rest.slice(0, 1_000))}`)
@@ -95,6 +102,7 @@ export async function startRecorder(options: RecorderOptions = {}): Promise<Reco
   function onConnection(socket: Socket): void {
     const connection: Arriving = { number: ++made, socket, rest: '', broken: false }
     connections.add(connection)
+    options.onConnection?.(connection)
     socket.on('data', (chunk: Buffer) => {
       connection.rest += chunk.toString('latin1')
       take(connection)
@@ -106,7 +114,7 @@ export async function startRecorder(options: RecorderOptions = {}): Promise<Reco
     })
   }
 
-  const server = beside ?? createServer()
+  const server = beside ?? createServer({ noDelay: true })
   server.on('connection', onConnection)
   await new Promise<void>((resolve) => {
     server.listen(0, '127.0.0.1', () => resolve())
