@@ -39,7 +39,12 @@ const WAIT_MS = 5_000
 
 export async function openClient(url: string, localAddress?: string): Promise<Client> {
   const { hostname, port } = new URL(url)
-  const socket = connect({ host: hostname, port: Number(port), ...(localAddress !== undefined && { localAddress }) })
+  const socket = connect({
+    host: hostname,
+    port: Number(port),
+    noDelay: true,
+    ...(localAddress !== undefined && { localAddress }),
+  })
   let [received, over] = ['', false]
   let wake = (): void => {}
   const end = (): void => {
