@@ -55,6 +55,10 @@ const withoutTrailers = (bytes: string): string =>
 const withoutExtensions = (bytes: string): string =>
   bytes.replace(/(?<=\r\n[0-9A-Fa-f]{1,8});[\t -~\x80-\xff]*(?=\r\n)/g, '')
 
+/** White space behind a value is not part of it; Node does not find `chunked` in front of a tab. */
+const withoutEndSpaces = (bytes: string): string =>
+  bytes.replace(/(?<=\r\n[!#$%&'*+.^_`|~0-9A-Za-z-]+:[^\r\n]*?)[ \t]+(?=\r\n)/g, '')
+
 const BEYOND_ASCII = /[\x80-\xff]/g
 
 /** All of them are fair readings of the same bytes. */
@@ -64,7 +68,7 @@ function fairForms(bytes: string): ReadonlySet<string> {
     withoutOddLines(bytes, (method) => !SERVED.test(method)),
     withoutOddLines(bytes, (method) => !SERVED_AT_END.test(method)),
   ]
-  const dropped = forms.map((form) => withoutTrailers(withoutExtensions(form)))
+  const dropped = forms.map((form) => withoutTrailers(withoutExtensions(withoutEndSpaces(form))))
   return new Set([...forms, ...dropped])
 }
 

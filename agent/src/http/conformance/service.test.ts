@@ -3,11 +3,11 @@
  * and nobody ever gets what was meant for somebody else.
  */
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { suite, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ObjectInput } from '@headgate/core'
 import { openRelease } from '#agent/testing/agent.ts'
-import { type AnswerCase, answers, type Step } from './cases/answers.ts'
+import { type AnswerCase, answers, END, RESET, type Step } from './cases/answers.ts'
 import { HOST } from './cases/case.ts'
 import { type Next, openClient } from './testing/client.ts'
 import { valuesOf } from './testing/message.ts'
@@ -40,8 +40,8 @@ async function play(connection: Arriving, steps: readonly Step[]): Promise<void>
   for (const step of steps) {
     if (socket.destroyed) return
     if (typeof step === 'number') await sleep(step)
-    else if (step === 'end') socket.end()
-    else if (step === 'reset') socket.resetAndDestroy()
+    else if (step === END) socket.end()
+    else if (step === RESET) socket.resetAndDestroy()
     else socket.write(step, 'latin1')
   }
 }
@@ -118,36 +118,40 @@ async function checkOthers(stand: Stand): Promise<void> {
   assert.deepEqual(stand.service.violations, [])
 }
 
-for (const [group, cases] of answers) {
-  test(`${group}: what a service answers is passed on whole and clean, or not at all`, async (t) => {
-    await using hostile = await openHostileStand()
-    const { stand } = hostile
-    for (const one of cases) {
-      await t.test(one.title, async () => {
-        // A connection to begin with, as most requests find one.
-        if (one.when !== 'connection') assert.equal(await stand.probe(), null)
-        else for (const { socket } of stand.service.connections) socket.destroy()
-        hostile.set(one)
-        await using client = await openClient(stand.agent.http)
-        client.write(requestOf(one))
-        const next = await client.next(one.line.split(' ')[0])
-        hostile.set(null)
-        await hostile.played()
-        assert.equal(faultOf(one, next), null)
-        if (next.kind === 'answer' && !client.over && one.version === '1.1' && one.when !== 'part') {
-          client.write(PROBE)
-          const then = await client.next()
-          const good = then.kind === 'answer' ? then.body === 'GET /probe 0' : then.kind === 'ended' && then.rest === ''
-          assert.ok(good, `the next request of the same client gets ${JSON.stringify(then)}`)
-        }
-        client.socket.destroy()
-        await checkOthers(stand)
-        assert.ok(await until(() => stand.service.unfinished() === 0), 'a half request is left at the service')
-      })
-    }
-    assert.equal(stand.agent.app.slots.malformed.get('internal_error'), undefined)
-  })
-}
+// Each group has an agent of its own, and mostly waits.
+suite('what a hostile service answers', { concurrency: true }, () => {
+  for (const [group, cases] of answers) {
+    test(`${group}: what a service answers is passed on whole and clean, or not at all`, async (t) => {
+      await using hostile = await openHostileStand()
+      const { stand } = hostile
+      for (const one of cases) {
+        await t.test(one.title, async () => {
+          // A connection to begin with, as most requests find one.
+          if (one.when !== 'connection') assert.equal(await stand.probe(), null)
+          else for (const { socket } of stand.service.connections) socket.destroy()
+          hostile.set(one)
+          await using client = await openClient(stand.agent.http)
+          client.write(requestOf(one))
+          const next = await client.next(one.line.split(' ')[0])
+          hostile.set(null)
+          await hostile.played()
+          assert.equal(faultOf(one, next), null)
+          if (next.kind === 'answer' && !client.over && one.version === '1.1' && one.when !== 'part') {
+            client.write(PROBE)
+            const then = await client.next()
+            const good =
+              then.kind === 'answer' ? then.body === 'GET /probe 0' : then.kind === 'ended' && then.rest === ''
+            assert.ok(good, `the next request of the same client gets ${JSON.stringify(then)}`)
+          }
+          client.socket.destroy()
+          await checkOthers(stand)
+          assert.ok(await until(() => stand.service.unfinished() === 0), 'a half request is left at the service')
+        })
+      }
+      assert.equal(stand.agent.app.slots.malformed.get('internal_error'), undefined)
+    })
+  }
+})
 
 test('there are at least 80 cases', () => {
   const titles = answers.flatMap(([group, cases]) => cases.map(({ title }) => `${group}: ${title}`))
@@ -159,12 +163,12 @@ test('there are at least 80 cases', () => {
 for (const [title, steps] of [
   ['another answer', ['HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npoison']],
   ['half an answer', ['HTTP/1.1 200 OK\r\nContent-Length: 60\r\n\r\npoi']],
-  ['408 and an end', ['HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n', 'end']],
+  ['408 and an end', ['HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n', END]],
   ['100 Continue', ['HTTP/1.1 100 Continue\r\n\r\n']],
   ['a blank line', ['\r\n']],
   ['nonsense', ['hello']],
-  ['an end', ['end']],
-  ['a reset', ['reset']],
+  ['an end', [END]],
+  ['a reset', [RESET]],
 ] as const) {
   test(`${title} on an idle connection of the pool reaches nobody`, async () => {
     await using stand = await openStand()

@@ -7,8 +7,13 @@
  * @module
  */
 
-/** Text is written, a number is a pause in milliseconds, `end` closes in order, `reset` does not. */
-export type Step = string | number | 'end' | 'reset'
+/** Text is written, a number is a pause in milliseconds. */
+export type Step = string | number | typeof END | typeof RESET
+
+/** The service closes in order. */
+export const END = Symbol('end')
+/** The service closes with a reset. */
+export const RESET = Symbol('reset')
 
 export interface Passes {
   readonly status: number
@@ -68,17 +73,17 @@ const POISON = 'HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npoison'
 
 const statusLines: readonly AnswerCase[] = [
   nonsense('text', 'hello\r\n\r\n'),
-  nonsense('text without an end', 'hello', 'end'),
-  nonsense('HTTP/0.9', '<html>hello</html>\r\n', 'end'),
-  nonsense('zeros', '\0'.repeat(100), 'end'),
-  nonsense('every byte', String.fromCharCode(...Array.from({ length: 256 }, (_, index) => index)), 'end'),
-  nonsense('a TLS alert', '\x15\x03\x01\0\x02\x02\x0a', 'end'),
-  nonsense('an SSH banner', 'SSH-2.0-OpenSSH_9.9\r\n', 'end'),
+  nonsense('text without an end', 'hello', END),
+  nonsense('HTTP/0.9', '<html>hello</html>\r\n', END),
+  nonsense('zeros', '\0'.repeat(100), END),
+  nonsense('every byte', String.fromCharCode(...Array.from({ length: 256 }, (_, index) => index)), END),
+  nonsense('a TLS alert', '\x15\x03\x01\0\x02\x02\x0a', END),
+  nonsense('an SSH banner', 'SSH-2.0-OpenSSH_9.9\r\n', END),
   nonsense('a request', 'GET / HTTP/1.1\r\nHost: a\r\n\r\n'),
   nonsense('HTTP/2 in words', `HTTP/2 200 OK\r\n${LENGTH}\r\nhello`),
   nonsense('HTTP/2.0', `HTTP/2.0 200 OK\r\n${LENGTH}\r\nhello`),
   nonsense('HTTP/3.0', `HTTP/3.0 200 OK\r\n${LENGTH}\r\nhello`),
-  nonsense('frames of HTTP/2', '\0\0\x12\x04\0\0\0\0\0\0\x03\0\0\0d\0\x04\0\x10\0\0\0\x06\0\0@\0', 'end'),
+  nonsense('frames of HTTP/2', '\0\0\x12\x04\0\0\0\0\0\0\x03\0\0\0d\0\x04\0\x10\0\0\0\x06\0\0@\0', END),
   nonsense('HTTP in lower case', `http/1.1 200 OK\r\n${LENGTH}\r\nhello`),
   nonsense('a version without a dot', `HTTP/11 200 OK\r\n${LENGTH}\r\nhello`),
   nonsense('a space in front', ` HTTP/1.1 200 OK\r\n${LENGTH}\r\nhello`),
@@ -182,30 +187,30 @@ const framing: readonly AnswerCase[] = [
   { ...nonsense('two codings', answer(`${CHUNKED}${CHUNKED}`, `5\r\nhello\r\n${LAST}`)), passes: HELLO },
   nonsense('chunked twice', answer('Transfer-Encoding: chunked, chunked\r\n', `5\r\nhello\r\n${LAST}`)),
   nonsense('gzip in front of chunked', answer('Transfer-Encoding: gzip, chunked\r\n', `5\r\nhello\r\n${LAST}`)),
-  nonsense('identity', answer('Transfer-Encoding: identity\r\n', 'hello'), 'end'),
-  nonsense('a stranger as coding', answer('Transfer-Encoding: cow\r\n', 'hello'), 'end'),
+  nonsense('identity', answer('Transfer-Encoding: identity\r\n', 'hello'), END),
+  nonsense('a stranger as coding', answer('Transfer-Encoding: cow\r\n', 'hello'), END),
   nonsense('chunked with a vertical tab', answer('Transfer-Encoding: \vchunked\r\n', `5\r\nhello\r\n${LAST}`)),
   nonsense(
     'a space in front of the colon of the coding',
     answer('Transfer-Encoding : chunked\r\n', `5\r\nhello\r\n${LAST}`),
   ),
-  { ...cleaned('chunked on HTTP/1.0', [`HTTP/1.0 200 OK\r\n${CHUNKED}\r\n5\r\nhello\r\n${LAST}`, 'end'], HELLO) },
+  { ...cleaned('chunked on HTTP/1.0', [`HTTP/1.0 200 OK\r\n${CHUNKED}\r\n5\r\nhello\r\n${LAST}`, END], HELLO) },
   passed('a length', [OK], HELLO),
   passed('a length of nothing', [answer('Content-Length: 0\r\n')], { status: 200, body: '' }),
   passed('a length of 300 KiB', [answer('Content-Length: 307200\r\n', 'b'.repeat(307_200))], {
     status: 200,
     body: 'b'.repeat(307_200),
   }),
-  passed('an end with the connection', [answer('', 'hello'), 'end'], HELLO),
-  passed('an end with the connection, in pieces', [answer('', 'he'), 5, 'll', 5, 'o', 'end'], HELLO),
-  passed('an end with the connection, and nothing', [answer(''), 'end'], { status: 200, body: '' }),
-  passed('HTTP/1.0 with a length', [`HTTP/1.0 200 OK\r\n${LENGTH}\r\nhello`, 'end'], HELLO),
+  passed('an end with the connection', [answer('', 'hello'), END], HELLO),
+  passed('an end with the connection, in pieces', [answer('', 'he'), 5, 'll', 5, 'o', END], HELLO),
+  passed('an end with the connection, and nothing', [answer(''), END], { status: 200, body: '' }),
+  passed('HTTP/1.0 with a length', [`HTTP/1.0 200 OK\r\n${LENGTH}\r\nhello`, END], HELLO),
   passed('HTTP/1.0 that stays', [`HTTP/1.0 200 OK\r\nConnection: keep-alive\r\n${LENGTH}\r\nhello`], HELLO),
-  passed('HTTP/1.0 with an end of the connection', ['HTTP/1.0 200 OK\r\n\r\nhello', 'end'], HELLO),
+  passed('HTTP/1.0 with an end of the connection', ['HTTP/1.0 200 OK\r\n\r\nhello', END], HELLO),
   passed('close that is said, and not done', [answer(`Connection: close\r\n${LENGTH}`, 'hello')], HELLO),
-  passed('close that is not said, and done', [OK, 'end'], HELLO),
+  passed('close that is not said, and done', [OK, END], HELLO),
   passed('chunks for a client of HTTP/1.0', [answer(CHUNKED, `5\r\nhello\r\n${LAST}`)], HELLO, { version: '1.0' }),
-  passed('an end with the connection for a client of HTTP/1.0', [answer('', 'hello'), 'end'], HELLO, {
+  passed('an end with the connection for a client of HTTP/1.0', [answer('', 'hello'), END], HELLO, {
     version: '1.0',
   }),
 ]
@@ -234,25 +239,25 @@ const chunked: readonly AnswerCase[] = [
   brokenOff('a size beyond every number', chunks(`${'f'.repeat(20)}\r\nhello\r\n${LAST}`)),
   brokenOff('a size that ends with a lone LF', chunks(`5\nhello\r\n${LAST}`)),
   brokenOff('data that is longer than its size', chunks(`4\r\nhello\r\n${LAST}`)),
-  brokenOff('data that is shorter than its size', chunks(`6\r\nhello\r\n${LAST}`), 'end'),
+  brokenOff('data that is shorter than its size', chunks(`6\r\nhello\r\n${LAST}`), END),
   brokenOff('data that ends with nothing', chunks(`5\r\nhello${LAST}`)),
   brokenOff('data that ends with a lone LF', chunks(`5\r\nhello\n${LAST}`)),
   brokenOff('an extension with a lone LF', chunks(`5;a\nb\r\nhello\r\n${LAST}`)),
   brokenOff('a trailer without a colon', chunks('5\r\nhello\r\n0\r\nX\r\n\r\n')),
   brokenOff('a trailer with a lone LF', chunks('5\r\nhello\r\n0\r\nX: a\n\r\n')),
   brokenOff('no size', chunks(`\r\nhello\r\n${LAST}`)),
-  brokenOff('an end inside a size', chunks('5'), 'end'),
-  brokenOff('an end inside a chunk', chunks('5\r\nhel'), 'end'),
-  brokenOff('an end behind a chunk', chunks('5\r\nhello\r\n'), 'end'),
-  brokenOff('an end inside the last chunk', chunks('5\r\nhello\r\n0\r\n'), 'end'),
-  brokenOff('a reset inside a chunk', chunks('5\r\nhel'), 20, 'reset'),
+  brokenOff('an end inside a size', chunks('5'), END),
+  brokenOff('an end inside a chunk', chunks('5\r\nhel'), END),
+  brokenOff('an end behind a chunk', chunks('5\r\nhello\r\n'), END),
+  brokenOff('an end inside the last chunk', chunks('5\r\nhello\r\n0\r\n'), END),
+  brokenOff('a reset inside a chunk', chunks('5\r\nhel'), 20, RESET),
   brokenOff('a good chunk, then a bad one', chunks('5\r\nhello\r\n'), 20, `zz\r\n${LAST}`),
 ]
 
 const lies: readonly AnswerCase[] = [
-  brokenOff('a body that is shorter than its length', answer('Content-Length: 10\r\n', 'hello'), 'end'),
-  brokenOff('a body that is reset', answer('Content-Length: 10\r\n', 'hello'), 20, 'reset'),
-  brokenOff('a body without a length that is reset', answer('', 'hello'), 20, 'reset'),
+  brokenOff('a body that is shorter than its length', answer('Content-Length: 10\r\n', 'hello'), END),
+  brokenOff('a body that is reset', answer('Content-Length: 10\r\n', 'hello'), 20, RESET),
+  brokenOff('a body without a length that is reset', answer('', 'hello'), 20, RESET),
   passed('bytes behind the length', [answer(LENGTH, 'hello, and more')], HELLO),
   passed('another answer behind the length', [OK + POISON], HELLO),
   passed('another answer behind the length, a little later', [OK, 5, POISON], HELLO),
@@ -302,7 +307,7 @@ const lies: readonly AnswerCase[] = [
   {
     ...passed(
       '408 before the request',
-      [answer('Content-Length: 0\r\n', '', '408 Request Timeout'), 'end'],
+      [answer('Content-Length: 0\r\n', '', '408 Request Timeout'), END],
       { status: 408, body: '' },
       { when: 'connection' },
     ),
@@ -332,7 +337,7 @@ const interim: readonly AnswerCase[] = [
     gateway: [502, 504],
   },
   { ...late('an interim answer and nothing more', CONTINUE), gateway: [504] },
-  nonsense('an interim answer and an end', CONTINUE, 'end'),
+  nonsense('an interim answer and an end', CONTINUE, END),
   nonsense('an interim answer with a field that is no field', `HTTP/1.1 103 Early Hints\r\nX\0: y\r\n\r\n${OK}`),
 ]
 
@@ -349,16 +354,16 @@ const silence: readonly AnswerCase[] = [
   brokenOff('half a body', answer(LENGTH, 'he')),
   brokenOff('half a chunk', chunks('5\r\nhe')),
   brokenOff('a chunk and no last one', chunks('5\r\nhello\r\n')),
-  nonsense('an end before anything', 'end'),
-  nonsense('a reset before anything', 'reset'),
-  nonsense('an end in the status line', 'HTTP/1.1 2', 'end'),
-  nonsense('an end in the head', 'HTTP/1.1 200 OK\r\nContent-Le', 'end'),
-  nonsense('an end in front of the empty line', `HTTP/1.1 200 OK\r\n${LENGTH}`, 'end'),
-  nonsense('a reset in the head', 'HTTP/1.1 200 OK\r\nContent-Le', 20, 'reset'),
+  nonsense('an end before anything', END),
+  nonsense('a reset before anything', RESET),
+  nonsense('an end in the status line', 'HTTP/1.1 2', END),
+  nonsense('an end in the head', 'HTTP/1.1 200 OK\r\nContent-Le', END),
+  nonsense('an end in front of the empty line', `HTTP/1.1 200 OK\r\n${LENGTH}`, END),
+  nonsense('a reset in the head', 'HTTP/1.1 200 OK\r\nContent-Le', 20, RESET),
   {
     ...passed(
       'an answer and an end before the upload is over',
-      [answer(`Connection: close\r\n${LENGTH}`, 'hello', '413 Too Large'), 'end'],
+      [answer(`Connection: close\r\n${LENGTH}`, 'hello', '413 Too Large'), END],
       { status: 413, body: 'hello' },
     ),
     line: 'POST /hostile',
@@ -372,8 +377,8 @@ const silence: readonly AnswerCase[] = [
     when: 'part',
     cut: true,
   },
-  { ...nonsense('an end before the upload is over', 'end'), line: 'POST /hostile', when: 'part', cut: true },
-  { ...nonsense('a reset before the upload is over', 'reset'), line: 'POST /hostile', when: 'part', cut: true },
+  { ...nonsense('an end before the upload is over', END), line: 'POST /hostile', when: 'part', cut: true },
+  { ...nonsense('a reset before the upload is over', RESET), line: 'POST /hostile', when: 'part', cut: true },
   {
     ...nonsense('nonsense before the upload is over', 'hello\r\n\r\n'),
     line: 'POST /hostile',
