@@ -22,6 +22,9 @@ const ROOT = dirname(SCRIPTS)
 const BIN = join(ROOT, 'node_modules', '.bin')
 const WINDOWS = process.platform === 'win32'
 
+/** How often it is looked whether whoever started this is still there, in milliseconds. */
+const ORPHAN_POLL_MS = 1_000
+
 const VERBS = ['start', 'dev', 'check', 'test', 'e2e', 'bench', 'generate', 'build', 'format', 'db-new']
 
 /** Packages that a lock file (ours, or npm's record of what it installed) names, by folder. */
@@ -93,12 +96,24 @@ function run(node, script, args) {
       if (signal !== 'SIGINT' || !process.stdin.isTTY) child.kill(signal)
     })
   }
+  // npm asked to end takes only its shell along: what the shell started would run on, with nobody to end it.
+  const parent = process.ppid
+  const orphaned = setInterval(() => {
+    if (process.ppid === parent) return
+    // Once: a second signal would mean "at once".
+    clearInterval(orphaned)
+    child.kill('SIGTERM')
+  }, ORPHAN_POLL_MS)
+  orphaned.unref()
   return new Promise((resolve) => {
     child.once('error', (error) => {
       process.stderr.write(`${node} does not run here: ${error.message}\n`)
       resolve(1)
     })
-    child.once('exit', (code, signal) => resolve(code ?? (signal === 'SIGINT' ? 130 : 1)))
+    child.once('exit', (code, signal) => {
+      clearInterval(orphaned)
+      resolve(code ?? (signal === 'SIGINT' ? 130 : 1))
+    })
   })
 }
 

@@ -8,6 +8,7 @@ import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { systemClock } from '@headgate/kit/clock.ts'
 import { onStopSignal } from '@headgate/kit/stop-signals.ts'
+import { createProcesses } from './local/processes.ts'
 import type { Output, Terminal } from './terminal.ts'
 
 // Compiled code is kept, which halves the time to the first line. In a folder of the user's own, because whoever can
@@ -42,6 +43,7 @@ const terminal: Terminal = {
   err: output(process.stderr),
   in: { stream: process.stdin, isTerminal: process.stdin.isTTY === true },
   clock: systemClock,
+  processes: createProcesses((pid, signal) => process.kill(pid, signal), systemClock),
   signal: stop.signal,
   // execve(2); Windows has nothing like it.
   ...(process.execve === undefined || process.platform === 'win32'

@@ -5,6 +5,7 @@
  */
 import type { Readable, Writable } from 'node:stream'
 import type { Clock } from '@headgate/kit/clock.ts'
+import type { Processes } from './local/processes.ts'
 
 export interface Output {
   readonly stream: Writable
@@ -30,6 +31,7 @@ export interface Terminal {
   readonly err: Output
   readonly in: { readonly stream: Readable; readonly isTerminal: boolean }
   readonly clock: Clock
+  readonly processes: Processes
   /**
    * Becomes another program: same process, streams and place in the tree of processes. Does not return. Absent where
    * the system cannot.

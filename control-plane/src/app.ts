@@ -100,9 +100,10 @@ export async function createApp({ settings, version, clock, log, stop, print }: 
     stop,
     dashboard: dashboardDirectory(),
   })
+  // Before anybody can ask whether this process is ready: who sees that it is may use the link.
+  stack.use(await watchFirstRun({ db, clock, log, publicUrl, file: settings.firstRunFile, print }))
   const rest = stack.use(await listenRest({ application, tls, listen: restListen, drainMs: settings.drainMs }))
   stack.use(sweepOperators({ db, clock, log }))
-  stack.use(await watchFirstRun({ db, clock, log, publicUrl, file: settings.firstRunFile, print }))
   log.info({ listen: addressText({ ...restListen, port: rest.port }), public_url: publicUrl }, 'operators may connect')
 
   const disposal = stack.move()

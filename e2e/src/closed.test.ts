@@ -19,12 +19,14 @@ import { sql } from './harness/postgres.ts'
 import { SHOP, startStack } from './harness/stack.ts'
 import { until } from './harness/until.ts'
 
-const stack = await startStack({ agents: 1 })
-after(() => stack[Symbol.asyncDispose]())
-const fake = await startFakeControlPlane()
-after(() => fake[Symbol.asyncDispose]())
-const victim = await startAgent({ name: 'victim', joinToken: fake.joinToken, directory: stack.directory })
-after(() => victim[Symbol.asyncDispose]())
+// Ended in reverse order: hooks would run in order.
+const resources = new AsyncDisposableStack()
+after(() => resources.disposeAsync())
+const stack = resources.use(await startStack({ agents: 1 }))
+const fake = resources.use(await startFakeControlPlane())
+const victim = resources.use(
+  await startAgent({ name: 'victim', joinToken: fake.joinToken, directory: stack.directory }),
+)
 await until('the agent to connect', () => fake.connected && fake.hellos.length > 0)
 
 const { client, database, upstream } = stack

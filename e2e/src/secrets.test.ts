@@ -131,7 +131,18 @@ async function driveRest(key: string): Promise<void> {
   })
   await assert.rejects(wrong.call('whoami'))
   await assert.rejects(wrong.call('welcome', { body: { code: plant('wrong welcome code') } }))
-  const token = controlPlane.secrets.token
+  const { token } = controlPlane.secrets
+  const { hash } = new URL((await client.call('createWelcomeLink')).url)
+  const session = await fetch(`${url}/v1/welcome`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', 'x-headgate-request': '1' },
+    body: JSON.stringify({ code: hash.slice(1), want: 'session' }),
+  })
+  const cookie = /__Host-headgate=([^;]+)/.exec(session.headers.getSetCookie().join('\n'))?.[1]
+  assert.ok(cookie !== undefined, `no cookie with ${session.status}`)
+  planted.set('session cookie', cookie)
+  assert.equal((await fetch(`${url}/v1/whoami`, { headers: { cookie: `__Host-headgate=${cookie}` } })).status, 200)
+
   const signedIn = { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
   const malformed = await fetch(`${url}/v1/tenants`, {
     method: 'POST',

@@ -162,7 +162,7 @@ test('kill -9 in the middle of writes loses no acknowledged change, and none is 
   )
   for (const number of releases) assert.ok(numbers.includes(number), `release ${number}`)
   assert.equal(new Set(releases).size, releases.length)
-  await assertAudited()
+  await assertAudited(objects)
 
   await connected()
   const newest = numbers.at(-1)
@@ -207,8 +207,8 @@ async function assertPresent(query: string, ids: readonly string[]): Promise<voi
   )
 }
 
-/** Each row has the audit entry of its creation, and each such entry its row. */
-async function assertAudited(): Promise<void> {
+/** Each row has the audit entry of its creation, and each such entry its row; each object the entry of its write. */
+async function assertAudited(objects: readonly string[]): Promise<void> {
   const audited = async (kind: string, action: string): Promise<string[]> => {
     const rows = await sql<{ id: string }>(
       database.url,
@@ -221,4 +221,13 @@ async function assertAudited(): Promise<void> {
     (await sql<{ id: string }>(database.url, `select id from ${table}`)).map(({ id }) => id).toSorted()
   assert.deepEqual(await audited('api_key', 'api_key.create'), await present('api_keys'))
   assert.deepEqual(await audited('release', 'release.publish'), await present('releases'))
+  const applied = await sql<{ after: unknown }>(
+    database.url,
+    "select after from audit_entries where action = 'draft.apply'",
+  )
+  const text = JSON.stringify(applied)
+  assert.deepEqual(
+    objects.filter((name) => !text.includes(`"${name.replace('service/', '')}"`) && !text.includes(`"${name}"`)),
+    [],
+  )
 }

@@ -5,21 +5,22 @@
  * @module
  */
 import assert from 'node:assert/strict'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { type CliRun, headgate, paste } from './harness/cli.ts'
+import { createFolder } from './harness/folder.ts'
 import { type RawResponse, get } from './harness/http.ts'
 import { freePort } from './harness/ports.ts'
 import { Program } from './harness/program.ts'
-import { until } from './harness/until.ts'
+import { Hopeless, until } from './harness/until.ts'
 import { startUpstream } from './harness/upstream.ts'
 
-const directory = await mkdtemp(join(tmpdir(), 'headgate-e2e-tour-'))
-after(() => rm(directory, { recursive: true, force: true }))
-const billing = await startUpstream()
-after(() => billing[Symbol.asyncDispose]())
+// Ended in reverse order: hooks would run in order.
+const resources = new AsyncDisposableStack()
+after(() => resources.disposeAsync())
+const directory = resources.use(await createFolder('tour')).path
+const billing = resources.use(await startUpstream())
 
 const ports = {
   rest: await freePort(),
@@ -38,11 +39,7 @@ const up = new Program({
   env: {},
   directory,
 })
-after(() => up[Symbol.asyncDispose]())
-
-// What the second terminal runs.
-const shell = new AsyncDisposableStack()
-after(() => shell.disposeAsync())
+resources.use(up)
 
 const cli = (...args: string[]): Promise<CliRun> => headgate(args, { directory })
 
@@ -69,7 +66,7 @@ async function start(): Promise<string> {
   await until(
     'headgate up to be ready',
     () => {
-      if (!up.running) throw new Error('headgate up has ended')
+      if (!up.running) throw new Hopeless('headgate up has ended')
       return ready.test(up.output.slice(before))
     },
     { timeoutMs: 60_000 },
@@ -157,7 +154,7 @@ test('a second agent joins with the one line that agents invite prints', async (
   const line = invite.split('\n').find((each) => each.includes('HEADGATE_JOIN_TOKEN='))
   assert.ok(line !== undefined, invite)
   const flags = `--http 127.0.0.1:${secondPorts.http} --https 127.0.0.1:${secondPorts.https}`
-  shell.use(paste(`${line.trim()} ${flags}`, { directory, timeoutMs: 170_000 }))
+  resources.use(paste(`${line.trim()} ${flags}`, { directory, timeoutMs: 170_000 }))
   await until(
     'the second agent to serve',
     async () => (await curl('/orders/42', undefined, secondPorts.http)).status === 401,

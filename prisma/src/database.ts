@@ -7,6 +7,7 @@
  * @module
  */
 import { PrismaPg } from '@prisma/adapter-pg'
+import pg from 'pg'
 import { PrismaClient } from './generated/client.ts'
 
 /** Connections per process. Postgres allows 100 by default, shared by all replicas. */
@@ -51,19 +52,20 @@ export type Database = PrismaClient & AsyncDisposable
 export function createDatabase(url: string, options: DatabaseOptions = {}): Database {
   const statementTimeoutMs = options.statementTimeoutMs ?? STATEMENT_TIMEOUT_MS
   const report = options.onConnectionError ?? (() => {})
-  const adapter = new PrismaPg(
-    {
-      connectionString: url,
-      max: options.poolMax ?? POOL_MAX,
-      connectionTimeoutMillis: options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS,
-      statement_timeout: statementTimeoutMs,
-      query_timeout: statementTimeoutMs + ANSWER_GRACE_MS,
-      idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_MS,
-      application_name: options.applicationName ?? 'headgate',
-      keepAlive: true,
-    },
-    { onPoolError: report, onConnectionError: report },
-  )
+  const pool = new pg.Pool({
+    connectionString: url,
+    max: options.poolMax ?? POOL_MAX,
+    connectionTimeoutMillis: options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS,
+    statement_timeout: statementTimeoutMs,
+    query_timeout: statementTimeoutMs + ANSWER_GRACE_MS,
+    idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_MS,
+    application_name: options.applicationName ?? 'headgate',
+    keepAlive: true,
+  })
+  // Between the pool's listener and the adapter's there is a moment without one. A server that dies right after a
+  // connection was made says so in that moment, and an error that nobody listens to ends the process.
+  pool.on('connect', (connection) => connection.on('error', () => {}))
+  const adapter = new PrismaPg(pool, { onPoolError: report, onConnectionError: report, disposeExternalPool: true })
   const client = new PrismaClient({ adapter })
   return Object.assign(client, { [Symbol.asyncDispose]: () => client.$disconnect() })
 }

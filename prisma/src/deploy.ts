@@ -108,9 +108,9 @@ export async function deploy(url: string, options: DeployOptions = {}): Promise<
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     application_name: 'headgate-migrations',
   })
-  await client.connect()
   // A connection that breaks while no query runs emits an error, which would end the process. The next query fails.
   client.on('error', () => {})
+  await client.connect()
   try {
     await lock(client, options.lockTimeoutMs ?? LOCK_TIMEOUT_MS)
     return await applyMissing(client, migrations, options.onUnknown)

@@ -6,4 +6,3 @@
 export * from './generated/client.ts'
 export { type Database, type DatabaseOptions, createDatabase } from './database.ts'
 export { type DeployOptions, MigrationError, deploy, migrationsDirectory } from './deploy.ts'
-export { type TestDatabase, createTestDatabase } from './testing.ts'

@@ -6,7 +6,8 @@
  *
  * @module
  */
-import { createTestDatabase, deploy } from '@headgate/prisma'
+import { deploy } from '@headgate/prisma'
+import { createTestDatabase } from '@headgate/prisma/testing.ts'
 import { startEmbeddedPostgres } from '@headgate/kit/embedded-postgres.ts'
 import { sqlToSchema } from './schema-engine.ts'
 

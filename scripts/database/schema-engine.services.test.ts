@@ -1,4 +1,4 @@
-import { createTestDatabase } from '@headgate/prisma'
+import { createTestDatabase } from '@headgate/prisma/testing.ts'
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import pg from 'pg'

@@ -15,9 +15,9 @@ async function run(t: TestContext, content: string): Promise<FileResult> {
   const file = join(folder, 'x.test.mjs')
   await writeFile(file, `import { suite, test } from 'node:test'\n${content}`)
   const code = `
-    import { runFile } from ${JSON.stringify(RUN_FILE)}
+    import { runFiles } from ${JSON.stringify(RUN_FILE)}
     const options = { testTimeoutMs: 500, fileTimeoutMs: 2000, signal: new AbortController().signal }
-    const result = await runFile(${JSON.stringify(file)}, options)
+    const result = await runFiles([${JSON.stringify(file)}], options)
     const failures = result.failures.map((failure) => ({ ...failure, error: String(failure.error) }))
     console.log(JSON.stringify({ ...result, failures }))`
   const { NODE_TEST_CONTEXT: _, ...env } = process.env
@@ -68,4 +68,24 @@ test('a timer that is left open does not keep the run from ending', async (t) =>
   const result = await run(t, "test('x', () => { setInterval(() => {}, 1000) })")
   assert.deepEqual([result.passed, result.failures.length], [1, 0])
   assert.ok(result.durationMs < 2_000)
+})
+
+// Guards against green runs of half a file: the forced end took what was not yet registered for not there.
+test('tests behind a module-level await are run, and hooks of the file wait for them', async (t) => {
+  const result = await run(
+    t,
+    `import { after } from 'node:test'
+    import { setTimeout as sleep } from 'node:timers/promises'
+    let over = false
+    after(() => { over = true })
+    test('one', () => {})
+    await sleep(200)
+    test('two', () => { if (over) throw new Error('the hook came first') })
+    test('three', () => { throw new Error('ran') })`,
+  )
+  assert.equal(result.passed, 2)
+  assert.deepEqual(
+    result.failures.map(({ title }) => title),
+    ['three'],
+  )
 })

@@ -1,9 +1,9 @@
 /**
- * Runs one test file in a process of its own and collects what happened in it.
+ * Runs test files in one process of their own and collects what happened in them.
  *
  * @module
  */
-import { relative } from 'node:path'
+import { join, relative } from 'node:path'
 import { type EventData, run } from 'node:test'
 import { ROOT } from '../tooling/paths.ts'
 
@@ -26,6 +26,11 @@ export type FileResult = {
   readonly durationMs: number
 }
 
+/** Title of the test that holds all others back until their files are loaded; not counted. */
+export const GATE_TITLE = 'all files are loaded'
+
+const LOADER = join(ROOT, 'scripts', 'testing', 'load-files.ts')
+
 /** A test that takes longer is named, in milliseconds. */
 const SLOW_TEST_MS = 5_000
 
@@ -47,8 +52,8 @@ type TestEvent =
 
 type Located = { readonly name: string; readonly nesting: number; readonly file?: string; readonly line?: number }
 
-/** @param file absolute path */
-export async function runFile(file: string, options: RunOptions): Promise<FileResult> {
+/** @param files absolute paths */
+export async function runFiles(files: readonly string[], options: RunOptions): Promise<FileResult> {
   const started = performance.now()
   const titles: string[] = []
   const skipped: string[] = []
@@ -59,7 +64,8 @@ export async function runFile(file: string, options: RunOptions): Promise<FileRe
   const titleOf = ({ name, nesting }: Located) => [...titles.slice(0, nesting), name].join(' > ')
 
   const stream = run({
-    files: [file],
+    files: [LOADER],
+    argv: [...files],
     isolation: 'process',
     timeout: options.testTimeoutMs,
     signal: AbortSignal.any([options.signal, AbortSignal.timeout(options.fileTimeoutMs)]),
@@ -72,7 +78,7 @@ export async function runFile(file: string, options: RunOptions): Promise<FileRe
         titles[event.data.nesting] = event.data.name
         break
       case 'test:pass':
-        if (event.data.details.type === 'suite') break
+        if (event.data.details.type === 'suite' || isGate(event.data)) break
         if (event.data.details.duration_ms > SLOW_TEST_MS) {
           const { duration_ms: durationMs } = event.data.details
           slow.push({ title: titleOf(event.data), place: placeOf(event.data), durationMs })
@@ -95,6 +101,10 @@ export async function runFile(file: string, options: RunOptions): Promise<FileRe
     }
   }
   return { passed, skipped, failures, slow, output, durationMs: performance.now() - started }
+}
+
+function isGate({ name, nesting }: Located): boolean {
+  return nesting === 0 && name === GATE_TITLE
 }
 
 function reasonOf(skip: string | boolean): string {

@@ -7,11 +7,14 @@ import { join } from 'node:path'
 import { ROOT } from '../tooling/paths.ts'
 import { type Kind, findTests, needsBrowser } from './files.ts'
 import { type NamedResult, printClosing, printFile } from './report.ts'
-import { type RunOptions, runFile } from './run-file.ts'
+import { type RunOptions, runFiles } from './run-file.ts'
 import { startServers } from './servers.ts'
 
 /** Processes of tests that run at once: more would measure each other on a small machine. */
 const AT_ONCE = 2
+
+/** End-to-end files that promise a time to users: nothing else runs beside them. */
+const MEASURES = /\/(?:revocation|survival)\.test\.ts$/
 
 /** Longest test and longest file, in milliseconds. */
 const TIMEOUTS = {
@@ -61,14 +64,16 @@ export async function runTests(kinds: readonly Kind[], filters: readonly string[
   cleanup.defer(async () => (await starting)?.[Symbol.asyncDispose]())
   const withServer = (kind: Kind) => (file: string) => async () => {
     await starting
-    return { ...(await runFile(join(ROOT, file), { ...TIMEOUTS[kind], signal })), name: file }
+    return { ...(await runFiles([join(ROOT, file)], { ...TIMEOUTS[kind], signal })), name: file }
   }
   // The unit tests do not wait for the servers: a browser may have to be installed.
   const together = unit.length > 0 ? [() => runTogether(unit, signal)] : []
   await runAll([...together, ...services.map(withServer('services'))], AT_ONCE)
   const missing = ((await starting)?.missing ?? []).map((line) => `SKIPPED what needs it: ${line}`)
   for (const line of missing) console.log(line)
-  await runAll(e2e.map(withServer('e2e')), 1)
+  const [beside, alone] = [e2e.filter((file) => !MEASURES.test(file)), e2e.filter((file) => MEASURES.test(file))]
+  await runAll(beside.map(withServer('e2e')), AT_ONCE)
+  await runAll(alone.map(withServer('e2e')), 1)
 
   const passed = printClosing(results, missing, performance.now() - started)
   if (interrupt.signal.aborted) return 130
@@ -78,8 +83,7 @@ export async function runTests(kinds: readonly Kind[], filters: readonly string[
 }
 
 async function runTogether(files: readonly string[], signal: AbortSignal): Promise<NamedResult> {
-  process.env['HEADGATE_TEST_FILES'] = JSON.stringify(files)
-  const loader = join(ROOT, 'scripts', 'testing', 'in-one-process.ts')
-  const result = await runFile(loader, { ...TIMEOUTS.unit, signal })
+  const paths = files.map((file) => join(ROOT, file))
+  const result = await runFiles(paths, { ...TIMEOUTS.unit, signal })
   return { ...result, name: `unit tests of ${files.length} files` }
 }

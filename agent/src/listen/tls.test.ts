@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import { Agent, request } from 'node:https'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { after, test } from 'node:test'
+import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { connect, type ConnectionOptions } from 'node:tls'
 import { createAuthority, issueServerCertificate, type KeyedCertificate, pem } from '@headgate/kit/pki.ts'
+import { temporaryFolder } from '@headgate/kit/testing.ts'
 import type { ObjectInput } from '@headgate/core'
 import { openRelease, setRelease, startAgent } from '#agent/testing/agent.ts'
 import { startService } from '#agent/testing/service.ts'
@@ -14,8 +14,7 @@ import { startService } from '#agent/testing/service.ts'
 const life = { nowMs: Date.now(), lifeMs: 3_600_000 }
 const authority = await createAuthority({ name: 'test authority', ...life })
 const ca = pem('CERTIFICATE', authority.certificate)
-const folder = await mkdtemp(join(tmpdir(), 'headgate-tls-'))
-after(async () => await rm(folder, { recursive: true, force: true }))
+const folder = temporaryFolder('tls')
 
 async function issue(host: string): Promise<KeyedCertificate> {
   return await issueServerCertificate(authority, { hosts: [host], ...life })

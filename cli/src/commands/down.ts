@@ -11,7 +11,6 @@ import { command } from '#cli/command.ts'
 import { DATA_FOLDER } from '#cli/commands/up.ts'
 import { CliError } from '#cli/exit.ts'
 import { folderAt } from '#cli/local/folder.ts'
-import { runs, signal } from '#cli/local/processes.ts'
 import { endLeftOvers, readRunFile, removeRunFile } from '#cli/local/run-file.ts'
 import { formatDuration } from '#cli/parse/duration.ts'
 
@@ -27,19 +26,19 @@ export function downCommand(cli: Cli): Command {
   })
     .addOption(new Option('--data <folder>', 'Where everything is kept').default(DATA_FOLDER).env('HEADGATE_DATA'))
     .action(async ({ data }: { readonly data: string }) => {
-      const { clock } = cli.terminal
+      const { clock, processes } = cli.terminal
       const folder = folderAt(resolve(cli.terminal.cwd, data))
       const file = await readRunFile(folder.runFile)
       if (file === undefined) {
         cli.talk.line(`  nothing runs in ${data}`)
         return
       }
-      if (await runs(file.up)) {
+      if (await processes.runs(file.up)) {
         const stopMs = cli.timeoutMs(STOP_MS)
         const end = clock.monotonic() + stopMs
-        signal(file.up.pid, 'SIGTERM')
+        processes.signal(file.up.pid, 'SIGTERM')
         await cli.talk.step('Stopped', 'requests in flight, then agent, control plane and Postgres', async () => {
-          while (await runs(file.up)) {
+          while (await processes.runs(file.up)) {
             if (clock.monotonic() > end) {
               throw new CliError(`process ${file.up.pid} did not end within ${formatDuration(stopMs)}`)
             }
@@ -47,7 +46,7 @@ export function downCommand(cli: Cli): Command {
           }
         })
       }
-      const left = await endLeftOvers(file, clock)
+      const left = await endLeftOvers(file, processes)
       if (left > 0)
         cli.talk.line(`  ended ${left} ${left === 1 ? 'process' : 'processes'} that an earlier start had left`)
       await stopPostgres(folder.postgres)

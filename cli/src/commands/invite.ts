@@ -3,10 +3,10 @@
  *
  * @module
  */
-import { ProblemError } from '@headgate/admin-api'
 import type { Command } from 'commander'
 import type { Cli, Session, Where } from '#cli/cli.ts'
 import { command } from '#cli/command.ts'
+import { refusedAs } from '#cli/connect/refused.ts'
 import { CliError, usageError } from '#cli/exit.ts'
 import { formatDuration, parseDuration } from '#cli/parse/duration.ts'
 import { printable } from '#cli/output/style.ts'
@@ -62,14 +62,14 @@ async function findGroup(cli: Cli, session: Session, { region, group: named }: O
   const name = named ?? (region === undefined ? undefined : slug(region))
   if (name === undefined || name === '') throw usageError('where will the agent run?', 'Give --region or --group')
   const where = session.where()
-  try {
-    const found = await session.client.call('getAgentGroup', { params: { group: name } })
+  const found = await session.client
+    .call('getAgentGroup', { params: { group: name } })
+    .catch(refusedAs(['not_found'], undefined))
+  if (found !== undefined) {
     if (found.environments.length === 0) await serve(session, name, [where])
     const serves = found.environments.length === 0 ? [where] : found.environments
     cli.talk.line(`  agent group ${printable(found.name)} serves ${serves.map(text).join(', ')}`)
     return found.name
-  } catch (thrown) {
-    if (!(thrown instanceof ProblemError) || thrown.problem.code !== 'not_found') throw thrown
   }
   const body = { name, region: region ?? name, environments: [where] }
   await session.client.call('createAgentGroup', { body })

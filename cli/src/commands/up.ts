@@ -13,11 +13,11 @@ import { readContext } from '#cli/connect/context.ts'
 import { certificatesOf } from '#cli/connect/fetch.ts'
 import { fingerprintOf } from '#cli/connect/pin.ts'
 import { CliError, exitCodes, usageError } from '#cli/exit.ts'
-import { type Folder, folderAt } from '#cli/local/folder.ts'
-import { runs } from '#cli/local/processes.ts'
+import { type Folder, folderAt, prepareFolder } from '#cli/local/folder.ts'
 import { programPath } from '#cli/local/programs.ts'
 import { readRunFile } from '#cli/local/run-file.ts'
-import { type LocalOptions, type LocalPorts, startLocal } from '#cli/local/start.ts'
+import type { LocalOptions, LocalPorts } from '#cli/local/settings.ts'
+import { startLocal } from '#cli/local/start.ts'
 
 interface Options {
   readonly data: string
@@ -91,7 +91,7 @@ function readOptions(cli: Cli, options: Options): LocalOptions {
 
 async function refuseSecondStart(cli: Cli, folder: Folder): Promise<void> {
   const file = await readRunFile(folder.runFile)
-  if (file === undefined || file.up.pid === cli.terminal.pid || !(await runs(file.up))) return
+  if (file === undefined || file.up.pid === cli.terminal.pid || !(await cli.terminal.processes.runs(file.up))) return
   throw new CliError(`it runs already, as process ${file.up.pid}`, {
     exitCode: exitCodes.conflict,
     fix: 'A new dashboard link: headgate open; stop it: headgate down',
@@ -138,17 +138,22 @@ async function welcome(
     style.dim(
       `  The browser asks about a certificate that was made on this machine${certificate === undefined ? '' : `:\n  ${fingerprintOf(certificate)}`}`,
     ),
-    style.dim(`  ${stop} stops everything; data stays in ${relative(terminal.cwd, folder.root) || folder.root}`),
+    style.dim(`  ${stop} stops everything; data stays in ${near(terminal.cwd, folder.root)}`),
     '',
   ]
   terminal.out.stream.write(`${lines.join('\n')}\n`)
+}
+
+/** A path as people would write it from where they are. */
+function near(cwd: string, path: string): string {
+  const short = relative(cwd, path)
+  return short === '' || short.startsWith('..') ? path : short
 }
 
 /** Starts itself again without a terminal and waits until it is ready. */
 async function detach(cli: Cli, local: LocalOptions): Promise<void> {
   const { terminal } = cli
   const { folder, stepMs } = local
-  const { prepareFolder } = await import('#cli/local/folder.ts')
   await prepareFolder(folder, terminal.clock.now())
   const args = terminal.args.filter((argument) => argument !== '--detach')
   await using log = await open(folder.log('up'), 'w', 0o600)

@@ -69,8 +69,12 @@ function parseContext(text: string): Context | undefined {
 export async function writeContext(path: string, context: Context): Promise<void> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 })
   const temporary = `${path}.${randomUUID()}`
+  // Always in the same order, so that the same context is the same file.
+  const ordered = Object.fromEntries(
+    FIELDS.flatMap((field) => (context[field] === undefined ? [] : [[field, context[field]]])),
+  )
   try {
-    await writeFile(temporary, `${JSON.stringify(context, null, 2)}\n`, { mode: 0o600, flag: 'wx' })
+    await writeFile(temporary, `${JSON.stringify(ordered, null, 2)}\n`, { mode: 0o600, flag: 'wx' })
     await chmod(temporary, 0o600)
     await rename(temporary, path)
   } catch (thrown) {

@@ -1,15 +1,14 @@
 import assert from 'node:assert/strict'
-import { chmod, mkdir, mkdtemp, rm, stat, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { chmod, mkdir, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { after, test } from 'node:test'
+import { test } from 'node:test'
+import { temporaryFolder } from '@headgate/kit/testing.ts'
 import { CliError } from '#cli/exit.ts'
 import { readContext, writeContext } from './context.ts'
 import { createFetch } from './fetch.ts'
 import { findContext, userContext } from './find.ts'
 
-const root = await mkdtemp(join(tmpdir(), 'headgate-cli-'))
-after(() => rm(root, { recursive: true, force: true }))
+const root = temporaryFolder('cli')
 
 const home = join(root, 'home')
 const deep = join(root, 'work', 'a', 'b')

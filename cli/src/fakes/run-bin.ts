@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url'
 export const BIN = fileURLToPath(new URL('../../bin/headgate.js', import.meta.url))
 
 /** Longest run, in milliseconds. */
-const TIMEOUT_MS = 30_000
+const TIMEOUT_MS = 120_000
 
 export interface BinRun {
   readonly code: number | null

@@ -5,6 +5,7 @@
  */
 import { Readable, Writable } from 'node:stream'
 import { systemClock } from '@headgate/kit/clock.ts'
+import { createProcesses } from '#cli/local/processes.ts'
 import type { Output, Terminal } from '#cli/terminal.ts'
 
 export interface FakeTerminal extends Terminal {
@@ -51,6 +52,7 @@ export function fakeTerminal({
     err: output('stderr'),
     in: { stream: Readable.from([input]), isTerminal: false },
     clock: systemClock,
+    processes: createProcesses((pid, signal) => process.kill(pid, signal), systemClock),
     signal: new AbortController().signal,
     printed,
   }

@@ -5,7 +5,7 @@
  */
 import type { Clock } from '@headgate/kit/clock.ts'
 import type { EmbeddedPostgres } from '@headgate/kit/embedded-postgres.ts'
-import { isAlive } from './processes.ts'
+import type { Processes } from './processes.ts'
 
 export interface LocalDatabase extends AsyncDisposable {
   /** Holds a password: do not print. */
@@ -17,6 +17,7 @@ interface DatabaseOptions {
   /** 0: a free one. */
   readonly port: number
   readonly clock: Clock
+  readonly processes: Processes
   readonly say: (line: string) => void
   /** A server runs, for the first time or again. */
   readonly onStart: (pid: number) => Promise<void>
@@ -29,7 +30,14 @@ const POLL_MS = 500
 const RETRY_MS = 2_000
 
 /** Starts the embedded Postgres, and starts it again when it dies. */
-export async function startDatabase({ directory, port, clock, say, onStart }: DatabaseOptions): Promise<LocalDatabase> {
+export async function startDatabase({
+  directory,
+  port,
+  clock,
+  processes,
+  say,
+  onStart,
+}: DatabaseOptions): Promise<LocalDatabase> {
   const { startEmbeddedPostgres } = await import('@headgate/kit/embedded-postgres.ts')
   let server: EmbeddedPostgres = await startEmbeddedPostgres({ directory, port })
   const first = server
@@ -39,7 +47,7 @@ export async function startDatabase({ directory, port, clock, say, onStart }: Da
   const watch = async (): Promise<void> => {
     for (;;) {
       await clock.sleep(POLL_MS, stopping.signal)
-      if (isAlive(server.pid)) continue
+      if (processes.isAlive(server.pid)) continue
       try {
         // The same port: the control plane was told once.
         server = await startEmbeddedPostgres({ directory, port: first.port })

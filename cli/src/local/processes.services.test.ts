@@ -8,7 +8,7 @@ import { after, test } from 'node:test'
 import { systemClock } from '@headgate/kit/clock.ts'
 import { CliError } from '#cli/exit.ts'
 import { refuseTakenPorts } from './ports.ts'
-import { end, markOf, type ProcessMark, runs } from './processes.ts'
+import { createProcesses, type ProcessMark } from './processes.ts'
 import { childEnvironment } from './programs.ts'
 import { startChild } from './supervisor.ts'
 
@@ -19,6 +19,9 @@ const SLEEP = [
   '-e',
   'setInterval(() => {}, 1000); process.on("SIGTERM", () => process.exit(0)); console.log("up")',
 ] as const
+
+const processes = createProcesses((pid, signal) => process.kill(pid, signal), systemClock)
+const { end, mark: markOf, runs } = processes
 
 /** Logs as our programs do, and fails. */
 const FAILING = `
@@ -49,6 +52,8 @@ function child(name: string, args: readonly string[], graceMs = 5_000) {
     logFile,
     graceMs,
     clock: systemClock,
+    processes,
+    signal: new AbortController().signal,
     say: (line) => said.push(line),
     onStart: (mark) => {
       marks.push(mark)
@@ -63,7 +68,7 @@ test('a process that ended is not running, and neither is another one of its num
   const mark = await markOf(process_.pid ?? 0)
   assert.equal(await runs(mark), true)
   assert.equal(await runs({ ...mark, started: '1' }), false)
-  await end(mark, systemClock, 5_000)
+  await end(mark, 5_000)
   assert.equal(await runs(mark), false)
 })
 
@@ -139,10 +144,10 @@ test('what was started ends when its starter is killed', { skip: process.platfor
 
 test('after an orderly end the guard touches nothing', { skip: process.platform === 'win32' }, async () => {
   const { starter, watched } = await guarded('ended')
-  await end(starter, systemClock, 5_000)
+  await end(starter, 5_000)
   await systemClock.sleep(300)
   assert.equal(await runs(watched), true)
-  await end(watched, systemClock, 5_000)
+  await end(watched, 5_000)
 })
 
 test('a taken port is named with its owner and the setting that moves it', async () => {

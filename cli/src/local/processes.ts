@@ -6,7 +6,6 @@
  * @module
  */
 import { readFile } from 'node:fs/promises'
-import { kill } from 'node:process'
 import type { Clock } from '@headgate/kit/clock.ts'
 
 export interface ProcessMark {
@@ -15,17 +14,56 @@ export interface ProcessMark {
   readonly started: string
 }
 
+export interface Processes {
+  mark(pid: number): Promise<ProcessMark>
+  /** Whether the marked process still runs. */
+  runs(mark: ProcessMark): Promise<boolean>
+  isAlive(pid: number): boolean
+  /** Does nothing when there is no such process. */
+  signal(pid: number, name: NodeJS.Signals): void
+  /** Asks a process to end; kills it when it does not in time. */
+  end(mark: ProcessMark, graceMs: number): Promise<void>
+}
+
 /** Pause between two looks at a process that ends, in milliseconds. */
 const POLL_MS = 20
 
-export async function markOf(pid: number): Promise<ProcessMark> {
-  return { pid, started: await startOf(pid) }
-}
-
-/** Whether the marked process still runs. */
-export async function runs({ pid, started }: ProcessMark): Promise<boolean> {
-  if (!isAlive(pid)) return false
-  return started === (await startOf(pid))
+/** @param kill `process.kill`; a parameter because only `main.ts` touches the process. */
+export function createProcesses(kill: (pid: number, signal: NodeJS.Signals | 0) => void, clock: Clock): Processes {
+  const isAlive = (pid: number): boolean => {
+    try {
+      kill(pid, 0)
+      return true
+    } catch (thrown) {
+      return (thrown as NodeJS.ErrnoException).code === 'EPERM'
+    }
+  }
+  const runs = async ({ pid, started }: ProcessMark): Promise<boolean> =>
+    isAlive(pid) && started === (await startOf(pid))
+  const signal = (pid: number, name: NodeJS.Signals): void => {
+    try {
+      kill(pid, name)
+    } catch (thrown) {
+      if ((thrown as NodeJS.ErrnoException).code !== 'ESRCH') throw thrown
+    }
+  }
+  return {
+    mark: async (pid) => ({ pid, started: await startOf(pid) }),
+    runs,
+    isAlive,
+    signal,
+    async end(mark, graceMs) {
+      const until = clock.monotonic() + graceMs
+      if (await runs(mark)) signal(mark.pid, 'SIGTERM')
+      while (await runs(mark)) {
+        if (clock.monotonic() > until) {
+          signal(mark.pid, 'SIGKILL')
+          return
+        }
+        await clock.sleep(POLL_MS)
+      }
+    },
+  }
 }
 
 async function startOf(pid: number): Promise<string> {
@@ -37,35 +75,5 @@ async function startOf(pid: number): Promise<string> {
     return fields[0] === 'Z' ? 'ended' : (fields[19] ?? '')
   } catch {
     return ''
-  }
-}
-
-export function isAlive(pid: number): boolean {
-  try {
-    kill(pid, 0)
-    return true
-  } catch (thrown) {
-    return (thrown as NodeJS.ErrnoException).code === 'EPERM'
-  }
-}
-
-export function signal(pid: number, name: NodeJS.Signals): void {
-  try {
-    kill(pid, name)
-  } catch (thrown) {
-    if ((thrown as NodeJS.ErrnoException).code !== 'ESRCH') throw thrown
-  }
-}
-
-/** Asks a process to end; kills it when it does not in time. */
-export async function end(mark: ProcessMark, clock: Clock, graceMs: number): Promise<void> {
-  const until = clock.monotonic() + graceMs
-  if (await runs(mark)) signal(mark.pid, 'SIGTERM')
-  while (await runs(mark)) {
-    if (clock.monotonic() > until) {
-      signal(mark.pid, 'SIGKILL')
-      return
-    }
-    await clock.sleep(POLL_MS)
   }
 }

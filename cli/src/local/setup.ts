@@ -5,11 +5,11 @@
  *
  * @module
  */
-import { ProblemError } from '@headgate/admin-api'
 import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Cli, Session } from '#cli/cli.ts'
 import { type Context, readContext, writeContext } from '#cli/connect/context.ts'
+import { refusedAs } from '#cli/connect/refused.ts'
 import { CliError } from '#cli/exit.ts'
 import type { Folder } from './folder.ts'
 
@@ -136,12 +136,4 @@ async function knowsAddress(stateDir: string, address: string): Promise<boolean>
 async function foundOr(find: () => Promise<unknown>, make: () => Promise<unknown>): Promise<void> {
   const found = await find().catch(refusedAs(['not_found'], undefined))
   if (found === undefined) await make()
-}
-
-/** Turns a refusal with one of these codes into a value; every other failure goes on. */
-export function refusedAs<T>(codes: readonly string[], value: T): (thrown: unknown) => T {
-  return (thrown) => {
-    if (thrown instanceof ProblemError && codes.includes(thrown.problem.code)) return value
-    throw thrown
-  }
 }

@@ -12,42 +12,28 @@ import type { Cli, Session } from '#cli/cli.ts'
 import { createFetch } from '#cli/connect/fetch.ts'
 import { type SampleApi, startSampleApi } from '#cli/sample/orders.ts'
 import { startDatabase } from './database.ts'
-import { type Folder, prepareFolder } from './folder.ts'
+import { prepareFolder } from './folder.ts'
 import { startGuard } from './guard.ts'
 import { refuseTakenPorts } from './ports.ts'
-import { markOf, type ProcessMark } from './processes.ts'
 import { childEnvironment, programPath } from './programs.ts'
-import { endLeftOvers, readRunFile, removeRunFile, writeRunFile } from './run-file.ts'
+import { removeRunFile, takeOver } from './run-file.ts'
 import { ensureSample } from './sample.ts'
+import {
+  agentEnvironment,
+  controlPlaneEnvironment,
+  DRAIN_MS,
+  linkAddress,
+  type LocalOptions,
+  wantedPorts,
+} from './settings.ts'
 import { agentIdIn, ensureBasics, joinTokenFor, LOCAL, signIn } from './setup.ts'
 import { type Child, startChild } from './supervisor.ts'
-
-/** TCP ports on loopback; 0: a free one, for Postgres only. */
-export interface LocalPorts {
-  readonly rest: number
-  readonly link: number
-  readonly http: number
-  readonly https: number
-  readonly sample: number
-  readonly postgres: number
-}
-
-export interface LocalOptions {
-  readonly folder: Folder
-  readonly ports: LocalPorts
-  readonly sample: boolean
-  /** Longest wait for any single step, in milliseconds. */
-  readonly stepMs: number
-}
 
 export interface LocalSystem {
   readonly session: Session
   /** The sample API is protected and live. */
   readonly hasSample: boolean
 }
-
-/** Time for requests in flight, in milliseconds. Short: this is a try-out, and somebody waits at a prompt. */
-const DRAIN_MS = 3_000
 
 /** Time beyond the drain until a child is killed, in milliseconds. */
 const GRACE_MS = 3_000
@@ -58,7 +44,7 @@ export async function startLocal(cli: Cli, options: LocalOptions, stack: AsyncDi
   const { terminal, talk } = cli
   const { clock } = terminal
   await prepareFolder(folder, clock.now())
-  const run = await takeOver(cli, folder)
+  const run = await takeOver(cli, folder.runFile)
   stack.defer(() => removeRunFile(folder.runFile, terminal.pid))
   await refuseTakenPorts(wantedPorts(options))
   const guard = stack.use(await startGuard(folder.guard, terminal.platform))
@@ -84,6 +70,8 @@ export async function startLocal(cli: Cli, options: LocalOptions, stack: AsyncDi
       logFile: folder.log(key),
       graceMs: DRAIN_MS + GRACE_MS,
       clock,
+      processes: terminal.processes,
+      signal: terminal.signal,
       say,
       onStart: async (mark) => {
         await run.note(key, mark)
@@ -98,7 +86,14 @@ export async function startLocal(cli: Cli, options: LocalOptions, stack: AsyncDi
     const given = terminal.env['HEADGATE_DATABASE_URL'] ?? terminal.env['DATABASE_URL']
     if (given !== undefined && given !== '') return given
     const onStart = (pid: number): Promise<void> => guard.watch('postgres', { pid, signal: 'INT' })
-    const database = { directory: folder.postgres, port: ports.postgres, clock, say, onStart }
+    const database = {
+      directory: folder.postgres,
+      port: ports.postgres,
+      clock,
+      processes: terminal.processes,
+      say,
+      onStart,
+    }
     return stack.use(await startDatabase(database)).url
   })
   const ca = await readFile(folder.certificate, 'utf8')
@@ -135,94 +130,6 @@ export async function startLocal(cli: Cli, options: LocalOptions, stack: AsyncDi
   })
   await run.markReady()
   return { session, hasSample }
-}
-
-function wantedPorts({ ports, sample }: LocalOptions): Parameters<typeof refuseTakenPorts>[0] {
-  const at = (what: string, name: keyof LocalPorts): { what: string; address: string; setting: string } => ({
-    what,
-    address: `127.0.0.1:${ports[name]}`,
-    setting: `--port-${name}`,
-  })
-  return [
-    at('Dashboard and admin API', 'rest'),
-    at('Agent link', 'link'),
-    at('HTTP', 'http'),
-    at('HTTPS', 'https'),
-    ...(sample ? [at('Sample API', 'sample')] : []),
-  ]
-}
-
-interface RunNotes {
-  note(name: string, mark: ProcessMark): Promise<void>
-  markReady(): Promise<void>
-}
-
-/** Ends what a killed start has left; the result notes what this one starts. */
-async function takeOver(cli: Cli, { runFile }: Folder): Promise<RunNotes> {
-  const before = await readRunFile(runFile)
-  const up = await markOf(cli.terminal.pid)
-  // From here on this process answers for what runs, also for what it found.
-  await writeRunFile(runFile, { up, ready: false, children: before?.children ?? [] })
-  const count = before === undefined ? 0 : await endLeftOvers(before, cli.terminal.clock)
-  if (count > 0)
-    cli.talk.line(`  ended ${count} ${count === 1 ? 'process' : 'processes'} that an earlier start had left`)
-  const children = new Map<string, ProcessMark>()
-  let ready = false
-  const write = (): Promise<void> => {
-    // Agents first: that is the order in which they are ended.
-    const ordered = [...children].map(([name, mark]) => ({ name, ...mark })).toReversed()
-    return writeRunFile(runFile, { up, ready, children: ordered })
-  }
-  await write()
-  return {
-    note(name, mark) {
-      children.set(name, mark)
-      return write()
-    },
-    markReady() {
-      ready = true
-      return write()
-    },
-  }
-}
-
-function controlPlaneEnvironment(
-  { folder, ports }: LocalOptions,
-  url: string,
-  databaseUrl: string,
-): Record<string, string> {
-  return {
-    HEADGATE_DATABASE_URL: databaseUrl,
-    HEADGATE_REST_LISTEN: `127.0.0.1:${ports.rest}`,
-    HEADGATE_LINK_LISTEN: `127.0.0.1:${ports.link}`,
-    HEADGATE_LINK_ADDRESS: linkAddress({ ports }),
-    HEADGATE_DRAIN_MS: String(DRAIN_MS),
-    HEADGATE_PUBLIC_URL: url,
-    HEADGATE_MASTER_KEY_FILE: folder.masterKey,
-    HEADGATE_TLS_CERT: folder.certificate,
-    HEADGATE_TLS_KEY: folder.certificateKey,
-    HEADGATE_STATE_DIR: folder.controlPlane,
-    HEADGATE_FIRST_RUN_FILE: folder.firstRun,
-  }
-}
-
-function linkAddress({ ports }: Pick<LocalOptions, 'ports'>): string {
-  return `127.0.0.1:${ports.link}`
-}
-
-function agentEnvironment(
-  { ports }: LocalOptions,
-  stateDir: string,
-  token: string | undefined,
-): Record<string, string> {
-  return {
-    HEADGATE_HTTP_LISTEN: `127.0.0.1:${ports.http}`,
-    HEADGATE_HTTPS_LISTEN: `127.0.0.1:${ports.https}`,
-    HEADGATE_STATE_DIR: stateDir,
-    HEADGATE_AGENT_NAME: LOCAL.agent,
-    HEADGATE_DRAIN_MS: String(DRAIN_MS),
-    ...(token === undefined ? {} : { HEADGATE_JOIN_TOKEN: token }),
-  }
 }
 
 async function isReady(fetch: (url: string, init: RequestInit) => Promise<Response>, url: string): Promise<boolean> {

@@ -11,7 +11,7 @@ import { open, readFile, rename } from 'node:fs/promises'
 import type { Clock } from '@headgate/kit/clock.ts'
 import { CliError } from '#cli/exit.ts'
 import { printable } from '#cli/output/style.ts'
-import { end, markOf, type ProcessMark } from './processes.ts'
+import type { Processes, ProcessMark } from './processes.ts'
 
 export interface ChildOptions {
   /** For people, such as `control plane`. */
@@ -24,6 +24,9 @@ export interface ChildOptions {
   /** Time to end by itself, in milliseconds. */
   readonly graceMs: number
   readonly clock: Clock
+  readonly processes: Processes
+  /** Ends the wait for readiness. */
+  readonly signal: AbortSignal
   /** One line for people about deaths and restarts. */
   readonly say: (line: string) => void
   /** A process was started; awaited before anything waits for it. */
@@ -60,7 +63,7 @@ interface Launched {
 }
 
 export async function startChild(options: ChildOptions): Promise<Child> {
-  const { name, clock, say, logFile } = options
+  const { name, clock, processes, say, logFile } = options
   await rename(logFile, `${logFile}.1`).catch(() => {})
   const stopping = new AbortController()
   let current: { readonly child: ChildProcess; readonly mark: ProcessMark } | undefined
@@ -80,7 +83,7 @@ export async function startChild(options: ChildOptions): Promise<Child> {
       child.once('exit', (code, signal) => resolve(signal ?? `exit code ${code}`))
     })
     if (child.pid !== undefined) {
-      current = { child, mark: await markOf(child.pid) }
+      current = { child, mark: await processes.mark(child.pid) }
       await options.onStart(current.mark)
     }
     return { exit }
@@ -102,7 +105,7 @@ export async function startChild(options: ChildOptions): Promise<Child> {
       await clock.sleep(waitMs, stopping.signal)
       ;({ exit } = await launch())
       // Told to stop in the moment of the start: nobody else knows this process yet.
-      if (stopping.signal.aborted && current !== undefined) return end(current.mark, clock, options.graceMs)
+      if (stopping.signal.aborted && current !== undefined) return processes.end(current.mark, options.graceMs)
       say(`${name} ended (${how}) and is started again; its log: ${logFile}`)
     }
   }
@@ -116,13 +119,13 @@ export async function startChild(options: ChildOptions): Promise<Child> {
         if (ended !== undefined) throw await failedStart(`${name} did not start (${ended})`, logFile)
         if (clock.monotonic() > until)
           throw await failedStart(`${name} was not ready within ${timeoutMs / 1000} s`, logFile)
-        await clock.sleep(READY_POLL_MS)
+        await clock.sleep(READY_POLL_MS, options.signal)
       }
       hasBeenReady = true
     },
     async stop() {
       stopping.abort()
-      if (current !== undefined) await end(current.mark, clock, options.graceMs)
+      if (current !== undefined) await processes.end(current.mark, options.graceMs)
       await supervising
     },
   }

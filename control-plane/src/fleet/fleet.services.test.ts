@@ -1,4 +1,4 @@
-import { createTestDatabase } from '@headgate/prisma'
+import { createTestDatabase } from '@headgate/prisma/testing.ts'
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { mkdtemp, readFile, readdir, rm } from 'node:fs/promises'

@@ -8,7 +8,7 @@ import {
   issueClientCertificate,
   readCertificateRequest,
 } from '@headgate/kit/pki.ts'
-import { createTestDatabase } from '@headgate/prisma'
+import { createTestDatabase } from '@headgate/prisma/testing.ts'
 import {
   EnrollRequestSchema,
   ExportLogsServiceRequestSchema,

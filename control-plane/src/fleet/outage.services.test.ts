@@ -1,5 +1,5 @@
 import { status } from '@grpc/grpc-js'
-import { createTestDatabase } from '@headgate/prisma'
+import { createTestDatabase } from '@headgate/prisma/testing.ts'
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'

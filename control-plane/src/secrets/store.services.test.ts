@@ -1,6 +1,7 @@
 import { systemClock } from '@headgate/kit/clock.ts'
 import { certificatePin } from '@headgate/kit/pki.ts'
-import { createDatabase, createTestDatabase } from '@headgate/prisma'
+import { createDatabase } from '@headgate/prisma'
+import { createTestDatabase } from '@headgate/prisma/testing.ts'
 import assert from 'node:assert/strict'
 import { X509Certificate, randomBytes } from 'node:crypto'
 import test from 'node:test'

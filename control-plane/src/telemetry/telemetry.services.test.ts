@@ -1,7 +1,7 @@
 import { type MessageInitShape, create } from '@bufbuild/protobuf'
 import { BinaryReader } from '@bufbuild/protobuf/wire'
 import { Metadata } from '@grpc/grpc-js'
-import { createTestDatabase } from '@headgate/prisma'
+import { createTestDatabase } from '@headgate/prisma/testing.ts'
 import {
   type ExportLogsServiceResponse,
   ExportLogsServiceRequestSchema,

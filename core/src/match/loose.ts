@@ -1,13 +1,14 @@
 /**
  * Finds out whether a careless reader would see a request at a route that is guarded otherwise.
  *
- * Many frameworks ignore the case of a path and a slash at its end. With a closed route `/admin` beside an open one for
- * everything, `/Admin` or `/admin/` would pass here by the open route and be served there as `/admin`. Such a
- * request is refused; where both routes are guarded alike, nothing is lost and it passes.
+ * Many frameworks ignore the case of a path, a slash at its end, and more (see careless.ts). With a closed route `/admin`
+ * beside an open one for everything, `/Admin` or `/admin/` would pass here by the open route and be served there as
+ * `/admin`. Such a request is refused; where both routes are guarded alike, nothing is lost and it passes.
  *
  * @module
  */
 import type { CompiledRoute } from '#core/release.ts'
+import { carelessReading } from './careless.ts'
 import { findInTrees, hostTrees, reachTree, type HostTrees } from './hosts.ts'
 import { parsePattern, reachNode, type Ending } from './paths.ts'
 
@@ -55,8 +56,8 @@ export function looseIndex(entries: readonly LooseEntry[]): LooseIndex | null {
  * itself among those, its pattern has the very spelling of the path: then somebody decided about that spelling.
  */
 export function escapesGuard(index: LooseIndex, host: string, path: string, route: CompiledRoute): boolean {
-  const lower = path.toLowerCase()
-  const loose = lower.length > 1 && lower.endsWith('/') ? lower.slice(0, -1) : lower
+  const loose = carelessReading(path)
+  if (loose === null) return true
   if (index.plain && loose === path) return false
   const endpoint = findInTrees(index.trees, host, loose)
   if (endpoint === null || endpoint.routes.has(route)) return false

@@ -11,7 +11,7 @@ import { join } from 'node:path'
 import { Agent, fetch } from 'undici'
 import { freePort } from './ports.ts'
 import { Program } from './program.ts'
-import { until } from './until.ts'
+import { Hopeless, until } from './until.ts'
 
 export interface ControlPlane extends AsyncDisposable {
   readonly program: Program
@@ -77,7 +77,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   const pinned = ((target: string, init?: object) => fetch(target, { ...init, dispatcher })) as typeof fetch
   const ready = async (): Promise<void> => {
     await until('the control plane to be ready', async () => {
-      if (!program.running) throw new Error('the control plane has ended')
+      if (!program.running) throw new Hopeless('the control plane has ended')
       return (await pinned(`${url}/readyz`)).status === 200
     })
   }

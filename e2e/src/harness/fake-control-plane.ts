@@ -204,7 +204,7 @@ async function enroll(authority: KeyedCertificate, signer: Signer, request: Uint
 
 async function credentials(authority: KeyedCertificate): Promise<ServerCredentials> {
   const own = await issueServerCertificate(authority, {
-    // What agents ask for at any address: see docs/decisions and control-plane/src/secrets/store.ts.
+    // The name that agents ask for at any address; part of the contract like the form of the join token.
     hosts: ['control-plane.headgate.internal'],
     nowMs: Date.now(),
     lifeMs: LIFE_MS,

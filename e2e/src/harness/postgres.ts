@@ -5,10 +5,8 @@
  */
 import { startEmbeddedPostgres } from '@headgate/kit/embedded-postgres.ts'
 import { randomBytes } from 'node:crypto'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import pg from 'pg'
+import { createFolder } from './folder.ts'
 import { freePort } from './ports.ts'
 import { until } from './until.ts'
 
@@ -45,7 +43,8 @@ export async function startDatabase(): Promise<Database> {
 
 /** A server for a test that kills it. */
 export async function startKillableDatabase(): Promise<KillableDatabase> {
-  const directory = await mkdtemp(join(tmpdir(), 'headgate-e2e-postgres-'))
+  const folder = await createFolder('postgres')
+  const directory = folder.path
   const port = await freePort()
   let server = await startEmbeddedPostgres({ directory, port })
   // It is a process group of its own and would outlive a test process that is ended.
@@ -63,7 +62,7 @@ export async function startKillableDatabase(): Promise<KillableDatabase> {
     [Symbol.asyncDispose]: async () => {
       process.off('exit', quit)
       await server.stop()
-      await rm(directory, { recursive: true, force: true })
+      await folder[Symbol.asyncDispose]()
     },
   }
 }

@@ -10,6 +10,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { writeSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { removeFolders } from './folder.ts'
 
 /** Folder of the repository. */
 export const ROOT = fileURLToPath(new URL('../../../', import.meta.url))
@@ -172,8 +173,9 @@ process.on('exit', end)
 process.on('uncaughtExceptionMonitor', () => end(1))
 
 function end(code: number): void {
+  for (const program of programs) program.killNow()
+  removeFolders()
   for (const program of programs) {
-    program.killNow()
     programs.delete(program)
     if (code === 0) continue
     const lines = program.output.trimEnd().split('\n').slice(-SHOWN_LINES)

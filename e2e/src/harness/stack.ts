@@ -6,13 +6,11 @@
  * @module
  */
 import type { Answer, Client } from '@headgate/admin-api'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { type TestAgent, startAgent } from './agent.ts'
 import { type ControlPlane, startControlPlane } from './control-plane.ts'
+import { createFolder } from './folder.ts'
 import { type Database, startDatabase } from './postgres.ts'
-import { until } from './until.ts'
+import { Hopeless, until } from './until.ts'
 import { type Upstream, startUpstream } from './upstream.ts'
 
 /** The environment that every stack has. */
@@ -44,8 +42,7 @@ interface StackOptions<D extends Database> {
 export async function startStack<D extends Database = Database>(options: StackOptions<D>): Promise<Stack<D>> {
   const startedAtMs = performance.now()
   await using resources = new AsyncDisposableStack()
-  const directory = await mkdtemp(join(tmpdir(), 'headgate-e2e-'))
-  resources.defer(() => rm(directory, { recursive: true, force: true }))
+  const directory = resources.use(await createFolder('stack')).path
   const upstream = resources.use(await startUpstream())
   // `D` is `Database` where no other is asked for.
   const database = resources.use(await (options.database ?? (startDatabase as () => Promise<D>))())
@@ -62,14 +59,15 @@ export async function startStack<D extends Database = Database>(options: StackOp
   const agents: TestAgent[] = []
   let invited = 0
   const addAgent: Stack['addAgent'] = async ({ group = GROUP, env = {} } = {}) => {
-    invited += 1
-    const name = `agent-${invited}`
+    // Taken at once: agents are invited side by side, and the first of them is `agent-1`.
+    const index = invited++
+    const name = `agent-${index + 1}`
     const { token } = await client.call('createJoinToken', { params: { group }, body: {} })
     const agent = await startAgent({ name, joinToken: token, directory, env: { ...options.agentEnv, ...env } })
-    agents.push(agent)
+    agents[index] = agent
     started.use(agent)
     await until(`${name} to be connected`, async () => {
-      if (!agent.program.running) throw new Error(`${name} has ended`)
+      if (!agent.program.running) throw new Hopeless(`${name} has ended`)
       return (await agentInfo(name)).state === 'connected'
     })
     return agent

@@ -12,6 +12,11 @@ interface Bounds {
   readonly everyMs?: number
 }
 
+/** Thrown by a question that can have no other answer any more: a process has ended. */
+export class Hopeless extends Error {
+  override readonly name = 'Hopeless'
+}
+
 /**
  * Asks until the answer is neither `undefined` nor `false`.
  *
@@ -31,6 +36,7 @@ export async function until<T>(
       if (answer !== undefined && answer !== false) return answer
       cause = undefined
     } catch (thrown) {
+      if (thrown instanceof Hopeless) throw thrown
       cause = thrown
     }
     if (performance.now() > end) throw new Error(`waited ${timeoutMs} ms for ${what}`, { cause })

@@ -5,10 +5,11 @@
  *
  * @module
  */
-import { type Answer, ProblemError } from '@headgate/admin-api'
+import type { Answer } from '@headgate/admin-api'
 import type { Command } from 'commander'
 import type { Cli, Session } from '#cli/cli.ts'
 import { collect, command } from '#cli/command.ts'
+import { refusedAs } from '#cli/connect/refused.ts'
 import { usageError } from '#cli/exit.ts'
 import { parseDuration } from '#cli/parse/duration.ts'
 import { tellReceipt, type WaitOptions, waitQuery } from '#cli/output/receipt.ts'
@@ -65,13 +66,10 @@ async function createKey(cli: Cli, options: Options): Promise<void> {
 }
 
 async function consumerExists({ client, where }: Session, consumer: string): Promise<boolean> {
-  try {
-    await client.call('getConsumer', { params: { ...where(), consumer } })
-    return true
-  } catch (thrown) {
-    if (thrown instanceof ProblemError && thrown.problem.code === 'not_found') return false
-    throw thrown
-  }
+  const found = await client
+    .call('getConsumer', { params: { ...where(), consumer } })
+    .catch(refusedAs(['not_found'], undefined))
+  return found !== undefined
 }
 
 function show(cli: Cli, created: Answer<'createKey'>): void {

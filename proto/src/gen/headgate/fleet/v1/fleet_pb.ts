@@ -504,7 +504,10 @@ export const SubscribeResponseSchema: GenMessage<SubscribeResponse> = /*@__PURE_
 export const FleetService: GenService<{
   /**
    * First contact, over TLS in which only the server proves itself: the agent pins the agent CA's hash
-   * from its join token. The token is used up by success.
+   * from its join token. The server's certificate is for `control-plane.headgate.internal`, whatever its address.
+   * A join token is `hgj_` and base64url without padding of: version 1 (1 byte), SHA-256 of the agent CA's
+   * certificate in DER (32), secret (32), address `host:port` in ASCII, and the first 4 bytes of the SHA-256 of all
+   * before. The token is used up by success.
    * UNAUTHENTICATED: token unknown, used, expired or revoked. INVALID_ARGUMENT: bad request for a certificate.
    *
    * @generated from rpc headgate.fleet.v1.FleetService.Enroll
