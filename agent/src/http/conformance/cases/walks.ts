@@ -304,9 +304,9 @@ export const innocent: readonly string[] = [
 /**
  * Every reading that some careless server might give a target, as paths without case.
  *
- * Decodes up to three times, overlong forms too, takes back-slashes for slashes, drops parameters, controls and what
- * follows a NUL, collapses slashes and resolves dot segments: in every combination. Not promised, and not read here:
- * servers that trim dots and white space at the end of a segment, and those that fold lookalikes (NFKC).
+ * Decodes up to three times, overlong forms too, folds lookalikes, takes back-slashes for slashes, drops parameters,
+ * controls, what follows a NUL, and dots and white space around segments, collapses slashes and resolves dot segments:
+ * in every combination.
  */
 export function readingsOf(target: string): ReadonlySet<string> {
   const bare = target.replace(/^[a-z]+:\/\/[^/]*/i, '').replace(/[?#].*$/s, '')
@@ -323,6 +323,9 @@ const CARELESS: readonly ((path: string) => string)[] = [
   (path) => path.replace(/;.*$/s, ''),
   (path) => path.replace(/\0.*$/s, ''),
   (path) => path.replace(/[\0-\x1f\x7f]/g, ''),
+  (path) => path.normalize('NFKC'),
+  (path) => path.replace(/[\s\x85\xad\u200b-\u200f\u2060\ufeff]+/g, ''),
+  (path) => path.replace(/(?<=[^/.])[.\s]+(?=\/|$)/g, ''),
   (path) => path.replace(/\/{2,}/g, '/'),
 ]
 
