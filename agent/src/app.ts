@@ -7,12 +7,14 @@ import { hostname } from 'node:os'
 import type { Clock } from '@headgate/kit/clock.ts'
 import type { Log } from '@headgate/kit/log.ts'
 import type { AgentSettings } from './config.ts'
-import type { EngineOptions } from './http/node-engine.ts'
+import { Arena } from './http/arena.ts'
+import { createEngine, createSharedParts } from './http/engine.ts'
 import { createRequestIds } from './http/request-id.ts'
 import { createLocalLimits } from './limits/local.ts'
 import { type AdminServer, createAdminServer } from './listen/admin.ts'
 import { type Certificates, createCertificates } from './listen/certificates.ts'
-import { type Listener, listenHttp, listenHttps } from './listen/listeners.ts'
+import { type Listener, type ListenerOptions, listenHttp, listenHttps } from './listen/listeners.ts'
+import { canWrapHandles, NetIo } from './listen/net-io.ts'
 import { createLive, type Live } from './live.ts'
 import { createHandler } from './pipeline/handle.ts'
 import { createTelemetry, type Telemetry } from './telemetry/export.ts'
@@ -87,7 +89,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   const gauges = (): Omit<Gauges, 'dropped'> => ({
     releases: live.environments().map(({ id, number }) => ({ environmentId: id, number })),
     certificatesUnusable: countUnusable(certificates),
-    connections: listeners.reduce((sum, { connections }) => sum + connections, 0),
+    connections: engine.connections,
   })
   const telemetry = createTelemetry({
     settings,
@@ -101,14 +103,15 @@ export async function createApp(options: AppOptions): Promise<App> {
   // Disposal is in reverse: first listeners drain, telemetry goes last and can tell about the rest.
   stack.defer(async () => await telemetry.close(FLUSH_MS_MAX))
 
-  const upstreams = createUpstreams({
+  const arena = new Arena()
+  const io = new NetIo(arena, await canWrapHandles())
+  const shared = createSharedParts(settings, clock, arena, io)
+  const upstreams = createUpstreams(shared, {
     connectionsMax: settings.upstreamConnectionsMax,
     queueMax: settings.upstreamQueueMax,
-    idleMs: settings.upstreamIdleMs,
     restMs: settings.upstreamRestMs,
-    monotonic,
   })
-  stack.defer(async () => await upstreams.destroy())
+  stack.defer(() => upstreams.destroy())
   live.onChange(() => upstreams.retain(live.environments().flatMap(({ release }) => [...release.services.values()])))
 
   const certificates = stack.use(createCertificates({ live, env, log: log.child({ area: 'listen' }) }))
@@ -120,23 +123,26 @@ export async function createApp(options: AppOptions): Promise<App> {
     allowedPerS: settings.recordsAllowedPerS,
     keep: (record) => telemetry.keep(record),
   })
-  const engine: Omit<EngineOptions, 'scheme'> = {
-    settings,
-    clock,
-    log: log.child({ area: 'http' }),
-    requestId,
-    handle: createHandler({ live, clock, limits, recorder, requestId }),
-    upstream: async (request) => await upstreams.forward(request),
-    onMalformed: (reason) => slots.countMalformed(reason),
-  }
+  const onMalformed = (reason: string): void => slots.countMalformed(reason)
+  const engine = stack.use(
+    createEngine(shared, {
+      log: log.child({ area: 'http' }),
+      upstreams,
+      requestId,
+      handle: createHandler({ live, clock, limits, recorder, requestId }),
+      onMalformed,
+    }),
+  )
+  const listening: ListenerOptions = { ...settings, engine, io, clock, log: log.child({ area: 'http' }), onMalformed }
 
   stack.defer(async () => {
-    await Promise.all(listeners.map(async (listener) => await listener.drain(settings.drainMs)))
+    for (const listener of listeners) listener.close()
+    await engine.drain(settings.drainMs)
   })
   const { httpListen, httpsListen, adminListen } = settings
-  const http = httpListen === undefined ? null : await listenHttp(httpListen, engine)
+  const http = httpListen === undefined ? null : await listenHttp(httpListen, listening)
   if (http !== null) listeners.push(http)
-  const https = httpsListen === undefined ? null : await listenHttps(httpsListen, certificates, engine)
+  const https = httpsListen === undefined ? null : await listenHttps(httpsListen, certificates, listening)
   if (https !== null) listeners.push(https)
   const admin: AdminServer | null =
     adminListen === undefined

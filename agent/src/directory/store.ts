@@ -53,6 +53,9 @@ interface KeyEntry {
   readonly expiresAtMs: number
   readonly addresses: readonly AddressRange[]
   readonly last4: string
+  /** What was found last, as long as no consumer has changed since. */
+  record: ApiKeyRecord | null
+  recordOf: number
 }
 
 /** SHA-256 in bytes. A key with another length can never be presented. */
@@ -64,6 +67,8 @@ export function createDirectoryStore(environmentId: string): DirectoryStore {
   let keysByHash = new Map<string, KeyEntry>()
   let sequence = 0n
   let known = false
+  // Raised when consumers change: what was put together of keys and consumers before counts no more.
+  let generation = 0
 
   function putKey(message: ApiKey): void {
     dropKey(message.id)
@@ -80,7 +85,10 @@ export function createDirectoryStore(environmentId: string): DirectoryStore {
     if (keysByHash.get(entry.sha256) === entry) keysByHash.delete(entry.sha256)
   }
 
-  const putConsumer = ({ id, name, disabled }: Consumer): void => void consumers.set(id, { id, name, disabled })
+  function putConsumer({ id, name, disabled }: Consumer): void {
+    generation += 1
+    consumers.set(id, { id, name, disabled })
+  }
 
   return {
     environmentId,
@@ -95,10 +103,16 @@ export function createDirectoryStore(environmentId: string): DirectoryStore {
     },
     findApiKey: (sha256) => {
       const key = keysByHash.get(sha256)
-      const consumer = key === undefined ? undefined : consumers.get(key.consumerId)
-      return key === undefined || consumer === undefined ? null : apiKeyRecord(key, consumer)
+      if (key === undefined) return null
+      if (key.recordOf !== generation) {
+        const consumer = consumers.get(key.consumerId)
+        key.record = consumer === undefined ? null : apiKeyRecord(key, consumer)
+        key.recordOf = generation
+      }
+      return key.record
     },
     replace: (directory) => {
+      generation += 1
       consumers = new Map()
       keysById = new Map()
       keysByHash = new Map()
@@ -111,6 +125,7 @@ export function createDirectoryStore(environmentId: string): DirectoryStore {
       if (!known || delta.fromSequence !== sequence || delta.toSequence < delta.fromSequence) return 'gap'
       for (const consumer of delta.consumers) putConsumer(consumer)
       for (const key of delta.apiKeys) putKey(key)
+      generation += 1
       for (const id of delta.deletedConsumerIds) consumers.delete(id)
       for (const id of delta.deletedApiKeyIds) dropKey(id)
       sequence = delta.toSequence
@@ -141,6 +156,8 @@ function keyEntry(message: ApiKey): KeyEntry {
     expiresAtMs: Number(message.expiresAtMs),
     addresses: message.addresses.length === 0 ? NO_RANGES : parseAddressRanges(message.addresses),
     last4: message.last4,
+    record: null,
+    recordOf: -1,
   }
 }
 

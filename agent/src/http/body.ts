@@ -1,98 +1,61 @@
 /**
- * The body of a request as a stream that may be thrown away without taking the client's connection along.
- *
- * Node's own request destroys its socket when it is destroyed, and the sender of a body destroys it when a service
- * fails: the client would see a reset instead of a 502. This stream stands between the two. It reads only while
- * somebody wants data, gives up when the client owes data for too long, and asks for the body (100 Continue) only when
- * the first byte is wanted.
+ * Finds the end of a message's body, whatever delimits it, and writes the body again.
  *
  * @module
  */
-import type { IncomingMessage } from 'node:http'
-import { Readable } from 'node:stream'
+import { copyWithin, putCrlf, putHex } from './bytes.ts'
+import { ChunkReader } from './chunks.ts'
+import { framings } from './head.ts'
 
-interface BodyOptions {
-  readonly request: IncomingMessage
-  /** Longest silence of a client that owes data, in milliseconds. */
-  readonly idleMs: number
-  /** Called before the first read; sends 100 Continue when the client waits for it. */
-  readonly onFirstRead: () => void
-}
+export class BodyReader {
+  /** One of `framings`. */
+  framing: number = framings.none
+  /** Bytes of a body with a length that have not been read. */
+  left = 0
+  /** Place behind the last byte that was read; after `transfer`. */
+  at = 0
+  /** The body has been read to its end. Never by itself when only the connection's end is its own. */
+  done = true
+  /** What came is no body. */
+  invalid = false
+  #chunks: ChunkReader | null = null
 
-export class RequestBody extends Readable {
-  readonly #request: IncomingMessage
-  readonly #onFirstRead: () => void
-  readonly #idle: NodeJS.Timeout
-  readonly #listeners: readonly (readonly [event: string, listener: (chunk: Buffer) => void])[]
-  #clientGone = false
-  #started = false
-  #ended = false
-  #waiting = false
-
-  constructor({ request, idleMs, onFirstRead }: BodyOptions) {
-    super({ highWaterMark: 65_536 })
-    this.#request = request
-    this.#onFirstRead = onFirstRead
-    this.#idle = setTimeout(() => {
-      if (this.#waiting) this.#giveUp('the client sent nothing for too long')
-    }, idleMs)
-    // Whoever sends the body hears of it as well; without a listener a late error would end the process.
-    this.on('error', () => {})
-    this.#listeners = [
-      ['data', (chunk) => this.#take(chunk)],
-      ['end', () => this.#finish()],
-      ['error', () => this.#giveUp('the body broke off')],
-      ['close', () => this.#giveUp('the client left')],
-    ]
+  begin(framing: number, length: number): void {
+    this.framing = framing
+    this.left = length
+    this.done = framing === framings.none
+    this.invalid = false
+    if (framing === framings.chunked) (this.#chunks ??= new ChunkReader()).reset()
   }
 
-  /** Whether the body ended early, and by the client's doing. */
-  get clientGone(): boolean {
-    return this.#clientGone
-  }
-
-  /** Whether the next step is the client's: it owes data, and there is room for it. */
-  get waitingForClient(): boolean {
-    return this.#waiting
-  }
-
-  override _read(): void {
-    if (!this.#started) {
-      this.#started = true
-      this.#onFirstRead()
-      for (const [event, listener] of this.#listeners) this.#request.on(event, listener)
+  /**
+   * Reads until the end of the body or of what is there, and writes the same again.
+   *
+   * @param chunked whether what is not delimited by a length goes out in chunks; false: its data only.
+   * @returns the place behind what was written. Never more bytes than were read, and 24.
+   */
+  transfer(bytes: Buffer, start: number, end: number, to: number, chunked: boolean): number {
+    if (this.framing === framings.length) {
+      this.at = Math.min(end, start + this.left)
+      this.left -= this.at - start
+      this.done = this.left === 0
+      return copyWithin(bytes, to, start, this.at)
     }
-    this.#waiting = !this.#ended
-    this.#idle.refresh()
-    this.#request.resume()
+    if (this.framing === framings.chunked) return this.#transferChunks(bytes, start, end, to, chunked)
+    this.at = start
+    if (this.framing === framings.none || start === end) return to
+    this.at = end
+    const at = chunked ? putCrlf(bytes, putHex(bytes, to, end - start)) : to
+    const written = copyWithin(bytes, at, start, end)
+    return chunked ? putCrlf(bytes, written) : written
   }
 
-  override _destroy(error: Error | null, callback: (error: Error | null) => void): void {
-    clearTimeout(this.#idle)
-    this.#waiting = false
-    for (const [event, listener] of this.#listeners) this.#request.off(event, listener)
-    // Whoever discards the rest resumes it, with a bound.
-    this.#request.pause()
-    callback(error)
-  }
-
-  #take(chunk: Buffer): void {
-    this.#idle.refresh()
-    if (this.push(chunk)) return
-    this.#waiting = false
-    this.#request.pause()
-  }
-
-  #giveUp(why: string): void {
-    if (this.#ended || this.destroyed) return
-    this.#clientGone = true
-    this.destroy(new Error(why))
-  }
-
-  #finish(): void {
-    this.#ended = true
-    this.#waiting = false
-    clearTimeout(this.#idle)
-    this.push(null)
+  #transferChunks(bytes: Buffer, start: number, end: number, to: number, chunked: boolean): number {
+    const chunks = (this.#chunks ??= new ChunkReader())
+    const at = chunks.transfer(bytes, start, end, to, chunked)
+    this.at = chunks.at
+    this.done = chunks.done
+    this.invalid = chunks.invalid
+    return at
   }
 }

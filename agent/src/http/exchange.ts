@@ -1,9 +1,9 @@
 /**
  * The seam between the HTTP engine and the pipeline: one request and the two things that can be done with it.
  *
- * An engine reads a request, wraps it as an `Exchange` and hands it over; it knows nothing about routes, keys or
- * limits. The pipeline decides and either refuses or forwards; it knows nothing about sockets, framing or buffers.
- * Another engine takes the place of this one by making exchanges.
+ * An engine reads a request, hands it over as an `Exchange`, and knows nothing about routes, keys or limits. The
+ * pipeline decides and either refuses or forwards; it knows nothing about sockets, framing or buffers. Another engine
+ * takes the place of this one by making exchanges.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import type { Reason, RequestHead } from '@headgate/core'
 /** Header fields in order, as pairs. */
 export type Fields = readonly (readonly [name: string, value: string])[]
 
-/** What is to be done with a request that was allowed. */
+/** What is to be done with a request that was allowed, and who is told how it went. */
 export interface Forwarding {
   readonly service: ServiceReference
   readonly method: string
@@ -20,10 +20,15 @@ export interface Forwarding {
   readonly target: string
   /** Fields that carried the credential, lower case: they do not reach the service. */
   readonly credentialHeaders: readonly string[]
-  /** Fields that the agent adds for the service. What the client sent under these names is gone. */
+  /**
+   * Fields that the agent adds for the service, beside where the request came from. What the client sent under these
+   * names is gone.
+   */
   readonly requestFields: Fields
   /** Fields that the agent adds for the client. What the service sent under these names is gone. */
   readonly responseFields: Fields
+  /** Called once. After `failed` the exchange is still to be refused. */
+  ended(exchange: Exchange, forwarded: Forwarded): void
 }
 
 /** What the engine needs to know about a service to forward to it. */
@@ -50,8 +55,13 @@ export type Forwarded =
   /** The client left, or did not send or take what it owed; the service was let go. `status` 0: not answered yet. */
   | { readonly kind: 'abandoned'; readonly target: string; readonly status: number; readonly durationMs: number }
 
-/** One request, to be ended exactly once by `refuse` or by a `forward` that does not end as `failed`. */
+/**
+ * One request, to be ended exactly once by `refuse`, or by a `forward` that does not end as `failed`.
+ *
+ * It is the same object for every request of a connection: whoever needs something of it later takes it now.
+ */
 export interface Exchange {
+  /** Fields can be asked for until the exchange is refused or forwarded; the rest stays until it has ended. */
   readonly head: RequestHead
   /** Such as `TLSv1.3`; null for plain HTTP. */
   readonly tls: string | null
@@ -59,6 +69,8 @@ export interface Exchange {
   readonly startedMs: number
   /** Answers by itself. Never throws: a client that has left is simply not answered. */
   refuse(status: number, fields: Fields, body: string): void
-  /** Sends the request to a target of the service and its response to the client, streaming both. Never rejects. */
-  forward(forwarding: Forwarding): Promise<Forwarded>
+  /** Sends the request to a target of the service and its response to the client, streaming both. Never throws. */
+  forward(forwarding: Forwarding): void
+  /** Answers 500 for a bug that was thrown while the decision was awaited. */
+  crash(thrown: unknown): void
 }

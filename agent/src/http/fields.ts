@@ -4,14 +4,11 @@
  * A service behind the agent believes what the agent tells it about caller, address and path. So nothing that a
  * client sends may look like that: hop-by-hop fields (RFC 9110 section 7.6.1), forwarding and rewriting fields,
  * method overrides, identity fields of common proxies, and every name with `_`, which CGI-like servers cannot tell
- * from `-`. Pure: raw fields in, raw fields out; the order and the spelling of what passes are kept.
+ * from `-`. Pure.
  *
  * @module
  */
-import type { Fields } from './exchange.ts'
-
-/** Raw fields as Node gives and takes them: name, value, name, value. */
-export type RawFields = readonly string[]
+import { kinds, NameTable } from './names.ts'
 
 const HOP_BY_HOP = [
   'connection',
@@ -82,17 +79,54 @@ const NOT_CONNECTION_OPTIONS: ReadonlySet<string> = new Set([
 /** Options that clients send in good faith; the fields they name end here anyway. */
 const CONNECTION_WORDS: ReadonlySet<string> = new Set([...HOP_BY_HOP, 'close', 'http2-settings'])
 
+const dropped = (names: Iterable<string>): [string, number][] => [...names].map((name) => [name, kinds.dropped])
+
+/** Kinds of a request's fields. A name with `_` is dropped besides: the parser sees it while it reads. */
+export const requestNames = new NameTable(
+  new Map([
+    ...dropped(NOT_FROM_CLIENTS),
+    ['host', kinds.host],
+    ['connection', kinds.connection],
+    ['content-length', kinds.contentLength],
+    ['transfer-encoding', kinds.transferEncoding],
+    ['expect', kinds.expect],
+  ]),
+  PREFIXES_NOT_FROM_CLIENTS,
+)
+
 /**
- * The options of all `Connection` values, lower case.
+ * Fields that the agent adds to responses. Only these are looked for among what a service sent: a new one belongs here.
+ */
+const ADDED_TO_RESPONSES = ['allow', 'ratelimit', 'ratelimit-policy', 'retry-after', 'www-authenticate'] as const
+
+/** Kinds of a response's fields. */
+export const responseNames = new NameTable(
+  new Map([
+    ...dropped(NOT_FROM_SERVICES),
+    ...ADDED_TO_RESPONSES.map((name): [string, number] => [name, kinds.mayBeAdded]),
+    ['connection', kinds.connection],
+    ['content-length', kinds.contentLength],
+    ['transfer-encoding', kinds.transferEncoding],
+    ['keep-alive', kinds.keepAlive],
+  ]),
+  [],
+)
+
+/** Whether a field of this kind leaves in the run of unchanged fields. */
+export function passes(kind: number): boolean {
+  return kind === kinds.other || kind >= kinds.contentLength
+}
+
+/**
+ * The options of all `Connection` values of a request, lower case.
  *
  * @returns null when one of them is not a token or names a field that may not be taken away.
  */
 export function connectionOptions(values: readonly string[]): ReadonlySet<string> | null {
-  if (values.length === 0) return NONE
   const options = new Set<string>()
   for (const value of values) {
     for (const piece of value.split(',')) {
-      const option = piece.trim().toLowerCase()
+      const option = withoutBlanks(piece).toLowerCase()
       if (option === '') continue
       if (!TOKEN.test(option) || NOT_CONNECTION_OPTIONS.has(option)) return null
       // A client that names a field of ours would take it away from the service.
@@ -103,77 +137,32 @@ export function connectionOptions(values: readonly string[]): ReadonlySet<string
   return options
 }
 
-const NONE: ReadonlySet<string> = new Set()
+/** Not `trim`, which also takes away what no other reader takes for a blank. */
+function withoutBlanks(text: string): string {
+  let [start, end] = [0, text.length]
+  while (start < end && isBlank(text.charCodeAt(start))) start++
+  while (end > start && isBlank(text.charCodeAt(end - 1))) end--
+  return text.slice(start, end)
+}
+
+const isBlank = (code: number): boolean => code === 0x20 || code === 0x09
+
 // RFC 9110 section 5.6.2. One character class: no backtracking.
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
 
 function isOurs(name: string): boolean {
-  return NOT_FROM_CLIENTS.has(name) || startsWithAny(name) || name.includes('_')
-}
-
-function startsWithAny(name: string): boolean {
-  for (const prefix of PREFIXES_NOT_FROM_CLIENTS) if (name.startsWith(prefix)) return true
-  return false
-}
-
-/** What of a client's fields goes to a service, with the agent's own fields after them. */
-export function requestFields(
-  raw: RawFields,
-  connection: ReadonlySet<string>,
-  credentialHeaders: readonly string[],
-  added: Fields,
-): string[] {
-  const out: string[] = []
-  for (let index = 0; index + 1 < raw.length; index += 2) {
-    // In bounds by the loop's condition.
-    const [name, value] = [raw[index] ?? '', raw[index + 1] ?? '']
-    const lower = name.toLowerCase()
-    if (isOurs(lower) || connection.has(lower) || credentialHeaders.includes(lower)) continue
-    out.push(name, value)
-  }
-  append(out, added)
-  return out
+  const startsWith = (prefix: string): boolean => name.startsWith(prefix)
+  return NOT_FROM_CLIENTS.has(name) || PREFIXES_NOT_FROM_CLIENTS.some(startsWith) || name.includes('_')
 }
 
 /**
- * What of a service's fields goes to a client, with the agent's own fields after them.
- *
- * @param status of the response: 204 and 304 have no body, and on 204 a length is forbidden (RFC 9110 section 8.6).
+ * The same of a response. A service is not an attacker of its own client, so a strange option is left out instead of
+ * refused.
  */
-export function responseFields(raw: RawFields, status: number, added: Fields): string[] {
-  const out: string[] = []
-  const connection = responseConnection(raw)
-  for (let index = 0; index + 1 < raw.length; index += 2) {
-    // In bounds by the loop's condition.
-    const [name, value] = [raw[index] ?? '', raw[index + 1] ?? '']
-    const lower = name.toLowerCase()
-    if (NOT_FROM_SERVICES.has(lower) || connection.has(lower)) continue
-    if (status === 204 && lower === 'content-length') continue
-    if (isAdded(lower, added)) continue
-    out.push(name, value)
-  }
-  append(out, added)
-  return out
-}
-
-// A service is not an attacker of its own client, so a strange option is left out instead of refused.
-function responseConnection(raw: RawFields): ReadonlySet<string> {
-  let options: Set<string> | null = null
-  for (let index = 0; index + 1 < raw.length; index += 2) {
-    if (raw[index]?.toLowerCase() !== 'connection') continue
-    options ??= new Set()
-    for (const piece of (raw[index + 1] ?? '').split(',')) options.add(piece.trim().toLowerCase())
-  }
+export function responseConnectionOptions(values: readonly string[]): ReadonlySet<string> {
+  const options = new Set<string>()
+  for (const value of values) for (const piece of value.split(',')) options.add(withoutBlanks(piece).toLowerCase())
   // A length that was taken away would change where the response ends.
-  options?.delete('content-length')
-  return options ?? NONE
-}
-
-function isAdded(lower: string, added: Fields): boolean {
-  for (const [name] of added) if (name.toLowerCase() === lower) return true
-  return false
-}
-
-function append(out: string[], added: Fields): void {
-  for (const [name, value] of added) out.push(name, value)
+  options.delete('content-length')
+  return options
 }

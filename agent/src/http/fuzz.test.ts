@@ -5,6 +5,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { openRelease, startAgent } from '#agent/testing/agent.ts'
 import { openRaw, sendRaw } from '#agent/testing/raw-client.ts'
+import { createRandom } from '#agent/testing/random.ts'
 import { startService } from '#agent/testing/service.ts'
 
 const INPUTS = 4_000
@@ -32,17 +33,6 @@ const PIECES = [
   'Content-Length: 3\r\n',
   'Transfer-Encoding: chunked\r\n',
 ]
-
-/** A small generator with a seed, so that a failure can be run again (mulberry32). */
-function createRandom(seed: number): (below: number) => number {
-  let state = seed
-  return (below) => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) % below
-  }
-}
 
 function damage(text: string, random: (below: number) => number): string {
   let damaged = text

@@ -3,24 +3,43 @@
  *
  * @module
  */
-import { createServer, type Server } from 'node:http'
-import { createServer as createTlsServer } from 'node:https'
-import type { AddressInfo } from 'node:net'
-import type { SecureContext } from 'node:tls'
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
+import { createServer as createTlsServer, type SecureContext, type TLSSocket } from 'node:tls'
+import type { Clock } from '@headgate/kit/clock.ts'
+import type { Log } from '@headgate/kit/log.ts'
 import type { ListenAddress } from '@headgate/kit/settings.ts'
-import { createEngine, type Engine, type EngineOptions, serverOptions } from '#agent/http/node-engine.ts'
+import type { Engine } from '#agent/http/engine.ts'
 import { type Certificates, CIPHERS } from './certificates.ts'
+import type { NetIo } from './net-io.ts'
 
-export interface Listener extends Engine {
+export interface ListenerOptions {
+  readonly engine: Engine
+  readonly io: NetIo
+  readonly clock: Clock
+  readonly log: Log
+  /** Longest TLS handshake, in milliseconds. */
+  readonly headTimeoutMs: number
+  /** Bound of the connections of one listener, those in a handshake included. */
+  readonly connectionsMax: number
+  readonly onMalformed: (reason: string) => void
+}
+
+export interface Listener {
   /** Such as `http://127.0.0.1:8080`, with the port that the system chose. */
   readonly url: string
+  /** Takes no new connections. What is open stays open. */
+  close(): void
 }
 
 /** @throws when the address cannot be listened on. */
-export async function listenHttp(address: ListenAddress, options: Omit<EngineOptions, 'scheme'>): Promise<Listener> {
-  const server = createServer(serverOptions(options.settings))
-  const engine = createEngine(server, { ...options, scheme: 'http' })
-  return await listen(server, engine, address, 'http')
+export async function listenHttp(address: ListenAddress, options: ListenerOptions): Promise<Listener> {
+  const { engine, io } = options
+  const server = createServer({ noDelay: true, pauseOnConnect: true, allowHalfOpen: true }, (socket) => {
+    const connection = engine.accept('http', addressOf(socket), null)
+    if (connection === null) socket.destroy()
+    else io.accept(connection, socket)
+  })
+  return await listen(server, address, 'http')
 }
 
 /**
@@ -32,16 +51,17 @@ export async function listenHttp(address: ListenAddress, options: Omit<EngineOpt
 export async function listenHttps(
   address: ListenAddress,
   certificates: Certificates,
-  options: Omit<EngineOptions, 'scheme'>,
+  options: ListenerOptions,
 ): Promise<Listener> {
-  const { log, settings, onMalformed } = options
+  const { engine, io, clock, log, headTimeoutMs, connectionsMax, onMalformed } = options
   const server = createTlsServer({
-    ...serverOptions(settings),
+    noDelay: true,
+    allowHalfOpen: true,
     minVersion: 'TLSv1.2',
     ciphers: CIPHERS,
     honorCipherOrder: true,
     ALPNProtocols: ['http/1.1'],
-    handshakeTimeout: settings.headTimeoutMs,
+    handshakeTimeout: headTimeoutMs,
     SNICallback: (serverName: string, done: (error: Error | null, context?: SecureContext) => void) => {
       const context = certificates.find(serverName)
       if (context !== null) {
@@ -51,17 +71,23 @@ export async function listenHttps(
       done(new Error('no certificate for this name'))
     },
   })
+  server.maxConnections = connectionsMax
+  server.on('drop', () => onMalformed('connections_full'))
   let told = 0
   server.on('tlsClientError', (error, socket) => {
     onMalformed('tls_failed')
-    const nowMs = options.clock.monotonic()
+    const nowMs = clock.monotonic()
     // Anybody can make handshakes fail: one line every few seconds says enough.
     if (told !== 0 && nowMs - told < HANDSHAKE_LOG_PAUSE_MS) return
     told = nowMs
     log.warn({ why: error.message, address: socket.remoteAddress }, 'a TLS handshake failed')
   })
-  const engine = createEngine(server, { ...options, scheme: 'https' })
-  return await listen(server, engine, address, 'https')
+  server.on('secureConnection', (socket: TLSSocket) => {
+    const connection = engine.accept('https', addressOf(socket), socket.getProtocol())
+    if (connection === null) socket.destroy()
+    else io.acceptSecure(connection, socket)
+  })
+  return await listen(server, address, 'https')
 }
 
 const HANDSHAKE_LOG_PAUSE_MS = 5_000
@@ -69,7 +95,12 @@ const HANDSHAKE_LOG_PAUSE_MS = 5_000
 /** Connections that the system holds for us while the process is busy. */
 const BACKLOG = 4_096
 
-async function listen(server: Server, engine: Engine, address: ListenAddress, scheme: string): Promise<Listener> {
+/** Source address without port; IPv4 also where it arrived as IPv4-mapped IPv6. */
+function addressOf(socket: Socket): string {
+  return (socket.remoteAddress ?? '').replace(/^::ffff:(?=[0-9.]+$)/, '')
+}
+
+async function listen(server: Server, address: ListenAddress, scheme: string): Promise<Listener> {
   const { host, port } = address
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
@@ -81,11 +112,5 @@ async function listen(server: Server, engine: Engine, address: ListenAddress, sc
   // A server that listens on TCP has such an address.
   const { port: chosen } = server.address() as AddressInfo
   const name = host.includes(':') ? `[${host}]` : host
-  return {
-    url: `${scheme}://${name}:${chosen}`,
-    get connections() {
-      return engine.connections
-    },
-    drain: async (longestMs) => await engine.drain(longestMs),
-  }
+  return { url: `${scheme}://${name}:${chosen}`, close: () => void server.close() }
 }

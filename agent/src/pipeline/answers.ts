@@ -15,5 +15,24 @@ export function refuseWith(exchange: Exchange, decision: Decision, requestId: st
     ['x-request-id', requestId],
     ...responseHeaders(decision),
   ] as const
-  exchange.refuse(decision.status, fields, JSON.stringify(publicProblem(decision, requestId)))
+  exchange.refuse(decision.status, fields, problemText(decision, requestId))
+}
+
+/** Problems up to their request id and behind it, by reason: a flood of refusals makes one text each, and no more. */
+const prepared = new Map<string, readonly [before: string, behind: string]>()
+
+/** Stands where the request id goes. No text of a problem holds it. */
+const PLACE = '(request id)'
+
+function problemText(decision: Decision, requestId: string): string {
+  const { reason, limits } = decision
+  // What a limit says depends on the moment.
+  if (limits.length > 0) return JSON.stringify(publicProblem(decision, requestId))
+  let parts = prepared.get(reason)
+  if (parts === undefined) {
+    const [before = '', behind = ''] = JSON.stringify(publicProblem(decision, PLACE)).split(PLACE)
+    parts = [before, behind]
+    prepared.set(reason, parts)
+  }
+  return parts[0] + requestId + parts[1]
 }

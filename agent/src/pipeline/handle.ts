@@ -6,13 +6,13 @@
  *
  * @module
  */
-import { decide, type Decision, normalise, refuse } from '@headgate/core'
+import { decide, type Decision, type Facts, normalise, refuse } from '@headgate/core'
 import type { Clock } from '@headgate/kit/clock.ts'
 import type { Exchange } from '#agent/http/exchange.ts'
-import type { Live } from '#agent/live.ts'
+import type { Live, LiveEnvironment } from '#agent/live.ts'
 import type { Recorder } from '#agent/telemetry/recorder.ts'
 import { refuseWith } from './answers.ts'
-import { forwardingOf } from './forwarding.ts'
+import { AllowedRequest } from './allowed-request.ts'
 import { createPorts, type PortsOptions } from './ports.ts'
 
 export interface HandlerOptions extends PortsOptions {
@@ -22,39 +22,48 @@ export interface HandlerOptions extends PortsOptions {
   readonly requestId: (nowMs: number) => string
 }
 
-/** @returns what is done with every exchange. Rejects only when there is a bug. */
-export function createHandler(options: HandlerOptions): (exchange: Exchange) => Promise<void> {
+/** @returns what is done with every exchange. Throws only when there is a bug. */
+export function createHandler(options: HandlerOptions): (exchange: Exchange) => void {
   const { live, clock, recorder, requestId } = options
   const portsOf = createPorts(options)
 
-  return async (exchange) => {
+  function act(
+    exchange: Exchange,
+    id: string,
+    decision: Decision,
+    environment: LiveEnvironment | null,
+    facts: Facts | null,
+  ): void {
+    const service = environment?.release.services.get(decision.service ?? '')
+    if (decision.outcome === 'deny' || environment === null || service === undefined || facts === null) {
+      refuseWith(exchange, decision, id)
+      recorder.refused(exchange, id, decision, environment, facts)
+      return
+    }
+    exchange.forward(new AllowedRequest(recorder, id, decision, environment, facts, service, exchange.head.target))
+  }
+
+  return (exchange) => {
     const id = requestId(clock.now())
     const normalised = normalise(exchange.head)
     if (normalised.kind === 'refused') {
-      const decision = refuse(normalised.reason)
-      refuseWith(exchange, decision, id)
       const owner = normalised.host === null ? null : live.forHost(normalised.host)
-      recorder.refused(exchange, id, decision, owner, null)
+      act(exchange, id, refuse(normalised.reason), owner, null)
       return
     }
     const { facts } = normalised
 
     const environment = live.forHost(facts.host)
-    const pending: Decision | Promise<Decision> =
-      environment === null
-        ? refuse(live.environments().length === 0 ? 'not_ready' : 'route_unknown')
-        : decide(environment.release, facts, portsOf(environment))
-    const decision = pending instanceof Promise ? await pending : pending
-
-    const service = environment?.release.services.get(decision.service ?? '')
-    if (decision.outcome === 'deny' || environment === null || service === undefined) {
-      refuseWith(exchange, decision, id)
-      recorder.refused(exchange, id, decision, environment, facts)
+    if (environment === null) {
+      act(exchange, id, refuse(live.environments().length === 0 ? 'not_ready' : 'route_unknown'), null, facts)
       return
     }
-
-    const forwarded = await exchange.forward(forwardingOf(service, facts, decision, id))
-    if (forwarded.kind === 'failed') refuseWith(exchange, refuse(forwarded.reason, decision), id)
-    recorder.forwarded(exchange, id, decision, environment, facts, forwarded)
+    const decision = decide(environment.release, facts, portsOf(environment))
+    if (!(decision instanceof Promise)) act(exchange, id, decision, environment, facts)
+    else {
+      decision
+        .then((decided) => act(exchange, id, decided, environment, facts))
+        .catch((thrown: unknown) => exchange.crash(thrown))
+    }
   }
 }

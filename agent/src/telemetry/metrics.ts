@@ -76,13 +76,20 @@ export function createSlots(): Slots {
   const environments = new Map<string, Map<string, Map<string, Slot>>>()
   const all: Slot[] = []
   const malformed = new Map<string, number>()
+  // Of the environment that was counted last: mostly there is one.
+  let lastId = ''
+  let lastRoutes: Map<string, Map<string, Slot>> | undefined
+
+  function routesOf(environmentId: string): Map<string, Map<string, Slot>> {
+    if (lastRoutes !== undefined && lastId === environmentId) return lastRoutes
+    lastId = environmentId
+    lastRoutes = environments.get(environmentId)
+    if (lastRoutes === undefined) environments.set(environmentId, (lastRoutes = new Map()))
+    return lastRoutes
+  }
 
   function find(environmentId: string, route: string, reason: string, statusClass: number): Slot {
-    let routes = environments.get(environmentId)
-    if (routes === undefined) {
-      routes = new Map<string, Map<string, Slot>>()
-      environments.set(environmentId, routes)
-    }
+    const routes = routesOf(environmentId)
     let outcomes = routes.get(route)
     if (outcomes === undefined) {
       outcomes = new Map<string, Slot>()

@@ -386,8 +386,15 @@ test('responses cross with what belongs to them and without what belongs to the 
     const response = await get('/fields', 'HEAD')
     assert.deepEqual([response.status, response.field('content-length'), response.body], [200, '1234', ''])
   })
-  await t.test('interim responses end at the agent', async () => {
-    assert.deepEqual([(await get('/hints')).status, (await get('/hints')).body], [200, 'ok'])
+  await t.test('interim responses are passed on, and end nothing', async () => {
+    await using client = await openRaw(agent.http)
+    client.write(`GET /hints HTTP/1.1\r\n${HEAD}\r\n`)
+    const hints = await client.read()
+    assert.deepEqual([hints.status, hints.field('link')], [103, 'x'])
+    assert.equal((await client.read()).body, 'ok')
+  })
+  await t.test('interim responses are no business of a client of HTTP/1.0', async () => {
+    assert.equal((await sendRaw(agent.http, `GET /hints HTTP/1.0\r\n${HEAD}\r\n`)).status, 200)
   })
   await t.test('a response that ends with its connection is passed on whole', async () => {
     assert.equal((await get('/close')).body, 'old')

@@ -7,29 +7,9 @@
  *
  * @module
  */
-import { Pool } from 'undici'
+import type { SharedParts } from '#agent/http/engine-parts.ts'
 import type { ServiceReference } from '#agent/http/exchange.ts'
-
-export interface TargetOptions {
-  readonly connectionsMax: number
-  /** Requests beyond the connections that may wait for one. */
-  readonly queueMax: number
-  /** Longest silence in the middle of a response, in milliseconds; 0: no bound. */
-  readonly idleMs: number
-  /** How long an unreachable target rests, in milliseconds. */
-  readonly restMs: number
-  readonly monotonic: () => number
-}
-
-/** One address. */
-export interface Target {
-  readonly url: string
-  readonly pool: Pool
-  /** Requests that were given to the pool and have not ended. */
-  inFlight: number
-  /** Monotonic; in the past: well. */
-  restUntilMs: number
-}
+import { Pool, type PoolOptions } from './pool.ts'
 
 export interface Targets {
   /**
@@ -38,89 +18,79 @@ export interface Targets {
    * @param except a target that has just failed.
    * @returns null when every one is full, or when there is none but `except`.
    */
-  pick(service: ServiceReference, except: Target | null): Target | null
-  /** Notes that a target could not be reached. */
-  rest(target: Target): void
+  pick(service: ServiceReference, except: Pool | null): Pool | null
   /** Drops all targets but those of these services; requests in flight on others are finished. */
   retain(services: Iterable<ServiceReference>): void
   /** Ends all connections at once. */
-  destroy(): Promise<void>
+  destroy(): void
 }
 
-/** Longest head of a response, in bytes. */
-const RESPONSE_HEAD_BYTES_MAX = 65_536
+/** The targets of a service object of a release, and whose turn it is. */
+interface Turns {
+  readonly pools: readonly Pool[]
+  turn: number
+}
 
-export function createTargets(options: TargetOptions): Targets {
-  const { connectionsMax, queueMax, restMs, monotonic } = options
+export function createTargets(parts: SharedParts, options: PoolOptions): Targets {
+  const { wheel } = parts
   // By address and connect timeout, which belongs to the pool.
-  const targets = new Map<string, Target>()
-  // By the service object of a release: a new release starts again with the first target.
-  const turns = new WeakMap<ServiceReference, number>()
+  const pools = new Map<string, Pool>()
+  // By the service object: a new release starts again with the first target.
+  let turns = new WeakMap<ServiceReference, Turns>()
 
-  function target(url: string, connectTimeoutMs: number): Target {
+  function poolOf(url: string, connectTimeoutMs: number): Pool {
     const key = targetKey(url, connectTimeoutMs)
-    let found = targets.get(key)
+    let found = pools.get(key)
     if (found === undefined) {
-      found = { url, pool: createPool(url, connectTimeoutMs, options), inFlight: 0, restUntilMs: 0 }
-      targets.set(key, found)
+      found = new Pool(parts, options, url, connectTimeoutMs)
+      pools.set(key, found)
+    }
+    return found
+  }
+
+  function turnsOf(service: ServiceReference): Turns {
+    let found = turns.get(service)
+    if (found === undefined) {
+      found = { pools: service.targets.map(({ url }) => poolOf(url, service.connectTimeoutMs)), turn: 0 }
+      turns.set(service, found)
     }
     return found
   }
 
   return {
     pick: (service, except) => {
-      const { targets: all, connectTimeoutMs } = service
-      const turn = turns.get(service) ?? 0
-      turns.set(service, (turn + 1) % all.length)
-      const nowMs = monotonic()
-      let resting: Target | null = null
+      const found = turnsOf(service)
+      const { pools: all, turn } = found
+      found.turn = turn + 1 === all.length ? 0 : turn + 1
+      let resting: Pool | null = null
       for (let step = 0; step < all.length; step++) {
-        const candidate = target(all[(turn + step) % all.length]?.url ?? '', connectTimeoutMs)
-        if (candidate === except || candidate.inFlight >= connectionsMax + queueMax) continue
-        if (candidate.restUntilMs <= nowMs) return candidate
+        const candidate = all[(turn + step) % all.length]
+        if (candidate === undefined || candidate === except || candidate.full) continue
+        if (candidate.restUntilMs <= wheel.nowMs) return candidate
         resting ??= candidate
       }
       return resting
-    },
-    rest: (failed) => {
-      failed.restUntilMs = monotonic() + restMs
     },
     retain: (services) => {
       const kept = new Set<string>()
       for (const service of services) {
         for (const { url } of service.targets) kept.add(targetKey(url, service.connectTimeoutMs))
       }
-      for (const [key, { pool }] of targets) {
+      // Of a release that went away and came back, the pools may have been closed meanwhile.
+      turns = new WeakMap()
+      for (const [key, pool] of pools) {
         if (kept.has(key)) continue
-        targets.delete(key)
-        // Waits for what is in flight; a failure then is the request's own.
-        void pool.close().catch(() => {})
+        pools.delete(key)
+        pool.close()
       }
     },
-    destroy: async () => {
-      const pools = [...targets.values()].map(({ pool }) => pool.destroy())
-      targets.clear()
-      await Promise.allSettled(pools)
+    destroy: () => {
+      for (const pool of pools.values()) pool.destroy()
+      pools.clear()
     },
   }
 }
 
 function targetKey(url: string, connectTimeoutMs: number): string {
   return `${url} ${connectTimeoutMs}`
-}
-
-function createPool(url: string, connectTimeoutMs: number, { connectionsMax, idleMs }: TargetOptions): Pool {
-  return new Pool(url, {
-    connections: connectionsMax,
-    pipelining: 1,
-    allowH2: false,
-    maxHeaderSize: RESPONSE_HEAD_BYTES_MAX,
-    connectTimeout: connectTimeoutMs,
-    // Bounded per request, from its last byte on: see attempt.ts.
-    headersTimeout: 0,
-    bodyTimeout: idleMs,
-    // Below the 5 s after which Node's and many other servers close an idle connection, so that we close first.
-    keepAliveTimeout: 4_000,
-    keepAliveMaxTimeout: 60_000,
-  })
 }

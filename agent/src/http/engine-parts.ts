@@ -1,0 +1,93 @@
+/**
+ * What all connections of one engine share, and what they know of the services.
+ *
+ * @module
+ */
+import type { Clock } from '@headgate/kit/clock.ts'
+import type { Log } from '@headgate/kit/log.ts'
+import type { Arena } from './arena.ts'
+import type { ClientConnection } from './client-connection.ts'
+import type { Exchange, ServiceReference } from './exchange.ts'
+import type { Io } from './io.ts'
+import type { KeptHeads } from './kept-head.ts'
+import type { RequestHead } from './request-head.ts'
+import type { ResponseHead } from './response-head.ts'
+import type { Caller, ServiceConnection } from './service-connection.ts'
+import type { Wheel } from './wheel.ts'
+
+export interface EngineSettings {
+  readonly connectionsMax: number
+  readonly headTimeoutMs: number
+  readonly requestTimeoutMs: number
+  readonly clientIdleMs: number
+  readonly keepAliveMs: number
+  readonly upstreamIdleMs: number
+}
+
+/** What connections of both sides need. */
+export interface SharedParts {
+  readonly settings: EngineSettings
+  readonly clock: Clock
+  readonly arena: Arena
+  readonly io: Io
+  readonly wheel: Wheel
+  /** One message is read at a time, so one reader serves all connections. */
+  readonly requestHead: RequestHead
+  readonly responseHead: ResponseHead
+}
+
+/** What connections of clients need besides. */
+export interface EngineParts extends SharedParts {
+  readonly log: Log
+  readonly keptHeads: KeptHeads
+  readonly upstreams: Upstreams
+  /** Value of `Date`, of this second. */
+  readonly date: () => string
+  readonly requestId: (nowMs: number) => string
+  /** What is done with a request. Throwing is a bug: the client is answered 500. */
+  readonly handle: (exchange: Exchange) => void
+  /** Counts a request that could not be read. */
+  readonly onMalformed: (reason: string) => void
+  /** A connection of a client is over. */
+  readonly onGone: (connection: ClientConnection) => void
+  /** Whether the process is about to stop: then connections end with their next response. */
+  readonly draining: () => boolean
+}
+
+/** The services, as the engine sees them. */
+export interface Upstreams {
+  /** The next target of a service, in turn. @returns null when every one is full. */
+  pick(service: ServiceReference): UpstreamTarget | null
+  /**
+   * Where a request is tried once more; each try is counted.
+   *
+   * @returns null: not at all.
+   */
+  again(failed: UpstreamTarget, service: ServiceReference, failure: Failure): UpstreamTarget | null
+}
+
+/** How a try ended, and what is known about doing it again. */
+export interface Failure {
+  readonly unreachable: boolean
+  /** The target may have seen the request. */
+  readonly sent: boolean
+  /** The connection ended. */
+  readonly reset: boolean
+  /** Doing it twice does no harm. */
+  readonly repeatable: boolean
+}
+
+/** One address behind a service, as the engine sees it. */
+export interface UpstreamTarget {
+  readonly url: string
+  /** `Host` of requests to it, as a line. */
+  readonly hostLine: Uint8Array
+  /** Longest wait of a caller that waits for a free connection, in milliseconds. */
+  readonly waitMs: number
+  /** An idle connection; null when there is none. */
+  take(): ServiceConnection | null
+  /** Opens a connection for a caller, or lets it wait for a free one. @returns false when there is no room for it. */
+  open(caller: Caller): boolean
+  /** Forgets a caller that waits. */
+  leave(caller: Caller): void
+}

@@ -1,0 +1,57 @@
+/**
+ * The port between the engine and sockets, and what both know of a connection.
+ *
+ * The engine knows no sockets: it is handed bytes in its arena and writes bytes from its arena. Whoever owns the
+ * sockets implements `Io` and calls the four methods of `Connection`.
+ *
+ * @module
+ */
+import { Timed } from './wheel.ts'
+
+export interface Io {
+  /** Writes a range of the arena. What the system does not take at once leaves `connection.blocked` set. */
+  write(connection: Connection, start: number, end: number): void
+  /** Reads nothing more until `resume`. */
+  pause(connection: Connection): void
+  resume(connection: Connection): void
+  /** Ends the connection when everything is written; reading goes on until the other side ends it too. */
+  end(connection: Connection): void
+  /** Ends the connection at once. `gone` is called later, once. */
+  destroy(connection: Connection): void
+  /** Opens a connection to a service; calls `opened` later, or `gone`. */
+  connect(connection: OutgoingConnection, address: ServiceAddress): void
+}
+
+/** Where a service is. */
+export interface ServiceAddress {
+  readonly host: string
+  readonly port: number
+  /** Name that its certificate must have; null: plain TCP. */
+  readonly serverName: string | null
+}
+
+/** One connection, as long as it lives. Always with the same fields. */
+export abstract class Connection extends Timed {
+  /** Belongs to the `Io`. */
+  socket: unknown = null
+  /** Belongs to the `Io`: whether what is written is copied first. */
+  copies = false
+  /** Written bytes wait for the system: nothing more is to be written until `drained`. */
+  blocked = false
+  paused = false
+  closed = false
+
+  /** Bytes arrived, in the arena at this range. They are gone when this returns. */
+  abstract received(start: number, end: number): void
+  /** The other side sends nothing more. */
+  abstract ended(): void
+  /** There is room again after `blocked`. */
+  abstract drained(): void
+  /** The connection is over. Called once. */
+  abstract gone(): void
+}
+
+export abstract class OutgoingConnection extends Connection {
+  /** The connection can be used. */
+  abstract opened(): void
+}

@@ -1,0 +1,118 @@
+/**
+ * The connections to one address: kept for the next request, bounded, and shared in order of arrival.
+ *
+ * The connection that was used last is used first, so that after a burst the others become idle and end. A request that
+ * finds none opens one; when there are as many as there may be, it waits, for a bounded time and in a bounded queue.
+ *
+ * @module
+ */
+import { bytesOf } from '#agent/http/bytes.ts'
+import type { SharedParts, UpstreamTarget } from '#agent/http/engine-parts.ts'
+import type { ServiceAddress } from '#agent/http/io.ts'
+import { type Caller, type ConnectionOwner, ServiceConnection } from '#agent/http/service-connection.ts'
+
+/** Longest wait for a free connection, in milliseconds, whatever the service allows for connecting. */
+const WAIT_MS_MAX = 1_000
+
+export interface PoolOptions {
+  readonly connectionsMax: number
+  /** Requests beyond the connections that may wait for one. */
+  readonly queueMax: number
+  /** How long an unreachable target rests, in milliseconds. */
+  readonly restMs: number
+}
+
+export class Pool implements UpstreamTarget, ConnectionOwner {
+  readonly url: string
+  readonly hostLine: Uint8Array
+  readonly waitMs: number
+  /** Monotonic; in the past: well. */
+  restUntilMs = 0
+  readonly #parts: SharedParts
+  readonly #options: PoolOptions
+  readonly #address: ServiceAddress
+  readonly #connectTimeoutMs: number
+  readonly #idle: ServiceConnection[] = []
+  /** Idle ones included. */
+  readonly #open = new Set<ServiceConnection>()
+  readonly #waiting: Caller[] = []
+  #closed = false
+
+  /** @param url `http://` or `https://` with host and port only. */
+  constructor(parts: SharedParts, options: PoolOptions, url: string, connectTimeoutMs: number) {
+    const { protocol, hostname, port, host } = new URL(url)
+    const isTls = protocol === 'https:'
+    const name = hostname.startsWith('[') ? hostname.slice(1, -1) : hostname
+    this.url = url
+    this.hostLine = bytesOf(`Host: ${host}\r\n`)
+    this.waitMs = Math.min(connectTimeoutMs, WAIT_MS_MAX)
+    this.#parts = parts
+    this.#options = options
+    this.#address = { host: name, port: Number(port || (isTls ? 443 : 80)), serverName: isTls ? name : null }
+    this.#connectTimeoutMs = connectTimeoutMs
+  }
+
+  /** Whether there is neither a connection nor a place in the queue for one more request. */
+  get full(): boolean {
+    const { connectionsMax, queueMax } = this.#options
+    return this.#open.size - this.#idle.length >= connectionsMax && this.#waiting.length >= queueMax
+  }
+
+  take(): ServiceConnection | null {
+    return this.#idle.pop() ?? null
+  }
+
+  open(caller: Caller): boolean {
+    if (this.#open.size < this.#options.connectionsMax) {
+      this.#connect(caller)
+      return true
+    }
+    if (this.#waiting.length >= this.#options.queueMax) return false
+    this.#waiting.push(caller)
+    return true
+  }
+
+  leave(caller: Caller): void {
+    const index = this.#waiting.indexOf(caller)
+    if (index !== -1) this.#waiting.splice(index, 1)
+    else for (const connection of this.#open) connection.disown(caller)
+  }
+
+  free(connection: ServiceConnection): void {
+    const next = this.#waiting.shift()
+    if (next !== undefined) next.connected(connection)
+    else if (this.#closed) connection.abandon()
+    else this.#idle.push(connection)
+  }
+
+  unreachable(): void {
+    this.restUntilMs = this.#parts.wheel.nowMs + this.#options.restMs
+  }
+
+  lost(connection: ServiceConnection): void {
+    this.#open.delete(connection)
+    const index = this.#idle.indexOf(connection)
+    if (index !== -1) this.#idle.splice(index, 1)
+    const next = this.#waiting.shift()
+    if (next !== undefined) this.#connect(next)
+  }
+
+  /** Takes no more idle connections back; requests in flight are finished. */
+  close(): void {
+    this.#closed = true
+    for (const connection of this.#idle.splice(0)) connection.abandon()
+  }
+
+  /** Ends everything at once. */
+  destroy(): void {
+    this.#closed = true
+    this.#waiting.length = 0
+    for (const connection of this.#open) connection.abandon()
+  }
+
+  #connect(caller: Caller): void {
+    const connection = new ServiceConnection(this.#parts, this, caller, this.#connectTimeoutMs)
+    this.#open.add(connection)
+    this.#parts.io.connect(connection, this.#address)
+  }
+}
