@@ -23,15 +23,32 @@ export interface Verdict {
 /** How long a client waits that has sent something unfinished, in milliseconds. */
 const GIVE_UP_MS = 60
 
+/** Longer ones come in many reads anyway. */
+const SPLIT_BYTES_MAX = 16_384
+
 class Wrong extends Error {}
 
+/** Every case is run as it is, then in two reads, and where the connection ends, with one more request behind it. */
 export async function judge(stand: Stand, one: Case): Promise<Verdict> {
   const verdict = await judgeOnce(stand, one)
-  if (verdict.wrong !== null || one.after !== 'ends') return verdict
+  if (verdict.wrong !== null) return verdict
+  for (const [how, bytes] of variantsOf(one)) {
+    const { wrong } = await judgeOnce(stand, { ...one, bytes })
+    if (wrong !== null) return { ...verdict, wrong: `${how}: ${wrong}` }
+  }
+  return verdict
+}
+
+function* variantsOf({ bytes, after, title }: Case): Generator<readonly [how: string, bytes: Case['bytes']]> {
+  if (typeof bytes === 'string' && bytes.length > 1 && bytes.length <= SPLIT_BYTES_MAX) {
+    // Somewhere else in every case, and in the same place in every run.
+    const at = 1 + ((title.length * 7_919) % (bytes.length - 1))
+    yield [`in two reads, the first of ${at} bytes`, [bytes.slice(0, at), bytes.slice(at)]]
+  }
   // Whatever ends a connection: a request that comes behind it must not be served.
-  const bytes = typeof one.bytes === 'string' ? one.bytes + SMUGGLED : [...one.bytes, SMUGGLED]
-  const { wrong } = await judgeOnce(stand, { ...one, bytes })
-  return wrong === null ? verdict : { ...verdict, wrong: `with a request behind it: ${wrong}` }
+  if (after === 'ends') {
+    yield ['with a request behind it', typeof bytes === 'string' ? bytes + SMUGGLED : [...bytes, SMUGGLED]]
+  }
 }
 
 async function judgeOnce(stand: Stand, one: Case): Promise<Verdict> {
