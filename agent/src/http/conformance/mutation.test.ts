@@ -13,6 +13,7 @@ import { normalise } from '@headgate/core'
 import { type Client, type Next, openClient } from './testing/client.ts'
 import { valuesOf } from './testing/message.ts'
 import { createRandom, mutated, type Random } from './testing/mutate.ts'
+import { fairReadings } from './testing/fair.ts'
 import { createNodeReader, createOfflineReader, type NodeSeen } from './testing/node-reader.ts'
 import { openStand, until } from './testing/stand.ts'
 
@@ -26,54 +27,14 @@ const BATCH = 2_400
  */
 const SILENT_TURNS = 50
 
-/** What a client sent over one connection. */
+/** What a client sent at the beginning of a connection, or behind a request that was answered. */
 interface Sent {
   readonly address: string
-  bytes: string
-}
-
-/**
- * A request line with an unknown method or an odd target may be refused as a request, because where it ends is beyond
- * doubt; Node ends the connection there. So Node is shown what it would go on after.
- */
-const withoutOddLines = (bytes: string, isOdd: (method: string) => boolean): string =>
-  bytes.replace(REQUEST_LINE, (_, method: string, target: string, version: string) => {
-    const plain = `/${target.slice(1)}`.replace(BEYOND_ASCII, 'z').replaceAll('#', 'z')
-    return `${isOdd(method) ? 'POST' : method} ${plain} ${version}`
-  })
-
-const REQUEST_LINE = /([!#$%&'*+.^_`|~0-9A-Za-z-]+) ([^ \r\n]+) (HTTP\/1\.[01]\r\n)/g
-const SERVED = /^(?:GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS)$/
-/** The end of a body may stand right in front of the method. */
-const SERVED_AT_END = /(?:GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS)$/
-
-/** Trailers end at the agent, whatever they say; Node takes `Content-Length` among them for an error. */
-const withoutTrailers = (bytes: string): string =>
-  bytes.replace(/(?<=\r\n0+\r\n)(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t -~\x80-\xff]*\r\n)+(?=\r\n)/g, '')
-
-/** Extensions end at the agent too; Node asks that they have the form of an extension. */
-const withoutExtensions = (bytes: string): string =>
-  bytes.replace(/(?<=\r\n[0-9A-Fa-f]{1,8});[\t -~\x80-\xff]*(?=\r\n)/g, '')
-
-/** White space behind a value is not part of it; Node does not find `chunked` in front of a tab. */
-const withoutEndSpaces = (bytes: string): string =>
-  bytes.replace(/(?<=\r\n[!#$%&'*+.^_`|~0-9A-Za-z-]+:[^\r\n]*?)[ \t]+(?=\r\n)/g, '')
-
-const BEYOND_ASCII = /[\x80-\xff]/g
-
-/** All of them are fair readings of the same bytes. */
-function fairForms(bytes: string): ReadonlySet<string> {
-  const forms = [
-    bytes,
-    withoutOddLines(bytes, (method) => !SERVED.test(method)),
-    withoutOddLines(bytes, (method) => !SERVED_AT_END.test(method)),
-  ]
-  const dropped = forms.map((form) => withoutTrailers(withoutExtensions(withoutEndSpaces(form))))
-  return new Set([...forms, ...dropped])
+  readonly bytes: string
 }
 
 const keyOf = (address: string, method: string, target: string, body: string): string =>
-  JSON.stringify([address, method, target, body.replace(BEYOND_ASCII, 'z')])
+  JSON.stringify([address, method, target, body])
 
 /** What the agent should have made of what Node read; null: it is refused. */
 function forwardedTarget(seen: NodeSeen, address: string): string | null {
@@ -96,8 +57,8 @@ test(`${INPUTS} damaged requests are read alike in front of the agent, in it and
       if (/^\/sentinel-[0-9-]+$/.test(seen.target)) response.setHeader('x-sentinel', seen.target)
       response.end()
     },
-    (code, socket) => {
-      errorsBehind.push(code)
+    (error, socket) => {
+      errorsBehind.push(error.code ?? error.message)
       socket.destroy()
     },
   )
@@ -114,9 +75,7 @@ test(`${INPUTS} damaged requests are read alike in front of the agent, in it and
 
   async function send(sent: Sent[], client: Client, address: string, id: string): Promise<boolean> {
     const bytes = `${mutated(random, id)}GET /sentinel-${id} HTTP/1.1\r\nHost: api.example.com\r\n\r\n`
-    const connection = sent.at(-1)
-    if (connection === undefined) throw new Error('a connection was opened')
-    connection.bytes += bytes
+    sent.push({ address, bytes })
     await write(client, bytes, random)
     for (;;) {
       const next = await nextOf(client)
@@ -137,10 +96,7 @@ test(`${INPUTS} damaged requests are read alike in front of the agent, in it and
     const address = `127.0.1.${number + 1}`
     let client: Client | null = null
     for (let index = 0; index < inputs; index++) {
-      if (client === null) {
-        client = await openClient(agent.http, address)
-        sent.push({ address, bytes: '' })
-      }
+      client ??= await openClient(agent.http, address)
       if (await send(sent, client, address, `${first + index}-${number}`)) continue
       client.socket.destroy()
       client = null
@@ -148,9 +104,9 @@ test(`${INPUTS} damaged requests are read alike in front of the agent, in it and
     client?.socket.destroy()
   }
 
-  /** Counts what Node finds in the bytes of one connection. */
-  async function countReading(counts: Map<string, number>, bytes: string, address: string): Promise<void> {
-    for (const seen of await offline.read(bytes)) {
+  /** Counts what Node finds, for a request of this client. */
+  function count(counts: Map<string, number>, found: readonly NodeSeen[], address: string): void {
+    for (const seen of found) {
       const target = forwardedTarget(seen, address)
       if (target === null) continue
       const key = keyOf(address, seen.method, target, seen.body)
@@ -158,20 +114,17 @@ test(`${INPUTS} damaged requests are read alike in front of the agent, in it and
     }
   }
 
-  /** What Node finds more in what a client sent when it is read fairly. */
+  /** Adds what Node finds more in what a client sent when it is read fairly. */
   async function addFairReadings(counts: Map<string, number>, sent: readonly Sent[], address: string): Promise<void> {
     for (const { bytes } of sent.filter((each) => each.address === address)) {
-      const literal = new Map<string, number>()
-      await countReading(literal, bytes, address)
+      const [literal = new Map<string, number>(), ...others] = (await fairReadings(offline, bytes)).map((found) => {
+        const counted = new Map<string, number>()
+        count(counted, found, address)
+        return counted
+      })
       const most = new Map(literal)
-      for (const form of fairForms(bytes)) {
-        const fair = new Map<string, number>()
-        await countReading(fair, form, address)
-        for (const [key, count] of fair) most.set(key, Math.max(count, most.get(key) ?? 0))
-      }
-      for (const [key, count] of most) {
-        counts.set(key, (counts.get(key) ?? 0) + count - (literal.get(key) ?? 0))
-      }
+      for (const other of others) for (const [key, times] of other) most.set(key, Math.max(times, most.get(key) ?? 0))
+      for (const [key, times] of most) counts.set(key, (counts.get(key) ?? 0) + times - (literal.get(key) ?? 0))
     }
   }
 
@@ -181,7 +134,7 @@ test(`${INPUTS} damaged requests are read alike in front of the agent, in it and
     const broken = errorsBehind.filter((code) => !/ECONNRESET|HPE_INVALID_EOF_STATE|EPIPE/.test(code))
     if (broken.length > 0) fail(`Node behind the agent says ${broken.join(', ')}`)
     if (behind.size !== service.seen.length) fail(`${behind.size} requests to Node, ${service.seen.length} to us`)
-    for (const { address, bytes } of sent) await countReading(allowed, bytes, address)
+    for (const { address, bytes } of sent) count(allowed, (await offline.read(bytes)).seen, address)
     const readFairly = new Set<string>()
     for (const seen of service.seen) {
       const told = `${seen.line} ${JSON.stringify(seen.fields)} ${JSON.stringify(seen.body)}`

@@ -19,7 +19,7 @@ export interface NodeSeen {
 export function createNodeReader(
   onSeen: (seen: NodeSeen, response: ServerResponse) => void,
   /** The connection goes on when this does nothing; what was whole before is still told. */
-  onError: (code: string, socket: Duplex) => void,
+  onError: (error: NodeJS.ErrnoException, socket: Duplex) => void,
 ): Server {
   const take = (request: IncomingMessage, response: ServerResponse): void => {
     let body = ''
@@ -42,7 +42,7 @@ export function createNodeReader(
   server.on('request', take).on('checkContinue', take).on('checkExpectation', take)
   server.on('connect', (_request, socket) => socket.destroy())
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-    onError(error.code ?? error.message, socket)
+    onError(error, socket)
   })
   return server
 }
@@ -58,21 +58,31 @@ class Wire extends Duplex {
 /** Turns of the event loop after which Node has read what it was given. */
 const TURNS = 6
 
+export interface NodeReading {
+  /** The whole requests, in order. */
+  readonly seen: readonly NodeSeen[]
+  /** Where Node found that it cannot go on; null: it read everything, or wants more. */
+  readonly stoppedAt: number | null
+}
+
 export interface NodeReader {
-  /** The whole requests that Node finds in these bytes of one connection. */
-  read(bytes: string): Promise<readonly NodeSeen[]>
+  /** What Node finds in these bytes of one connection. */
+  read(bytes: string): Promise<NodeReading>
 }
 
 export function createOfflineReader(): NodeReader {
   return {
     read: async (bytes) => {
       const found: NodeSeen[] = []
+      let stoppedAt: number | null = null
       const server = createNodeReader(
         (seen, response) => {
           found.push(seen)
           response.end()
         },
-        () => {},
+        (error) => {
+          if ('bytesParsed' in error && typeof error.bytesParsed === 'number') stoppedAt ??= error.bytesParsed
+        },
       )
       const wire = new Wire()
       wire.on('error', () => {})
@@ -80,7 +90,7 @@ export function createOfflineReader(): NodeReader {
       wire.push(Buffer.from(bytes, 'latin1'))
       for (let turn = 0; turn < TURNS; turn++) await new Promise<void>((resolve) => setImmediate(resolve))
       wire.destroy()
-      return found
+      return { seen: found, stoppedAt }
     },
   }
 }
