@@ -53,9 +53,10 @@ function checkIdentity(at: Attempt, route: CompiledRoute, release: CompiledRelea
   if (environment !== release.environment) {
     return deny(at, 'credential_wrong_environment', { needed: [release.environment], had: [environment] })
   }
-  return whenReady(at.ports.verify({ kind: 'api_key', text: found.text }, at.facts), (verified) =>
-    checkVerified(at, route, access, verified),
-  )
+  const verified = at.ports.verify({ kind: 'api_key', text: found.text }, at.facts)
+  return verified instanceof Promise
+    ? whenVerified(at, route, access, verified)
+    : checkVerified(at, route, access, verified)
 }
 
 function checkVerified(at: Attempt, route: CompiledRoute, access: CompiledAccess, verified: Verified): Pending {
@@ -75,13 +76,13 @@ function checkVerified(at: Attempt, route: CompiledRoute, access: CompiledAccess
 
 function checkAccess(at: Attempt, route: CompiledRoute, access: CompiledAccess): Pending {
   const had: readonly string[] = at.principal?.scopes ?? NONE
-  if (!access.scopes.every((scope) => had.includes(scope))) {
+  if (!includesAll(had, access.scopes)) {
     return deny(at, 'scope_missing', { needed: access.scopes, had: had.toSorted() })
   }
   at.ports.trace?.(step('access', describe.access(access)))
   if (route.limits.length === 0) return allow(at, access, NONE)
-  const demands = limitDemands(route, at.facts, at.principal)
-  return whenReady(at.ports.take(demands), (taken) => checkLimits(at, route, access, taken))
+  const taken = at.ports.take(limitDemands(route, at.facts, at.principal))
+  return taken instanceof Promise ? whenTaken(at, route, access, taken) : checkLimits(at, route, access, taken)
 }
 
 function checkLimits(at: Attempt, route: CompiledRoute, access: CompiledAccess, taken: Taken): Decision {
@@ -92,7 +93,28 @@ function checkLimits(at: Attempt, route: CompiledRoute, access: CompiledAccess, 
   return deny(at, 'limit_exceeded', { rule, limits: taken.states, tightest: taken.exceeded })
 }
 
-/** Goes on at once with a value, later with a promise: the usual request makes no promise. */
-function whenReady<T extends Verified | Taken>(value: T | Promise<T>, next: (value: T) => Pending): Pending {
-  return value instanceof Promise ? value.then(next) : next(value)
+function includesAll(had: readonly string[], needed: readonly string[]): boolean {
+  for (const one of needed) if (!had.includes(one)) return false
+  return true
+}
+
+// The two ways to go on later. They are functions of their own, so that the usual request, whose ports answer at once,
+// makes neither a promise nor what a closure would keep.
+
+async function whenVerified(
+  at: Attempt,
+  route: CompiledRoute,
+  access: CompiledAccess,
+  verified: Promise<Verified>,
+): Promise<Decision> {
+  return checkVerified(at, route, access, await verified)
+}
+
+async function whenTaken(
+  at: Attempt,
+  route: CompiledRoute,
+  access: CompiledAccess,
+  taken: Promise<Taken>,
+): Promise<Decision> {
+  return checkLimits(at, route, access, await taken)
 }

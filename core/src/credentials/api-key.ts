@@ -149,17 +149,20 @@ export function judgeApiKey(record: ApiKeyRecord, facts: Facts, nowMs: number): 
     credentialHint: apiKeyHint(record.last4),
     scopes: record.scopes,
   }
-  const denied = (reason: CredentialReason): Verified => ({ kind: 'denied', reason, principal })
-  if (record.state === 'disabled') return denied('credential_disabled')
-  if (record.state !== 'active') return denied('credential_revoked')
+  if (record.state === 'disabled') return denied('credential_disabled', principal)
+  if (record.state !== 'active') return denied('credential_revoked', principal)
   // Written so that a time that is not a number has passed.
-  if (record.expiresAtMs !== 0 && !(nowMs < record.expiresAtMs)) return denied('credential_expired')
-  if (record.consumerDisabled) return denied('consumer_disabled')
+  if (record.expiresAtMs !== 0 && !(nowMs < record.expiresAtMs)) return denied('credential_expired', principal)
+  if (record.consumerDisabled) return denied('consumer_disabled', principal)
   if (record.addresses.length > 0 && !rangesContain(record.addresses, facts.address)) {
     const needed = record.addresses.map((range) => range.text)
     return { kind: 'denied', reason: 'address_not_allowed', principal, needed }
   }
   return { kind: 'proven', principal }
+}
+
+function denied(reason: CredentialReason, principal: Principal): Verified {
+  return { kind: 'denied', reason, principal }
 }
 
 function checksum(body: string): string {
