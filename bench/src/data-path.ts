@@ -21,6 +21,8 @@ import { type AgentSource, startAgents } from './stack/agent.ts'
 import { createKeys } from './stack/keys.ts'
 import { type Tool, findTools } from './tools.ts'
 
+const NOT_INSTALLED = 'not installed'
+
 export interface DataPathOptions {
   readonly rows: readonly RowName[]
   readonly rounds: number
@@ -94,6 +96,8 @@ export async function runDataPath(options: DataPathOptions): Promise<void> {
   const text = `${JSON.stringify(result, null, 2)}\n`
   if (options.json) process.stdout.write(text)
   if (options.save !== undefined) await save(text, options.save)
+  const failed = rows.flatMap(({ peers }) => peers).filter(({ note }) => note !== undefined && note !== NOT_INSTALLED)
+  if (failed.length > 0) throw new Error(`${failed.map(({ name }) => name).join(', ')} could not be measured`)
 }
 
 interface RowRun {
@@ -111,7 +115,7 @@ async function runRow({ name, agents, peerOptions, options, tools, log }: RowRun
   const peers: Peer[] = []
   const absent: PeerResult[] = []
   for (const plan of row.peers) {
-    if (plan.tool !== undefined && !tools.has(plan.tool)) absent.push({ name: plan.name, note: 'not installed' })
+    if (plan.tool !== undefined && !tools.has(plan.tool)) absent.push({ name: plan.name, note: NOT_INSTALLED })
     else peers.push(started.use(await plan.start(peerOptions)))
   }
   peers.push(...agents)

@@ -44,31 +44,41 @@ interface Round extends LoadResult {
   readonly busy: number
 }
 
-/** @throws Error when an answer was not 2xx or a connection broke: such a figure would say nothing. */
+/** A peer with an answer that was not 2xx, or a broken connection, gets a note and no figures. */
 export async function measureRow(options: RowOptions): Promise<PeerResult[]> {
   const { name, peers, rounds, seconds, log } = options
-  for (const peer of peers) await measureOnce(peer, options, WARM_UP_S)
   const all = new Map<Peer, Round[]>(peers.map((peer) => [peer, []]))
-  for (let round = 1; round <= rounds; round++) {
+  const failed = new Map<Peer, string>()
+  for (let round = 0; round <= rounds; round++) {
     for (const [peer, results] of all) {
-      const result = await measureOnce(peer, options, seconds)
-      results.push(result)
-      log(`${name} ${round}/${rounds} ${peer.name}: ${result.cpuUs.toFixed(1)} µs, ${result.perS.toFixed(0)}/s`)
+      if (failed.has(peer)) continue
+      try {
+        const result = await measureOnce(peer, options, round === 0 ? WARM_UP_S : seconds)
+        if (round > 0) results.push(result)
+        log(`${name} ${round}/${rounds} ${peer.name}: ${result.cpuUs.toFixed(1)} µs, ${result.perS.toFixed(0)}/s`)
+      } catch (thrown) {
+        const note = thrown instanceof Error ? thrown.message : String(thrown)
+        failed.set(peer, note)
+        log(`${name} ${round}/${rounds} ${peer.name}: ${note}`)
+      }
     }
   }
-  return Promise.all([...all].map(([peer, results]) => summary(peer, results)))
+  return Promise.all(
+    [...all].map(async ([peer, results]): Promise<PeerResult> => {
+      const note = failed.get(peer)
+      return note === undefined ? await summary(peer, results) : { name: peer.name, note }
+    }),
+  )
 }
 
-async function measureOnce(peer: Peer, { name, url, script }: RowOptions, seconds: number): Promise<Round> {
+async function measureOnce(peer: Peer, { url, script }: RowOptions, seconds: number): Promise<Round> {
   await peer.clear?.()
   const [startMs, startNs] = [performance.now(), await cpuNs(peer.pid)]
-  const result = await sendLoad(url(peer), script, seconds).catch((cause: unknown) => {
-    throw new Error(`${name}, ${peer.name}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause })
-  })
+  const result = await sendLoad(url(peer), script, seconds)
   const [ns, ms] = [(await cpuNs(peer.pid)) - startNs, performance.now() - startMs]
   if (result.bad > 0 || result.broken > 0 || result.requests === 0) {
     const { requests, bad, broken } = result
-    throw new Error(`${name}, ${peer.name}: of ${requests} answers ${bad} were not 2xx; ${broken} connections broke`)
+    throw new Error(`of ${requests} answers ${bad} were not 2xx; ${broken} connections broke`)
   }
   return { ...result, cpuUs: ns / 1_000 / result.requests, busy: ns / 1e6 / ms }
 }

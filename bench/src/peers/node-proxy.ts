@@ -6,7 +6,6 @@
  * @module
  */
 import { Agent, createServer, request } from 'node:http'
-import { pipeline } from 'node:stream'
 
 const [port, upstreamPort] = process.argv.slice(2).map(Number)
 const agent = new Agent({ keepAlive: true, maxSockets: 128 })
@@ -24,7 +23,7 @@ const server = createServer((incoming, outgoing) => {
     },
     (answer) => {
       outgoing.writeHead(answer.statusCode ?? 502, answer.headers)
-      pipeline(answer, outgoing, () => {})
+      answer.pipe(outgoing)
     },
   )
   // Clients leave in the middle when a round ends.
@@ -32,6 +31,7 @@ const server = createServer((incoming, outgoing) => {
     if (!outgoing.headersSent) outgoing.writeHead(502)
     outgoing.end()
   })
+  outgoing.once('close', () => forwarded.destroy())
   incoming.pipe(forwarded)
 })
 server.listen(port, '127.0.0.1', 1024)
