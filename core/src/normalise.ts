@@ -44,7 +44,7 @@ export function normalise(head: RequestHead): Normalised {
   if (!target.startsWith('/') || target.length > TARGET_BYTES_MAX) return refused('target_invalid', host)
   const mark = target.indexOf('?')
   const query = mark === -1 ? '' : target.slice(mark)
-  if (!isCleanQuery(query)) return refused('target_invalid', host)
+  if (query !== '' && !isCleanQuery(query)) return refused('target_invalid', host)
   const raw = mark === -1 ? target : target.slice(0, mark)
   if (raw.length > PATH_BYTES_MAX) return refused('target_invalid', host)
   const path = normalisePath(raw)

@@ -55,7 +55,7 @@ export function responseHeaders(decision: Decision): readonly ResponseHeader[] {
   if (limit !== null) headers.push(['Retry-After', String(seconds(limit.retryAfterMs, 1))])
   const tightest = decision.limits[decision.tightest]
   if (tightest !== undefined) {
-    headers.push(['RateLimit-Policy', decision.limits.map(policyItem).join(', ')])
+    headers.push(['RateLimit-Policy', policyItems(decision.limits)])
     headers.push(['RateLimit', limitItem(tightest)])
   }
   return headers
@@ -70,6 +70,12 @@ function refusingLimit({ reason, limits, tightest }: Decision): LimitState | nul
 function challenge({ reason }: Decision): string {
   if (reason === 'credential_missing' || reason === 'allowed') return 'Bearer realm="headgate"'
   return `Bearer realm="headgate", error="invalid_token", error_description="${reasons[reason].title}"`
+}
+
+function policyItems(limits: readonly LimitState[]): string {
+  let text = ''
+  for (const limit of limits) text += text === '' ? policyItem(limit) : `, ${policyItem(limit)}`
+  return text
 }
 
 function policyItem({ policy, requests, windowMs }: LimitState): string {

@@ -63,3 +63,13 @@ test('what was read is read the same again', () => {
 test('a very long value costs nothing', () => {
   assert.equal(normaliseHost('a'.repeat(1_000_000)), null)
 })
+
+test('a value reads the same after itself, and after any other', () => {
+  for (const value of ['a.example', 'A.example:80', 'a.example.', '[::1]:80']) {
+    const first = normaliseHost(value)
+    assert.notEqual(first, null)
+    assert.equal(normaliseHost(value), first)
+    for (const malformed of ['', 'a b', 'a.example:x']) assert.equal(normaliseHost(malformed), null)
+    assert.equal(normaliseHost(value), first)
+  }
+})
