@@ -87,7 +87,10 @@ export async function run(command: readonly string[], core: number, timeoutMs: n
     stdio: ['ignore', 'pipe', 'pipe'],
     timeout: timeoutMs,
     killSignal: 'SIGKILL',
+    detached: true,
   })
+  const { pid } = child
+  if (pid !== undefined) groups.add(pid)
   let [stdout, stderr] = ['', '']
   child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text))
   child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text))
@@ -95,6 +98,7 @@ export async function run(command: readonly string[], core: number, timeoutMs: n
     child.once('error', reject)
     child.once('close', settle)
   })
+  if (pid !== undefined) groups.delete(pid)
   if (code !== 0) throw new Error(`${command[0]} ended with ${code}: ${stdout}${stderr}`)
   return stdout
 }

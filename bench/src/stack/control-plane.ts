@@ -7,13 +7,17 @@ import { type Client, createClient } from '@headgate/admin-api'
 import { startEmbeddedPostgres } from '@headgate/kit/embedded-postgres.ts'
 import { createSelfSigned, pem } from '@headgate/kit/pki.ts'
 import { randomBytes } from 'node:crypto'
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { rmSync } from 'node:fs'
+import { mkdir, readFile, readlink, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { setDefaultCACertificates } from 'node:tls'
 import { ROOT, freePort } from '../place.ts'
 import { LOAD_CORE, startProgram, untilReady } from '../program.ts'
 
 const LIFE_MS = 86_400_000
+
+/** What Postgres takes to end at once, in milliseconds. */
+const QUIT_MS = 500
 
 export interface ControlPlane extends AsyncDisposable {
   readonly databaseUrl: string
@@ -25,7 +29,7 @@ export interface ControlPlane extends AsyncDisposable {
 export async function startControlPlane(directory: string): Promise<ControlPlane> {
   await using resources = new AsyncDisposableStack()
   const database = resources.use(await startEmbeddedPostgres({ throwaway: true }))
-  killAtExit(database.pid)
+  await endWithThisProcess(database.pid)
   const file = (name: string): string => join(directory, 'control-plane', name)
   await mkdir(file('state'), { recursive: true, mode: 0o700 })
   const [restPort, linkPort] = [await freePort(), await freePort()]
@@ -72,13 +76,18 @@ export async function startControlPlane(directory: string): Promise<ControlPlane
   }
 }
 
-/** The server is a process group of its own and would outlive a run that is ended. */
-function killAtExit(pid: number): void {
+/** The server is a process group of its own and would outlive a run that is ended, and so would its folder. */
+async function endWithThisProcess(pid: number): Promise<void> {
+  // Postgres works in its data folder, which lies in the throwaway one.
+  const folder = dirname(await readlink(`/proc/${pid}/cwd`))
   process.once('exit', () => {
     try {
       process.kill(pid, 'SIGQUIT')
     } catch {
       // Gone already.
     }
+    // Its processes write until they are gone.
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, QUIT_MS)
+    rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
   })
 }
