@@ -41,7 +41,7 @@ for (const character of "!#$%&'*+-.^`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcde
   NAME[character.charCodeAt(0)] = IN_TOKEN
 }
 NAME['_'.charCodeAt(0)] = IN_TOKEN | IS_UNDERSCORE
-for (const [value, digit] of [...'0123456789abcdef'].entries()) {
+for (const [value, digit] of Array.from('0123456789abcdef').entries()) {
   HEX[digit.charCodeAt(0)] = value
   HEX[digit.toUpperCase().charCodeAt(0)] = value
 }
