@@ -19,13 +19,34 @@ export class BodyReader {
   /** What came is no body. */
   invalid = false
   #chunks: ChunkReader | null = null
+  /** Of bytes that were looked at and not read. */
+  #ahead: ChunkReader | null = null
+  #aheadBytes = 0
 
   begin(framing: number, length: number): void {
     this.framing = framing
     this.left = length
     this.done = framing === framings.none
     this.invalid = false
-    if (framing === framings.chunked) (this.#chunks ??= new ChunkReader()).reset()
+    this.#aheadBytes = 0
+    if (framing !== framings.chunked) return
+    ;(this.#chunks ??= new ChunkReader()).reset()
+    this.#ahead?.reset()
+  }
+
+  /**
+   * Looks at bytes of a request's body before any is read. Each byte is given once.
+   *
+   * @param scratch a place of output that may be overwritten.
+   * @returns whether what was looked at since `begin` is the whole body, or so much of it, or `invalid`.
+   */
+  sees(bytes: Buffer, start: number, end: number, scratch: number, enough: number): boolean {
+    this.#aheadBytes += end - start
+    if (this.framing === framings.length) return this.#aheadBytes >= Math.min(this.left, enough)
+    const ahead = (this.#ahead ??= new ChunkReader())
+    ahead.transfer(bytes, start, end, scratch, false)
+    this.invalid = ahead.invalid
+    return ahead.done || ahead.invalid || this.#aheadBytes >= enough
   }
 
   /**

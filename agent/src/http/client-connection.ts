@@ -40,6 +40,12 @@ const BLANK_BYTES_MAX = 64
 /** Slowest body that is waited for, in bytes a second; IIS and Apache draw the line here too. */
 const BODY_BYTES_PER_S_MIN = 240
 
+/**
+ * A connection to the service is asked for when so much of a body is there, or all of it, in bytes: otherwise clients
+ * that promise bodies and send none would hold all connections.
+ */
+const GATHERED_BYTES = 16_384
+
 const PROBLEM_FIELDS: Fields = [
   ['content-type', 'application/problem+json'],
   ['cache-control', 'no-store'],
@@ -50,18 +56,20 @@ const states = {
   head: 0,
   /** The decision is awaited. */
   deciding: 1,
+  /** The beginning of the request's body is awaited. */
+  gathering: 2,
   /** A connection to the service is awaited. */
-  waiting: 2,
+  waiting: 3,
   /** The request's body is passed on. */
-  body: 3,
+  body: 4,
   /** The request is with the service to its last byte. */
-  sent: 4,
+  sent: 5,
   /** The response is complete, and its last bytes wait for the client. */
-  flushing: 5,
+  flushing: 6,
   /** The body of an answered request is read and thrown away. */
-  discarding: 6,
+  discarding: 7,
   /** The last answer is given. */
-  closing: 7,
+  closing: 8,
 } as const
 
 export class ClientConnection extends Connection implements Exchange, CoreHead, Caller, Origin {
@@ -96,6 +104,11 @@ export class ClientConnection extends Connection implements Exchange, CoreHead, 
   #pinned: PinnedHead | null = null
   #bodyDeadlineMs = 0
   #windowBytes = 0
+  /** Since when less has come of the body than must come in a second. */
+  #flowMs = 0
+  #flowBytes = 0
+  /** Since when the client takes nothing, while it is `blocked`. */
+  #blockedMs = 0
 
   // Its way to the service.
   #forwarding: Forwarding | null = null
@@ -166,12 +179,18 @@ export class ClientConnection extends Connection implements Exchange, CoreHead, 
     this.#pinned?.restore(requestHead, arena.joined)
     const out = arena.out
     const end = writeRequestHead(requestHead, out, forwarding, target.hostLine, this)
-    const connection = target.take()
+    const isGathered = this.#body.done || this.#looksEnough(end)
+    if (this.#body.invalid) {
+      this.#letHeadGo()
+      return this.#refuseBody()
+    }
+    const connection = isGathered ? target.take() : null
     if (connection === null || this.#isRepeatable || !this.#consuming) {
       this.#kept = keptHeads.keep(arena.bytes, out, written.lineEnd, written.hostEnd, end)
     }
     this.#letHeadGo()
-    if (connection === null) this.#wait(target)
+    if (!isGathered) this.#gather()
+    else if (connection === null) this.#wait(target)
     else if (this.#consuming) this.#launch(connection, end)
     else this.connected(connection)
   }
@@ -192,6 +211,7 @@ export class ClientConnection extends Connection implements Exchange, CoreHead, 
 
   received(start: number, end: number): void {
     if (this.#state === states.closing) return
+    if (this.#state === states.gathering) return this.#gatherMore(start, end)
     if (this.#carry === null) {
       const left = this.#consume(start, end)
       if (left < end && !this.closed) this.#keep(left, end)
@@ -218,7 +238,7 @@ export class ClientConnection extends Connection implements Exchange, CoreHead, 
   gone(): void {
     this.#parts.wheel.remove(this)
     this.#abandon()
-    this.#carry = null
+    this.#setCarry(null)
     this.#parts.onGone(this)
   }
 
@@ -244,6 +264,7 @@ export class ClientConnection extends Connection implements Exchange, CoreHead, 
         this.#target?.leave(this)
         this.failed('upstream_unreachable', false)
         break
+      case states.gathering:
       case states.body:
         this.#checkBody()
         break
@@ -289,8 +310,21 @@ export class ClientConnection extends Connection implements Exchange, CoreHead, 
 
   send(start: number, end: number): void {
     if (this.closed || end === start) return
+    const wasBlocked = this.blocked
     this.#parts.io.write(this, start, end)
-    if (this.blocked) this.#watchClient()
+    if (!this.blocked) return
+    if (!wasBlocked) this.#blockedMs = this.#parts.wheel.nowMs
+    this.#watchClient()
+  }
+
+  get stalledSinceMs(): number {
+    if (this.blocked) return this.#blockedMs
+    return this.#state === states.body && !this.paused ? this.#flowMs : 0
+  }
+
+  evicted(): void {
+    if (this.#status !== 0 || this.blocked) this.#cut()
+    else this.#refuseLate()
   }
 
   answered(): void {
@@ -344,6 +378,8 @@ export class ClientConnection extends Connection implements Exchange, CoreHead, 
       case states.body:
         this.#relayBody(this.#parts.arena.out)
         return this.#upstream !== null || this.#state !== states.body
+      case states.gathering:
+        return false
       case states.discarding:
         this.#discard()
         return true
@@ -366,6 +402,11 @@ export class ClientConnection extends Connection implements Exchange, CoreHead, 
     const carry = Buffer.allocUnsafeSlow(before + end - start)
     this.#carry?.copy(carry, 0, this.#carryStart)
     bytes.copy(carry, before, start, end)
+    this.#setCarry(carry)
+  }
+
+  #setCarry(carry: Buffer | null): void {
+    this.#parts.carried.bytes += (carry?.length ?? 0) - (this.#carry?.length ?? 0)
     this.#carry = carry
     this.#carryStart = 0
   }
@@ -385,8 +426,7 @@ export class ClientConnection extends Connection implements Exchange, CoreHead, 
     if (carry === null) return
     this.#carryStart = carry.length - (this.#end - this.#at)
     if (this.#carryStart < carry.length && this.#state !== states.closing && !this.closed) return
-    this.#carry = null
-    this.#carryStart = 0
+    this.#setCarry(null)
   }
 
   #pause(): void {
@@ -397,17 +437,16 @@ export class ClientConnection extends Connection implements Exchange, CoreHead, 
   #goOn(): void {
     if (this.#consuming) return
     this.#consumeCarry()
-    const { head, body, discarding, closing } = states
-    const state = this.#state
-    const isReading = (state === head && !this.blocked) || state === body || state === discarding || state === closing
+    const isReading = this.#state === states.head ? !this.blocked : READING.has(this.#state)
     if (isReading) this.#resume()
   }
 
   #resume(): void {
     if (this.closed || this.#upstream?.blocked === true) return
     if (this.paused) this.#parts.io.resume(this)
-    if (this.#state !== states.body) return
-    this.#windowBytes = 0
+    if (this.#state !== states.body && this.#state !== states.gathering) return
+    this.#windowBytes = this.#flowBytes = 0
+    this.#flowMs = this.#parts.wheel.nowMs
     this.#parts.wheel.set(this, this.#parts.settings.clientIdleMs)
   }
 
@@ -498,6 +537,49 @@ export class ClientConnection extends Connection implements Exchange, CoreHead, 
     return this.#body.framing === framings.none && (method === 'GET' || method === 'HEAD' || method === 'OPTIONS')
   }
 
+  /** Looks at what has come behind the head. @param scratch a place of output. @returns whether it is enough. */
+  #looksEnough(scratch: number): boolean {
+    const { arena, carried } = this.#parts
+    // Without room to gather, a body is passed on as it comes: stalling is looked at then, too.
+    if (carried.bytes >= carried.bytesMax) return true
+    let [at, end] = [this.#at, this.#end]
+    if (!this.#consuming) {
+      at = end = arena.joined
+      if (this.#carry !== null) end += this.#carry.copy(arena.bytes, at, this.#carryStart)
+    }
+    return this.#body.sees(arena.bytes, at, end, scratch, GATHERED_BYTES)
+  }
+
+  /** Awaits the beginning of the body. The head is kept. */
+  #gather(): void {
+    const { arena } = this.#parts
+    this.#state = states.gathering
+    this.#setBodyDeadline()
+    const isBegun = this.#consuming ? this.#at < this.#end : this.#carry !== null
+    if (this.#expectsContinue && !isBegun) this.send(arena.out, putBytes(arena.bytes, arena.out, CONTINUE))
+    this.#expectsContinue = false
+    this.#resume()
+  }
+
+  #gatherMore(start: number, end: number): void {
+    const { arena, carried } = this.#parts
+    const isEnough = this.#body.sees(arena.bytes, start, end, arena.out, GATHERED_BYTES)
+    this.#windowBytes += end - start
+    if (this.#body.invalid) return this.#refuseBody()
+    this.#keep(start, end)
+    const target = this.#target
+    if (target === null || !(isEnough || carried.bytes >= carried.bytesMax)) return
+    const connection = target.take()
+    if (connection !== null) return this.connected(connection)
+    this.#pause()
+    this.#wait(target)
+  }
+
+  #setBodyDeadline(): void {
+    const { requestTimeoutMs } = this.#parts.settings
+    this.#bodyDeadlineMs = requestTimeoutMs === 0 ? 0 : this.startedMs + requestTimeoutMs
+  }
+
   #wait(target: UpstreamTarget): void {
     this.#state = states.waiting
     this.deadlineMs = 0
@@ -507,7 +589,7 @@ export class ClientConnection extends Connection implements Exchange, CoreHead, 
 
   /** Begins on a connection. The head of the request lies at the arena's place of output. @param end of the head. */
   #launch(connection: ServiceConnection, end: number): void {
-    const { arena, settings } = this.#parts
+    const { arena, wheel } = this.#parts
     const { out } = arena
     // Only within a forwarding.
     const timeoutMs = this.#forwarding?.service.responseTimeoutMs ?? 0
@@ -521,8 +603,9 @@ export class ClientConnection extends Connection implements Exchange, CoreHead, 
       return
     }
     this.#state = states.body
-    this.#windowBytes = 0
-    this.#bodyDeadlineMs = settings.requestTimeoutMs === 0 ? 0 : this.startedMs + settings.requestTimeoutMs
+    this.#windowBytes = this.#flowBytes = 0
+    this.#flowMs = wheel.nowMs
+    this.#setBodyDeadline()
     if (this.#expectsContinue && this.#at === this.#end) {
       connection.send(out, end)
       this.send(arena.out, putBytes(arena.bytes, arena.out, CONTINUE))
@@ -540,6 +623,11 @@ export class ClientConnection extends Connection implements Exchange, CoreHead, 
     const body = this.#body
     const at = body.transfer(bytes, this.#at, this.#end, to, true)
     this.#windowBytes += body.at - this.#at
+    this.#flowBytes += body.at - this.#at
+    if (this.#flowBytes >= BODY_BYTES_PER_S_MIN) {
+      this.#flowBytes = 0
+      this.#flowMs = wheel.nowMs
+    }
     this.#at = body.at
     if (body.invalid) return this.#refuseBody()
     if (body.done) {
@@ -560,7 +648,11 @@ export class ClientConnection extends Connection implements Exchange, CoreHead, 
     const isOwed = !this.paused
     const least = (BODY_BYTES_PER_S_MIN * settings.clientIdleMs) / 1_000
     const isLate = this.#bodyDeadlineMs !== 0 && clock.monotonic() > this.#bodyDeadlineMs
-    if (isLate || (isOwed && this.#windowBytes < least)) return this.#cut()
+    if (isLate || (isOwed && this.#windowBytes < least)) {
+      if (this.#state === states.gathering && !this.blocked) this.#refuseLate()
+      else this.#cut()
+      return
+    }
     this.#windowBytes = 0
     wheel.set(this, settings.clientIdleMs)
   }
@@ -568,7 +660,7 @@ export class ClientConnection extends Connection implements Exchange, CoreHead, 
   /** A client that takes nothing although something waits for it does not stay. */
   #watchClient(): void {
     const { wheel, settings } = this.#parts
-    if (this.#state === states.body) return
+    if (this.#state === states.body || this.#state === states.gathering) return
     if (this.blocked) wheel.set(this, settings.clientIdleMs)
     else wheel.clear(this)
   }
@@ -675,6 +767,12 @@ export class ClientConnection extends Connection implements Exchange, CoreHead, 
     else this.#refuseWire('framing_invalid')
   }
 
+  /** The body does not come. */
+  #refuseLate(): void {
+    this.#abandon()
+    this.#refuseWire('request_timeout')
+  }
+
   /** Says why nothing more can be read, and ends. */
   #refuseWire(reason: WireReason): void {
     const { onMalformed, requestId, clock } = this.#parts
@@ -689,7 +787,7 @@ export class ClientConnection extends Connection implements Exchange, CoreHead, 
   #close(): void {
     const { io, wheel } = this.#parts
     this.#state = states.closing
-    this.#carry = null
+    this.#setCarry(null)
     this.#letHeadGo()
     if (this.closed) return
     io.end(this)
@@ -704,5 +802,7 @@ export class ClientConnection extends Connection implements Exchange, CoreHead, 
   }
 }
 
+/** States in which the client's bytes are wanted, beside `head`. */
+const READING: ReadonlySet<number> = new Set([states.gathering, states.body, states.discarding, states.closing])
 const NO_VALUES: readonly string[] = []
 const NO_FIELDS: Fields = []

@@ -227,11 +227,11 @@ test('a slow client stops the service, and a slow service stops the client', () 
   using fake = createFakeEngine()
   const { client, service } = connected(fake)
   service.stuck = client.stuck = true
-  fake.deliver(client, `POST / HTTP/1.1\r\n${HOST}Content-Length: 100\r\n\r\n${'x'.repeat(50)}`)
+  fake.deliver(client, `POST / HTTP/1.1\r\n${HOST}Content-Length: 40000\r\n\r\n${'x'.repeat(20_000)}`)
   assert.equal(client.connection.paused, true)
   fake.drain(service)
   assert.equal(client.connection.paused, false)
-  fake.deliver(client, 'x'.repeat(50))
+  fake.deliver(client, 'x'.repeat(20_000))
   fake.deliver(service, `HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhe`)
   assert.equal(service.connection.paused, true)
   fake.drain(client)
@@ -311,15 +311,179 @@ test('a request with a body is not tried again, and none is once its response ha
   assert.deepEqual([fake.outcomes.at(-1)?.kind, client.destroyed, fake.services.length], ['broken', true, 2])
 })
 
-test('100 Continue is said when the service is there, unless the body is, too', () => {
+const HALF = `POST /half HTTP/1.1\r\n${HOST}Content-Length: 40000\r\n\r\n${'x'.repeat(20_000)}`
+
+// Guards against clients that promise bodies and send none: they would hold all connections to the service.
+for (const [title, parts] of [
+  ['with a length', ['Content-Length: 5\r\n\r\n', 'he', 'llo']],
+  ['in chunks', ['Transfer-Encoding: chunked\r\n\r\n', '5\r\nhel', 'lo\r\n0\r\n', '\r\n']],
+  ['that is large', [`Content-Length: 100000\r\n\r\n${'x'.repeat(16_383)}`, 'x']],
+  ['in large chunks', [`Transfer-Encoding: chunked\r\n\r\n8000\r\n${'x'.repeat(16_377)}`, 'x']],
+] as const) {
+  test(`a request takes no connection to the service before its body ${title} is there`, () => {
+    using fake = createFakeEngine()
+    const { client, service } = connected(fake)
+    fake.deliver(client, `POST /a HTTP/1.1\r\n${HOST}${parts[0]}`)
+    for (const part of parts.slice(1)) {
+      assert.deepEqual([service.text, fake.services.length], ['', 1])
+      fake.deliver(client, part)
+    }
+    assert.ok(service.text.startsWith('POST /a HTTP/1.1\r\n'), service.text)
+    const sent = service.text.slice(service.text.indexOf('\r\n\r\n') + 4)
+    assert.equal(sent.replaceAll(/[^x]/g, '').length, parts.join('').replaceAll(/[^x]/g, '').length)
+  })
+}
+
+test('a body that does not begin, or is none, is refused without the service', () => {
+  for (const [text, status] of [
+    ['Content-Length: 9\r\n\r\n', 408],
+    ['Content-Length: 9\r\nExpect: 100-continue\r\n\r\n', 408],
+    ['Transfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n', 408],
+    ['Transfer-Encoding: chunked\r\n\r\n2\r\nhi\r\nx', 400],
+  ] as const) {
+    using fake = createFakeEngine()
+    const client = fake.client()
+    fake.deliver(client, `POST / HTTP/1.1\r\n${HOST}`)
+    fake.deliver(client, text, 40)
+    fake.pass(15_200)
+    assert.match(client.text, new RegExp(`^(HTTP/1.1 100 Continue\r\n\r\n)?HTTP/1.1 ${status} `))
+    assert.deepEqual([client.ended, fake.services.length, fake.outcomes.at(-1)?.kind], [true, 0, 'abandoned'])
+  }
+})
+
+test('a client that leaves while its body is awaited leaves nothing behind', () => {
+  using fake = createFakeEngine()
+  const client = fake.client()
+  fake.deliver(client, `POST / HTTP/1.1\r\n${HOST}Content-Length: 9\r\n\r\nx`)
+  fake.close(client)
+  assert.deepEqual([fake.services.length, fake.outcomes.at(-1)?.kind], [0, 'abandoned'])
+})
+
+test('a body that is there when its decision comes late goes on, and one that is not is awaited', () => {
+  using fake = createFakeEngine()
+  const { client, service } = connected(fake)
+  let decide = (): void => {}
+  fake.handle = (exchange) => (decide = () => fake.forward(exchange))
+  const head = `POST / HTTP/1.1\r\n${HOST}Transfer-Encoding: chunked\r\n\r\n`
+  for (const [before, behind] of [
+    ['2\r\nhi\r\n0\r\n\r\n', ''],
+    ['2\r\nhi\r\n', '0\r\n\r\n'],
+    ['', '2\r\nhi\r\n0\r\n\r\n'],
+  ] as const) {
+    service.text = client.text = ''
+    const rest = fake.deliver(client, head + before, 20)
+    decide()
+    fake.deliver(client, rest + behind)
+    assert.match(service.text, /\r\n2\r\nhi\r\n0\r\n\r\n$/)
+    fake.deliver(service, OK)
+    assert.equal(client.text, AT_CLIENT)
+  }
+})
+
+test('bodies beyond the memory for them are passed on as they come', () => {
+  using fake = createFakeEngine({ connectionsMax: 10_000 })
+  const begun = `POST / HTTP/1.1\r\n${HOST}Content-Length: 20000\r\n\r\n${'x'.repeat(16_000)}`
+  const clients: Wire[] = []
+  while (clients.length * 16_000 < 64 * 1_024 * 1_024) {
+    const client = fake.client()
+    clients.push(client)
+    fake.deliver(client, begun)
+  }
+  assert.equal(fake.services.length, 0)
+  fake.deliver(fake.client(), begun)
+  assert.equal(fake.services.length, 1)
+  for (const client of clients) fake.close(client)
+  fake.deliver(fake.client(), begun)
+  assert.equal(fake.services.length, 1)
+})
+
+for (const isAwaited of [true, false]) {
+  test(`clients that stall are let go ${isAwaited ? 'when' : 'only when'} others wait for their connections`, () => {
+    using fake = createFakeEngine()
+    // Two that send no more, one that takes nothing, and one that is well.
+    const clients = [HALF, HALF, GET, GET].map((text, index) => {
+      const client = fake.client()
+      fake.deliver(client, text)
+      fake.open(serviceOf(fake, index))
+      return client
+    })
+    const deaf = clients[2]
+    assert.ok(deaf !== undefined)
+    deaf.stuck = true
+    fake.pass(300)
+    fake.deliver(serviceOf(fake, 2), 'HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nx')
+    fake.pass(600)
+    const others = isAwaited ? [fake.client(), fake.client(), fake.client()] : []
+    for (const other of others) fake.deliver(other, GET)
+    assert.equal(fake.outcomes.length, 0)
+    fake.pass(600)
+    assert.deepEqual(
+      clients.map(({ text, destroyed }) => text.slice(9, 12) + (destroyed ? ' cut' : '')),
+      isAwaited ? ['408', '408', '200 cut', ''] : ['', '', '200', ''],
+    )
+    for (const service of fake.services) if (service.destroyed) fake.close(service)
+    for (const [index, other] of others.entries()) {
+      fake.open(serviceOf(fake, 4 + index))
+      fake.deliver(serviceOf(fake, 4 + index), OK)
+      assert.equal(other.text, AT_CLIENT)
+    }
+  })
+}
+
+test('no more clients are let go than others wait, those that stall the longest first', () => {
+  using fake = createFakeEngine()
+  const clients = Array.from({ length: 4 }, (_, index) => {
+    const client = fake.client()
+    fake.deliver(client, HALF)
+    fake.open(serviceOf(fake, index))
+    fake.pass(100)
+    return client
+  })
+  fake.pass(900)
+  fake.deliver(fake.client(), GET)
+  fake.pass(900)
+  assert.deepEqual(
+    clients.map(({ text }) => text.slice(9, 12)),
+    ['408', '', '', ''],
+  )
+})
+
+// Guards against a byte now and then that would make a stall look like none.
+test('a body that drips stalls, and one that flows does not', () => {
+  for (const [bytes, outcomes] of [
+    [1, 1],
+    [100, 0],
+  ] as const) {
+    using fake = createFakeEngine()
+    const clients = Array.from({ length: 4 }, () => fake.client())
+    for (const [index, client] of clients.entries()) {
+      fake.deliver(client, HALF)
+      fake.open(serviceOf(fake, index))
+    }
+    fake.deliver(fake.client(), GET)
+    for (let passed = 0; passed < 900; passed += 100) {
+      for (const client of clients) fake.deliver(client, 'x'.repeat(bytes))
+      fake.pass(100)
+    }
+    const waiting = fake.client()
+    fake.deliver(waiting, GET)
+    for (let passed = 0; passed < 300; passed += 100) {
+      for (const client of clients) fake.deliver(client, 'x'.repeat(bytes))
+      fake.pass(100)
+    }
+    assert.equal(fake.outcomes.filter(({ kind }) => kind === 'abandoned').length >= 1 ? 1 : 0, outcomes)
+  }
+})
+
+test('100 Continue is said when the request is allowed, unless the body is there, too', () => {
   using fake = createFakeEngine()
   const head = `POST / HTTP/1.1\r\n${HOST}Content-Length: 2\r\nExpect: 100-continue\r\n\r\n`
   const client = fake.client()
   fake.deliver(client, head)
-  assert.equal(client.text, '')
-  fake.open(serviceOf(fake))
   assert.equal(client.text, 'HTTP/1.1 100 Continue\r\n\r\n')
+  assert.equal(fake.services.length, 0)
   fake.deliver(client, 'hi')
+  fake.open(serviceOf(fake))
   fake.deliver(serviceOf(fake), OK)
   client.text = ''
   fake.deliver(client, `${head}hi`)
@@ -330,11 +494,11 @@ test('100 Continue is said when the service is there, unless the body is, too', 
 test('an early response ends the request, and the rest of the body is skipped', () => {
   using fake = createFakeEngine()
   const { client, service } = connected(fake)
-  fake.deliver(client, `POST / HTTP/1.1\r\n${HOST}Content-Length: 10\r\n\r\nGET /`)
+  fake.deliver(client, `POST / HTTP/1.1\r\n${HOST}Content-Length: 16390\r\n\r\n${'x'.repeat(16_384)}G`)
   fake.deliver(service, OK)
   assert.deepEqual([client.text, service.destroyed], [AT_CLIENT, true])
   fake.close(service)
-  fake.deliver(client, ` HTTP${GET}`)
+  fake.deliver(client, `ET /x${GET}`)
   fake.open(serviceOf(fake, 1))
   assert.ok(serviceOf(fake, 1).text.startsWith('GET /a HTTP/1.1\r\n'))
 })
@@ -342,7 +506,7 @@ test('an early response ends the request, and the rest of the body is skipped', 
 test('a chunk that is none ends the request at the service, without its end', () => {
   using fake = createFakeEngine()
   const { client, service } = connected(fake)
-  fake.deliver(client, `POST / HTTP/1.1\r\n${HOST}Transfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n`)
+  fake.deliver(client, `POST / HTTP/1.1\r\n${HOST}Transfer-Encoding: chunked\r\n\r\n4000\r\n${'x'.repeat(0x4000)}\r\n`)
   fake.deliver(client, 'x\r\n0\r\n\r\n')
   assert.deepEqual([service.destroyed, client.ended, fake.outcomes.at(-1)?.kind], [true, true, 'abandoned'])
   assert.doesNotMatch(service.text, /\r\n0\r\n/)

@@ -40,6 +40,8 @@ export interface SharedParts {
 export interface EngineParts extends SharedParts {
   readonly log: Log
   readonly keptHeads: KeptHeads
+  /** What all connections carry from one read to the next, and above what no body is gathered, in bytes. */
+  readonly carried: { bytes: number; readonly bytesMax: number }
   readonly upstreams: Upstreams
   /** Value of `Date`, of this second. */
   readonly date: () => string

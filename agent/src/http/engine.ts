@@ -40,6 +40,8 @@ export interface Engine extends Disposable {
   drain(longestMs: number): Promise<void>
 }
 
+/** Above this, the beginnings of bodies are not gathered any more: 4,096 of them, in bytes. */
+const CARRIED_BYTES_MAX = 67_108_864
 /** How long clients that keep a connection may still use it once the process stops, in milliseconds. */
 const DRAIN_GRACE_MS = 500
 /** How often connections are looked at meanwhile, in milliseconds. */
@@ -68,6 +70,7 @@ export function createEngine(shared: SharedParts, options: EngineOptions): Engin
     ...shared,
     ...options,
     keptHeads: new KeptHeads(),
+    carried: { bytes: 0, bytesMax: CARRIED_BYTES_MAX },
     date: createDate(clock),
     onGone: (connection) => void connections.delete(connection),
     draining: () => draining,

@@ -52,6 +52,10 @@ export interface Caller {
   failed(reason: UpstreamReason, reset: boolean): void
   /** The service takes more of the request. */
   upstreamDrained(): void
+  /** Since when the client neither sends nor takes what it owes, in milliseconds of the wheel; 0: it does. */
+  readonly stalledSinceMs: number
+  /** Others wait for the connection that is held up by this client. */
+  evicted(): void
 }
 
 /** Who has opened the connection and counts it. */
@@ -125,6 +129,16 @@ export class ServiceConnection extends OutgoingConnection {
   /** A caller for whom the connection is being made has left. */
   disown(caller: Caller): void {
     if (this.#caller === caller && this.#state === states.connecting) this.abandon()
+  }
+
+  /** Since when it is held up by its client; 0: it is not. */
+  get stalledSinceMs(): number {
+    return this.#state >= states.head ? (this.#caller?.stalledSinceMs ?? 0) : 0
+  }
+
+  /** Gives it up for others that wait. */
+  evict(): void {
+    this.#caller?.evicted()
   }
 
   received(start: number, end: number): void {

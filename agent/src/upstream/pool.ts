@@ -3,13 +3,20 @@
  *
  * The connection that was used last is used first, so that after a burst the others become idle and end. A request that
  * finds none opens one; when there are as many as there may be, it waits, for a bounded time and in a bounded queue.
+ * While somebody waits, clients that hold connections up are let go.
  *
  * @module
  */
 import { bytesOf } from '#agent/http/bytes.ts'
 import type { SharedParts, UpstreamTarget } from '#agent/http/engine-parts.ts'
 import type { ServiceAddress } from '#agent/http/io.ts'
+import { Timed } from '#agent/http/wheel.ts'
 import { type Caller, type ConnectionOwner, ServiceConnection } from '#agent/http/service-connection.ts'
+
+/** How long a client may hold a connection up while others wait for one, in milliseconds. */
+const STALLED_MS_MAX = 1_000
+/** How often that is looked at while somebody waits, in milliseconds. */
+const STALLED_CHECK_MS = 50
 
 /** Longest wait for a free connection, in milliseconds, whatever the service allows for connecting. */
 const WAIT_MS_MAX = 1_000
@@ -36,6 +43,7 @@ export class Pool implements UpstreamTarget, ConnectionOwner {
   /** Idle ones included. */
   readonly #open = new Set<ServiceConnection>()
   readonly #waiting: Caller[] = []
+  readonly #check = new StalledCheck(() => this.#evictStalled())
   #closed = false
 
   /** @param url `http://` or `https://` with host and port only. */
@@ -69,6 +77,7 @@ export class Pool implements UpstreamTarget, ConnectionOwner {
     }
     if (this.#waiting.length >= this.#options.queueMax) return false
     this.#waiting.push(caller)
+    if (this.#check.deadlineMs === 0) this.#parts.wheel.set(this.#check, 0)
     return true
   }
 
@@ -110,9 +119,38 @@ export class Pool implements UpstreamTarget, ConnectionOwner {
     for (const connection of this.#open) connection.abandon()
   }
 
+  /** Lets those go first that hold connections up the longest, as many as others wait. */
+  #evictStalled(): void {
+    const { wheel } = this.#parts
+    let wanted = this.#waiting.length
+    if (wanted === 0) return
+    const sinceMs = wheel.nowMs - STALLED_MS_MAX
+    const stalled: ServiceConnection[] = []
+    for (const connection of this.#open) {
+      if (connection.closed) wanted -= 1
+      else if (connection.stalledSinceMs !== 0 && connection.stalledSinceMs < sinceMs) stalled.push(connection)
+    }
+    stalled.sort((a, b) => a.stalledSinceMs - b.stalledSinceMs)
+    for (const connection of stalled.slice(0, Math.max(0, wanted))) connection.evict()
+    wheel.set(this.#check, STALLED_CHECK_MS)
+  }
+
   #connect(caller: Caller): void {
     const connection = new ServiceConnection(this.#parts, this, caller, this.#connectTimeoutMs)
     this.#open.add(connection)
     this.#parts.io.connect(connection, this.#address)
+  }
+}
+
+class StalledCheck extends Timed {
+  readonly #look: () => void
+
+  constructor(look: () => void) {
+    super()
+    this.#look = look
+  }
+
+  override expired(): void {
+    this.#look()
   }
 }

@@ -88,7 +88,7 @@ async function openHostileStand(): Promise<
 
 function requestOf({ line, version, when }: AnswerCase): string {
   const head = `${line} HTTP/${version}\r\n${HOST}`
-  return when === 'part' ? `${head}Content-Length: 100000\r\n\r\n${'x'.repeat(1_000)}` : `${head}\r\n`
+  return when === 'part' ? `${head}Content-Length: 100000\r\n\r\n${'x'.repeat(20_000)}` : `${head}\r\n`
 }
 
 /** @returns what is wrong with what the client got; null: nothing. */
