@@ -84,7 +84,7 @@ export function createSlots(): Slots {
     if (lastRoutes !== undefined && lastId === environmentId) return lastRoutes
     lastId = environmentId
     lastRoutes = environments.get(environmentId)
-    if (lastRoutes === undefined) environments.set(environmentId, (lastRoutes = new Map()))
+    if (lastRoutes === undefined) environments.set(environmentId, (lastRoutes = new Map<string, Map<string, Slot>>()))
     return lastRoutes
   }
 

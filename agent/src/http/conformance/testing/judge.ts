@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { type Arrives, type Case, type Expected, SMUGGLED } from '../cases/case.ts'
+import { type Arrives, type Case, type Expected, SMUGGLED } from '#agent/http/conformance/cases/case.ts'
 import { type Answer, type Client, type Next, openClient } from './client.ts'
 import { valuesOf } from './message.ts'
 import type { Seen } from './recorder.ts'
