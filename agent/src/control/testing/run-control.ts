@@ -2,7 +2,7 @@
  * One agent without listeners, in a process of its own, for tests of the control plane: it says on standard output
  * what becomes live and when, a JSON line each, and ends when its standard input does.
  *
- * Usage: node run-control.ts '{"stateDir":"/tmp/x","agentName":"one","joinToken":"hgj_..."}'
+ * Usage: node run-control.ts '{"stateDir":"state","agentName":"one","joinToken":"hgj_..."}'
  *
  * @module
  */
