@@ -7,23 +7,15 @@ import { hostname } from 'node:os'
 import type { Clock } from '@headgate/kit/clock.ts'
 import type { Log } from '@headgate/kit/log.ts'
 import type { AgentSettings } from './config.ts'
-import { Arena } from './http/arena.ts'
-import { createEngine, createSharedParts } from './http/engine.ts'
-import { createRequestIds } from './http/request-id.ts'
-import { createLocalLimits } from './limits/local.ts'
 import { type AdminServer, createAdminServer } from './listen/admin.ts'
-import { type Certificates, createCertificates } from './listen/certificates.ts'
-import { type Listener, type ListenerOptions, listenHttp, listenHttps } from './listen/listeners.ts'
-import { canWrapHandles, NetIo } from './listen/net-io.ts'
+import type { Certificates } from './listen/certificates.ts'
 import { createLive, type Live } from './live.ts'
-import { createHandler } from './pipeline/handle.ts'
+import { createServing } from './serving.ts'
 import { createTelemetry, type Telemetry } from './telemetry/export.ts'
 import type { ControlLink } from './telemetry/exporters.ts'
 import { createSlots, type Slots } from './telemetry/metrics.ts'
 import type { Gauges } from './telemetry/points.ts'
 import { prometheusText } from './telemetry/prometheus.ts'
-import { createRecorder } from './telemetry/recorder.ts'
-import { createUpstreams } from './upstream/forward.ts'
 
 /** What the connection to the control plane is given. It fills `live`, from disk and from the stream. */
 export interface ControlParts {
@@ -76,20 +68,16 @@ const FLUSH_MS_MAX = 2_000
 
 export async function createApp(options: AppOptions): Promise<App> {
   const { settings, env, version, clock, log, control } = options
-  const monotonic = (): number => clock.monotonic()
   await using stack = new AsyncDisposableStack()
 
   const live = createLive()
   const slots = createSlots()
-  const requestId = createRequestIds()
-  const limits = createLocalLimits(settings.limitKeysMax, monotonic)
   let agentName = settings.agentName ?? hostname()
 
-  const listeners: Listener[] = []
   const gauges = (): Omit<Gauges, 'dropped'> => ({
     releases: live.environments().map(({ id, number }) => ({ environmentId: id, number })),
-    certificatesUnusable: countUnusable(certificates),
-    connections: engine.connections,
+    certificatesUnusable: countUnusable(serving.certificates),
+    connections: serving.connections,
   })
   const telemetry = createTelemetry({
     settings,
@@ -103,51 +91,22 @@ export async function createApp(options: AppOptions): Promise<App> {
   // Disposal is in reverse: first listeners drain, telemetry goes last and can tell about the rest.
   stack.defer(async () => await telemetry.close(FLUSH_MS_MAX))
 
-  const arena = new Arena()
-  const io = new NetIo(arena, await canWrapHandles())
-  const shared = createSharedParts(settings, clock, arena, io)
-  const upstreams = createUpstreams(shared, {
-    connectionsMax: settings.upstreamConnectionsMax,
-    queueMax: settings.upstreamQueueMax,
-    restMs: settings.upstreamRestMs,
-  })
-  stack.defer(() => upstreams.destroy())
-  live.onChange(() => upstreams.retain(live.environments().flatMap(({ release }) => [...release.services.values()])))
-
-  const certificates = stack.use(createCertificates({ live, env, log: log.child({ area: 'listen' }) }))
-  const recorder = createRecorder({
-    slots,
-    live,
-    clock,
-    agent: () => agentName,
-    allowedPerS: settings.recordsAllowedPerS,
-    keep: (record) => telemetry.keep(record),
-  })
-  const onMalformed = (reason: string): void => slots.countMalformed(reason)
-  const engine = stack.use(
-    createEngine(shared, {
-      log: log.child({ area: 'http' }),
-      upstreams,
-      requestId,
-      handle: createHandler({ live, clock, limits, recorder, requestId }),
-      onMalformed,
+  const serving = stack.use(
+    await createServing({
+      settings,
+      env,
+      live,
+      clock,
+      log,
+      slots,
+      agent: () => agentName,
+      keep: (record) => telemetry.keep(record),
     }),
   )
-  const listening: ListenerOptions = { ...settings, engine, io, clock, log: log.child({ area: 'http' }), onMalformed }
-
-  stack.defer(async () => {
-    for (const listener of listeners) listener.close()
-    await engine.drain(settings.drainMs)
-  })
-  const { httpListen, httpsListen, adminListen } = settings
-  const http = httpListen === undefined ? null : await listenHttp(httpListen, listening)
-  if (http !== null) listeners.push(http)
-  const https = httpsListen === undefined ? null : await listenHttps(httpsListen, certificates, listening)
-  if (https !== null) listeners.push(https)
   const admin: AdminServer | null =
-    adminListen === undefined
+    settings.adminListen === undefined
       ? null
-      : await createAdminServer(adminListen, {
+      : await createAdminServer(settings.adminListen, {
           notReady: () => (live.environments().length === 0 ? 'no release is live yet' : null),
           metrics: () => prometheusText(slots, { ...gauges(), dropped: telemetry.dropped() }),
         })
@@ -160,7 +119,7 @@ export async function createApp(options: AppOptions): Promise<App> {
       live,
       clock,
       log: log.child({ area: 'control' }),
-      listeners: listeners.map(({ url }) => url),
+      listeners: serving.urls,
       onIdentity: (identity) => {
         agentName = identity.agentName
         telemetry.useControlPlane(identity.link)
@@ -168,7 +127,8 @@ export async function createApp(options: AppOptions): Promise<App> {
     }
     stack.use(await control(parts))
   }
-  log.info({ http: http?.url, https: https?.url, admin: admin?.url, version }, 'listening')
+  const { httpUrl, httpsUrl, certificates } = serving
+  log.info({ http: httpUrl, https: httpsUrl, admin: admin?.url, version }, 'listening')
 
   const disposal = stack.move()
   return {
@@ -176,8 +136,8 @@ export async function createApp(options: AppOptions): Promise<App> {
     certificates,
     slots,
     telemetry,
-    httpUrl: http?.url ?? null,
-    httpsUrl: https?.url ?? null,
+    httpUrl,
+    httpsUrl,
     adminUrl: admin?.url ?? null,
     [Symbol.asyncDispose]: async () => await disposal.disposeAsync(),
   }

@@ -6,17 +6,13 @@
  *
  * @module
  */
+import { compileCertificates } from './compile/certificates.ts'
 import { findingList, type FindingList } from './compile/findings.ts'
 import { policyTable } from './compile/policies.ts'
 import { readObjects, type ReadObject, type ReadObjects } from './compile/read-objects.ts'
 import { routeTable, type RouteEntry } from './compile/route-table.ts'
-import type {
-  CompiledCertificate,
-  CompiledRelease,
-  CompiledRoute,
-  CompiledService,
-  EffectivePolicy,
-} from './release.ts'
+import { compileService } from './compile/services.ts'
+import type { CompiledRelease, CompiledRoute, CompiledService, EffectivePolicy } from './release.ts'
 
 /** A configuration object as it travels: `spec` is not yet trusted. */
 export interface ObjectInput {
@@ -109,18 +105,6 @@ export function compile(input: ReleaseInput): Compiled {
   return { kind: 'compiled', release, warnings: findings.warnings }
 }
 
-function compileService({ name, spec, subject }: ReadObject<'service'>): CompiledService {
-  return {
-    name,
-    origin: subject.origin,
-    owner: spec.owner,
-    dataLabel: spec.data_label,
-    targets: spec.targets.map(({ url }) => ({ url: url.endsWith('/') ? url.slice(0, -1) : url })),
-    connectTimeoutMs: spec.connect_timeout_ms,
-    responseTimeoutMs: spec.response_timeout_ms,
-  }
-}
-
 /** @returns null when it does not exist, which is reported, or is broken, which was reported with the service. */
 function serviceOf(
   { spec, subject }: ReadObject<'route'>,
@@ -150,27 +134,4 @@ function reportUnusedServices(objects: ReadObjects, entries: readonly RouteEntry
     const message = `No route leads to the service ${name}`
     findings.warn(subject, { code: 'service_unused', message, fix: 'Add a route, or remove the service' })
   }
-}
-
-function compileCertificates(
-  objects: readonly ReadObject<'certificate'>[],
-  findings: FindingList,
-): readonly CompiledCertificate[] {
-  const byHost = new Map<string, string>()
-  return objects.map(({ name, spec, subject }) => {
-    const hosts = [...new Set(spec.hosts)]
-    for (const host of hosts) {
-      const other = byHost.get(host)
-      byHost.set(host, name)
-      if (other === undefined) continue
-      const message = `${other} and ${name} are both presented for ${host}`
-      findings.error(subject, {
-        code: 'certificate_conflict',
-        pointer: '/hosts',
-        message,
-        fix: 'Keep the host in one of them',
-      })
-    }
-    return { name, origin: subject.origin, hosts, chain: spec.chain, key: spec.key }
-  })
 }

@@ -20,6 +20,8 @@ export interface CompiledService {
   readonly dataLabel: 'open' | 'internal' | 'personal' | 'card' | 'health'
   /** Never empty. `url` is `http://` or `https://`, host and port, without a path. */
   readonly targets: readonly { readonly url: string }[]
+  /** What the targets speak; HTTP/2 over `http://` with prior knowledge (RFC 9113 section 3.3). */
+  readonly protocol: 'http1' | 'http2'
   /** Longest wait for a connection. */
   readonly connectTimeoutMs: number
   /** Longest wait for the head of the response. */

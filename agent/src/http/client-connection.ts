@@ -17,7 +17,7 @@ import { CR, isText, LF, bytesOf, putBytes } from './bytes.ts'
 import type { EngineParts, UpstreamTarget } from './engine-parts.ts'
 import type { Exchange, Fields, Forwarded, Forwarding, UpstreamReason } from './exchange.ts'
 import { framings, steps } from './head.ts'
-import { Connection } from './io.ts'
+import { Connection, type Io } from './io.ts'
 import { type KeptHead, writeKept } from './kept-head.ts'
 import { PinnedHead } from './pinned-head.ts'
 import { CONTINUE, writeRefusal } from './refusals.ts'
@@ -119,8 +119,8 @@ export class ClientConnection extends Connection implements Exchange, CoreHead, 
   #forwardedMs = 0
   #status = 0
 
-  constructor(parts: EngineParts, scheme: 'http' | 'https', address: string, tls: string | null) {
-    super()
+  constructor(parts: EngineParts, io: Io, scheme: 'http' | 'https', address: string, tls: string | null) {
+    super(io)
     this.#parts = parts
     this.scheme = scheme
     this.address = address
@@ -230,7 +230,7 @@ export class ClientConnection extends Connection implements Exchange, CoreHead, 
       return
     }
     this.#abandon()
-    this.#parts.io.end(this)
+    this.io.end(this)
     this.#state = states.closing
     this.#parts.wheel.set(this, LINGER_MS)
   }
@@ -311,7 +311,7 @@ export class ClientConnection extends Connection implements Exchange, CoreHead, 
   send(start: number, end: number): void {
     if (this.closed || end === start) return
     const wasBlocked = this.blocked
-    this.#parts.io.write(this, start, end)
+    this.io.write(this, start, end)
     if (!this.blocked) return
     if (!wasBlocked) this.#blockedMs = this.#parts.wheel.nowMs
     this.#watchClient()
@@ -430,7 +430,7 @@ export class ClientConnection extends Connection implements Exchange, CoreHead, 
   }
 
   #pause(): void {
-    if (!this.paused) this.#parts.io.pause(this)
+    if (!this.paused) this.io.pause(this)
   }
 
   /** Reads on: first what was carried, then the socket. */
@@ -443,7 +443,7 @@ export class ClientConnection extends Connection implements Exchange, CoreHead, 
 
   #resume(): void {
     if (this.closed || this.#upstream?.blocked === true) return
-    if (this.paused) this.#parts.io.resume(this)
+    if (this.paused) this.io.resume(this)
     if (this.#state !== states.body && this.#state !== states.gathering) return
     this.#windowBytes = this.#flowBytes = 0
     this.#flowMs = this.#parts.wheel.nowMs
@@ -785,20 +785,20 @@ export class ClientConnection extends Connection implements Exchange, CoreHead, 
   }
 
   #close(): void {
-    const { io, wheel } = this.#parts
+    const { wheel } = this.#parts
     this.#state = states.closing
     this.#setCarry(null)
     this.#letHeadGo()
     if (this.closed) return
-    io.end(this)
-    if (this.paused) io.resume(this)
+    this.io.end(this)
+    if (this.paused) this.io.resume(this)
     wheel.set(this, LINGER_MS)
   }
 
   #cut(): void {
     this.#abandon()
     this.#state = states.closing
-    if (!this.closed) this.#parts.io.destroy(this)
+    if (!this.closed) this.io.destroy(this)
   }
 }
 

@@ -8,7 +8,6 @@ import type { Log } from '@headgate/kit/log.ts'
 import type { Arena } from './arena.ts'
 import type { ClientConnection } from './client-connection.ts'
 import type { Exchange, ServiceReference } from './exchange.ts'
-import type { Io } from './io.ts'
 import type { KeptHeads } from './kept-head.ts'
 import type { RequestHead } from './request-head.ts'
 import type { ResponseHead } from './response-head.ts'
@@ -29,7 +28,6 @@ export interface SharedParts {
   readonly settings: EngineSettings
   readonly clock: Clock
   readonly arena: Arena
-  readonly io: Io
   readonly wheel: Wheel
   /** One message is read at a time, so one reader serves all connections. */
   readonly requestHead: RequestHead

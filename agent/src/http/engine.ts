@@ -32,10 +32,11 @@ export interface Engine extends Disposable {
   /**
    * Takes a connection of a client.
    *
+   * @param io carries its bytes.
    * @param address source address without port; IPv4-mapped IPv6 is given as IPv4.
    * @returns null when there are too many.
    */
-  accept(scheme: 'http' | 'https', address: string, tls: string | null): ClientConnection | null
+  accept(io: Io, scheme: 'http' | 'https', address: string, tls: string | null): ClientConnection | null
   /** Answers what is being worked on, ends connections, and cuts what is left after the time. */
   drain(longestMs: number): Promise<void>
 }
@@ -47,13 +48,11 @@ const DRAIN_GRACE_MS = 500
 /** How often connections are looked at meanwhile, in milliseconds. */
 const DRAIN_CHECK_MS = 20
 
-/** @param io moves bytes between sockets and the arena. */
-export function createSharedParts(settings: EngineSettings, clock: Clock, arena: Arena, io: Io): SharedParts {
+export function createSharedParts(settings: EngineSettings, clock: Clock, arena: Arena): SharedParts {
   return {
     settings,
     clock,
     arena,
-    io,
     wheel: new Wheel(() => clock.monotonic()),
     requestHead: new RequestHead(arena.bytes),
     responseHead: new ResponseHead(arena.bytes),
@@ -61,7 +60,7 @@ export function createSharedParts(settings: EngineSettings, clock: Clock, arena:
 }
 
 export function createEngine(shared: SharedParts, options: EngineOptions): Engine {
-  const { settings, clock, io, wheel } = shared
+  const { settings, clock, wheel } = shared
   const { log, onMalformed } = options
   const connections = new Set<ClientConnection>()
   let draining = false
@@ -80,12 +79,12 @@ export function createEngine(shared: SharedParts, options: EngineOptions): Engin
     get connections() {
       return connections.size
     },
-    accept: (scheme, address, tls) => {
+    accept: (io, scheme, address, tls) => {
       if (connections.size >= settings.connectionsMax) {
         onMalformed('connections_full')
         return null
       }
-      const connection = new ClientConnection(parts, scheme, address, tls)
+      const connection = new ClientConnection(parts, io, scheme, address, tls)
       connections.add(connection)
       return connection
     },
@@ -99,7 +98,7 @@ export function createEngine(shared: SharedParts, options: EngineOptions): Engin
         await clock.sleep(DRAIN_CHECK_MS)
       }
       if (connections.size > 0) log.warn({ connections: connections.size }, 'cutting what did not end in time')
-      for (const connection of connections) io.destroy(connection)
+      for (const connection of connections) connection.io.destroy(connection)
       // Their ends are told by the system.
       while (connections.size > 0) await clock.sleep(1)
     },

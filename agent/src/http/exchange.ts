@@ -35,6 +35,8 @@ export interface Forwarding {
 export interface ServiceReference {
   readonly name: string
   readonly targets: readonly { readonly url: string }[]
+  /** What its targets speak. */
+  readonly protocol: 'http1' | 'http2'
   /** Longest wait for a connection, waiting for a free one included. */
   readonly connectTimeoutMs: number
   /** Longest wait for the head of the response, once the request is on its way. */

@@ -10,7 +10,7 @@ import { ResponseHead } from './response-head.ts'
 import { connectionSays, writeResponseHead } from './response-writer.ts'
 
 const ROOM = 8_192
-const service = { name: 'shop', targets: [], connectTimeoutMs: 0, responseTimeoutMs: 0 }
+const service = { name: 'shop', targets: [], protocol: 'http1' as const, connectTimeoutMs: 0, responseTimeoutMs: 0 }
 
 /** The head as it goes to a service, line by line, without what is added to every one. */
 function forwarded(fields: string, credentialHeaders: readonly string[] = [], requestFields: Fields = []): string[] {

@@ -1,8 +1,9 @@
 /**
- * The port between the engine and sockets, and what both know of a connection.
+ * The port between the engine and what carries its bytes, and what both know of a connection.
  *
  * The engine knows no sockets: it is handed bytes in its arena and writes bytes from its arena. Whoever owns the
- * sockets implements `Io` and calls the four methods of `Connection`.
+ * sockets implements `Io` and calls the four methods of `Connection`. Every connection knows its own `Io`, so that
+ * connections of different kinds (plain, TLS, one stream of HTTP/2) meet in one engine.
  *
  * @module
  */
@@ -18,8 +19,18 @@ export interface Io {
   end(connection: Connection): void
   /** Ends the connection at once. `gone` is called later, once. */
   destroy(connection: Connection): void
-  /** Opens a connection to a service; calls `opened` later, or `gone`. */
+}
+
+/** An `Io` that opens connections to services. */
+export interface Connector extends Io {
+  /** Opens a connection; calls `opened` later, or `gone`. */
   connect(connection: OutgoingConnection, address: ServiceAddress): void
+}
+
+/** By what is spoken to a service. */
+export interface Connectors {
+  readonly http1: Connector
+  readonly http2: Connector
 }
 
 /** Where a service is. */
@@ -32,6 +43,7 @@ export interface ServiceAddress {
 
 /** One connection, as long as it lives. Always with the same fields. */
 export abstract class Connection extends Timed {
+  readonly io: Io
   /** Belongs to the `Io`. */
   socket: unknown = null
   /** Belongs to the `Io`: whether what is written is copied first. */
@@ -40,6 +52,11 @@ export abstract class Connection extends Timed {
   blocked = false
   paused = false
   closed = false
+
+  constructor(io: Io) {
+    super()
+    this.io = io
+  }
 
   /** Bytes arrived, in the arena at this range. They are gone when this returns. */
   abstract received(start: number, end: number): void

@@ -13,7 +13,7 @@ import { bytesOf, LF, putBytes } from './bytes.ts'
 import type { SharedParts } from './engine-parts.ts'
 import type { UpstreamReason } from './exchange.ts'
 import { framings, steps } from './head.ts'
-import { OutgoingConnection } from './io.ts'
+import { type Io, OutgoingConnection } from './io.ts'
 import { RESPONSE_HEAD_BYTES_MAX, type ResponseHead } from './response-head.ts'
 
 /** Interim responses to one request. */
@@ -82,8 +82,8 @@ export class ServiceConnection extends OutgoingConnection {
   #carry: Buffer | null = null
 
   /** @param caller of the first request. */
-  constructor(parts: SharedParts, owner: ConnectionOwner, caller: Caller, connectTimeoutMs: number) {
-    super()
+  constructor(parts: SharedParts, io: Io, owner: ConnectionOwner, caller: Caller, connectTimeoutMs: number) {
+    super(io)
     this.#parts = parts
     this.#owner = owner
     this.#caller = caller
@@ -92,7 +92,7 @@ export class ServiceConnection extends OutgoingConnection {
 
   opened(): void {
     const caller = this.#caller
-    if (caller === null) return this.#parts.io.destroy(this)
+    if (caller === null) return this.io.destroy(this)
     this.#parts.wheel.clear(this)
     caller.connected(this)
   }
@@ -109,7 +109,7 @@ export class ServiceConnection extends OutgoingConnection {
 
   /** Sends a range of the arena to the service. */
   send(start: number, end: number): void {
-    this.#parts.io.write(this, start, end)
+    this.io.write(this, start, end)
     // A service that takes nothing must not hold a request for ever.
     if (this.blocked && this.#state === states.head) this.#parts.wheel.set(this, this.#responseTimeoutMs)
   }
@@ -123,7 +123,7 @@ export class ServiceConnection extends OutgoingConnection {
   /** Nobody waits for the response any more. */
   abandon(): void {
     this.#caller = null
-    this.#parts.io.destroy(this)
+    this.io.destroy(this)
   }
 
   /** A caller for whom the connection is being made has left. */
@@ -146,7 +146,7 @@ export class ServiceConnection extends OutgoingConnection {
     // Bytes that nobody asked for could be read as the answer to the next request.
     if (caller === null || this.#state < states.head) {
       if (caller !== null) this.#fail('upstream_failed', false)
-      else this.#parts.io.destroy(this)
+      else this.io.destroy(this)
       return
     }
     if (this.#state === states.body) this.#readBody(caller, start, end, this.#parts.arena.out)
@@ -171,7 +171,7 @@ export class ServiceConnection extends OutgoingConnection {
         caller.send(out, putBytes(bytes, out, LAST_CHUNK))
       }
       this.#finish(caller, false)
-    } else if (caller === null) this.#parts.io.destroy(this)
+    } else if (caller === null) this.io.destroy(this)
     else this.#fail('upstream_failed', true)
   }
 
@@ -184,7 +184,7 @@ export class ServiceConnection extends OutgoingConnection {
   }
 
   override expired(): void {
-    if (this.#caller === null) this.#parts.io.destroy(this)
+    if (this.#caller === null) this.io.destroy(this)
     else if (this.#state === states.connecting) {
       this.#owner.unreachable()
       this.#fail('upstream_unreachable', false)
@@ -194,7 +194,7 @@ export class ServiceConnection extends OutgoingConnection {
   /** The client takes more of the response. */
   resume(): void {
     if (this.closed) return
-    if (this.paused) this.#parts.io.resume(this)
+    if (this.paused) this.io.resume(this)
     this.#watchBody()
   }
 
@@ -245,7 +245,7 @@ export class ServiceConnection extends OutgoingConnection {
 
   /** @param to where output goes on; what lies between the arena's place of output and this is sent with it. */
   #readBody(caller: Caller, start: number, end: number, to: number): void {
-    const { arena, io } = this.#parts
+    const { arena } = this.#parts
     const { bytes, out } = arena
     const body = this.#body
     const at = body.transfer(bytes, start, end, to, caller.chunks)
@@ -256,7 +256,7 @@ export class ServiceConnection extends OutgoingConnection {
     if (this.#caller !== caller) return
     this.#watchBody()
     if (caller.blocked && !this.paused && !this.closed) {
-      io.pause(this)
+      this.io.pause(this)
       // Whether the client takes anything is the client's deadline.
       this.#parts.wheel.clear(this)
     }
@@ -270,17 +270,17 @@ export class ServiceConnection extends OutgoingConnection {
     const isClean = this.#keepAlive && this.#requestSent && !isMore && !this.blocked && !this.closed
     if (isClean && this.#idleMs > 0) {
       this.#state = states.idle
-      if (this.paused) this.#parts.io.resume(this)
+      if (this.paused) this.io.resume(this)
       this.#parts.wheel.set(this, this.#idleMs)
       this.#owner.free(this)
-    } else this.#parts.io.destroy(this)
+    } else this.io.destroy(this)
     caller.answered()
   }
 
   #fail(reason: UpstreamReason, reset: boolean): void {
     const caller = this.#caller
     this.#caller = null
-    if (!this.closed) this.#parts.io.destroy(this)
+    if (!this.closed) this.io.destroy(this)
     caller?.failed(reason, reset)
   }
 }

@@ -35,7 +35,7 @@ export interface Listener {
 export async function listenHttp(address: ListenAddress, options: ListenerOptions): Promise<Listener> {
   const { engine, io } = options
   const server = createServer({ noDelay: true, pauseOnConnect: true, allowHalfOpen: true }, (socket) => {
-    const connection = engine.accept('http', addressOf(socket), null)
+    const connection = engine.accept(io, 'http', addressOf(socket), null)
     if (connection === null) socket.destroy()
     else io.accept(connection, socket)
   })
@@ -83,7 +83,7 @@ export async function listenHttps(
     log.warn({ why: error.message, address: socket.remoteAddress }, 'a TLS handshake failed')
   })
   server.on('secureConnection', (socket: TLSSocket) => {
-    const connection = engine.accept('https', addressOf(socket), socket.getProtocol())
+    const connection = engine.accept(io, 'https', addressOf(socket), socket.getProtocol())
     if (connection === null) socket.destroy()
     else io.acceptSecure(connection, socket)
   })

@@ -10,6 +10,7 @@ import { systemClock } from '@headgate/kit/clock.ts'
 import { createLog } from '@headgate/kit/log.ts'
 import { Arena } from '#agent/http/arena.ts'
 import { createEngine, createSharedParts } from '#agent/http/engine.ts'
+import type { ServiceReference } from '#agent/http/exchange.ts'
 import { testSettings } from '#agent/testing/agent.ts'
 import { createUpstreams } from '#agent/upstream/forward.ts'
 import { listenHttp } from './listeners.ts'
@@ -39,9 +40,15 @@ async function startProxy(wraps: boolean, target: string): Promise<{ url: string
   const log = createLog({ name: 'test', level: 'fatal' })
   const arena = new Arena()
   const io = new NetIo(arena, wraps)
-  const shared = createSharedParts(settings, systemClock, arena, io)
-  const upstreams = createUpstreams(shared, { connectionsMax: 64, queueMax: 64, restMs: 0 })
-  const service = { name: 'echo', targets: [{ url: target }], connectTimeoutMs: 1_000, responseTimeoutMs: 10_000 }
+  const shared = createSharedParts(settings, systemClock, arena)
+  const upstreams = createUpstreams(shared, { http1: io, http2: io }, { connectionsMax: 64, queueMax: 64, restMs: 0 })
+  const service: ServiceReference = {
+    name: 'echo',
+    targets: [{ url: target }],
+    protocol: 'http1',
+    connectTimeoutMs: 1_000,
+    responseTimeoutMs: 10_000,
+  }
   const onMalformed = (reason: string): void => assert.fail(reason)
   const engine = createEngine(shared, {
     log,

@@ -11,14 +11,14 @@ import { connect, createServer, isIP, Socket, type AddressInfo } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import type { Arena } from '#agent/http/arena.ts'
 import { INPUT_BYTES } from '#agent/http/arena.ts'
-import type { Connection, Io, OutgoingConnection, ServiceAddress } from '#agent/http/io.ts'
+import type { Connection, Connector, OutgoingConnection, ServiceAddress } from '#agent/http/io.ts'
 
 /** Longest wait for the trial of wrapped handles, in milliseconds. */
 const TRIAL_MS_MAX = 1_000
 
 const NOTHING = Buffer.alloc(0)
 
-export class NetIo implements Io {
+export class NetIo implements Connector {
   readonly #arena: Arena
   readonly #input: Buffer
   readonly #wraps: boolean

@@ -12,7 +12,7 @@ import type { ClientConnection } from '#agent/http/client-connection.ts'
 import { createEngine, createSharedParts, type Engine } from '#agent/http/engine.ts'
 import type { EngineSettings } from '#agent/http/engine-parts.ts'
 import type { Exchange, Forwarded, ServiceReference } from '#agent/http/exchange.ts'
-import type { Connection, Io, OutgoingConnection } from '#agent/http/io.ts'
+import type { Connection, Connector, OutgoingConnection } from '#agent/http/io.ts'
 import { createUpstreams } from '#agent/upstream/forward.ts'
 
 /** What a test sees of one connection. */
@@ -68,6 +68,7 @@ const SETTINGS: EngineSettings = {
 const SERVICE: ServiceReference = {
   name: 'shop',
   targets: [{ url: 'http://service:80' }],
+  protocol: 'http1',
   connectTimeoutMs: 1_000,
   responseTimeoutMs: 30_000,
 }
@@ -96,7 +97,7 @@ export function createFakeEngine(changed: Partial<EngineSettings> = {}): FakeEng
     return wire
   }
 
-  const io: Io = {
+  const io: Connector = {
     write: (connection, start, end) => {
       const wire = wireOf(connection)
       if (wire.destroyed || wire.ended) return
@@ -114,9 +115,9 @@ export function createFakeEngine(changed: Partial<EngineSettings> = {}): FakeEng
     },
     connect: (connection: OutgoingConnection) => void services.push(add(connection)),
   }
-  const shared = createSharedParts({ ...SETTINGS, ...changed }, clock, arena, io)
+  const shared = createSharedParts({ ...SETTINGS, ...changed }, clock, arena)
   shared.wheel[Symbol.dispose]()
-  const upstreams = createUpstreams(shared, { connectionsMax: 4, queueMax: 4, restMs: 5_000 })
+  const upstreams = createUpstreams(shared, { http1: io, http2: io }, { connectionsMax: 4, queueMax: 4, restMs: 5_000 })
   let ids = 0
   const engine = createEngine(shared, {
     log: createLog({ name: 'test', level: 'fatal' }),
@@ -148,7 +149,7 @@ export function createFakeEngine(changed: Partial<EngineSettings> = {}): FakeEng
       })
     },
     client: () => {
-      const connection: ClientConnection | null = engine.accept('http', '10.0.0.1', null)
+      const connection: ClientConnection | null = engine.accept(io, 'http', '10.0.0.1', null)
       if (connection === null) throw new Error('too many connections')
       return add(connection)
     },

@@ -11,6 +11,7 @@
  */
 import type { Failure, SharedParts, Upstreams, UpstreamTarget } from '#agent/http/engine-parts.ts'
 import type { ServiceReference } from '#agent/http/exchange.ts'
+import type { Connectors } from '#agent/http/io.ts'
 import { Pool, type PoolOptions } from './pool.ts'
 import { createTargets, type Targets } from './targets.ts'
 
@@ -20,8 +21,8 @@ export interface ServiceUpstreams extends Upstreams, Pick<Targets, 'retain' | 'd
 const RETRY_SHARE = 0.1
 const RETRY_SAVED_MAX = 20
 
-export function createUpstreams(parts: SharedParts, options: PoolOptions): ServiceUpstreams {
-  const targets = createTargets(parts, options)
+export function createUpstreams(parts: SharedParts, connectors: Connectors, options: PoolOptions): ServiceUpstreams {
+  const targets = createTargets(parts, connectors, options)
   let retries = RETRY_SAVED_MAX
 
   function second(failed: Pool, service: ServiceReference, failure: Failure): Pool | null {

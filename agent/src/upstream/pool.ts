@@ -9,7 +9,7 @@
  */
 import { bytesOf } from '#agent/http/bytes.ts'
 import type { SharedParts, UpstreamTarget } from '#agent/http/engine-parts.ts'
-import type { ServiceAddress } from '#agent/http/io.ts'
+import type { Connector, ServiceAddress } from '#agent/http/io.ts'
 import { Timed } from '#agent/http/wheel.ts'
 import { type Caller, type ConnectionOwner, ServiceConnection } from '#agent/http/service-connection.ts'
 
@@ -36,6 +36,7 @@ export class Pool implements UpstreamTarget, ConnectionOwner {
   /** Monotonic; in the past: well. */
   restUntilMs = 0
   readonly #parts: SharedParts
+  readonly #connector: Connector
   readonly #options: PoolOptions
   readonly #address: ServiceAddress
   readonly #connectTimeoutMs: number
@@ -47,7 +48,7 @@ export class Pool implements UpstreamTarget, ConnectionOwner {
   #closed = false
 
   /** @param url `http://` or `https://` with host and port only. */
-  constructor(parts: SharedParts, options: PoolOptions, url: string, connectTimeoutMs: number) {
+  constructor(parts: SharedParts, connector: Connector, options: PoolOptions, url: string, connectTimeoutMs: number) {
     const { protocol, hostname, port, host } = new URL(url)
     const isTls = protocol === 'https:'
     const name = hostname.startsWith('[') ? hostname.slice(1, -1) : hostname
@@ -55,6 +56,7 @@ export class Pool implements UpstreamTarget, ConnectionOwner {
     this.hostLine = bytesOf(`Host: ${host}\r\n`)
     this.waitMs = Math.min(connectTimeoutMs, WAIT_MS_MAX)
     this.#parts = parts
+    this.#connector = connector
     this.#options = options
     this.#address = { host: name, port: Number(port || (isTls ? 443 : 80)), serverName: isTls ? name : null }
     this.#connectTimeoutMs = connectTimeoutMs
@@ -136,9 +138,9 @@ export class Pool implements UpstreamTarget, ConnectionOwner {
   }
 
   #connect(caller: Caller): void {
-    const connection = new ServiceConnection(this.#parts, this, caller, this.#connectTimeoutMs)
+    const connection = new ServiceConnection(this.#parts, this.#connector, this, caller, this.#connectTimeoutMs)
     this.#open.add(connection)
-    this.#parts.io.connect(connection, this.#address)
+    this.#connector.connect(connection, this.#address)
   }
 }
 

@@ -9,6 +9,7 @@
  */
 import type { SharedParts } from '#agent/http/engine-parts.ts'
 import type { ServiceReference } from '#agent/http/exchange.ts'
+import type { Connectors } from '#agent/http/io.ts'
 import { Pool, type PoolOptions } from './pool.ts'
 
 export interface Targets {
@@ -31,18 +32,18 @@ interface Turns {
   turn: number
 }
 
-export function createTargets(parts: SharedParts, options: PoolOptions): Targets {
+export function createTargets(parts: SharedParts, connectors: Connectors, options: PoolOptions): Targets {
   const { wheel } = parts
-  // By address and connect timeout, which belongs to the pool.
+  // By address, protocol and connect timeout, which belong to the pool.
   const pools = new Map<string, Pool>()
   // By the service object: a new release starts again with the first target.
   let turns = new WeakMap<ServiceReference, Turns>()
 
-  function poolOf(url: string, connectTimeoutMs: number): Pool {
-    const key = targetKey(url, connectTimeoutMs)
+  function poolOf(url: string, service: ServiceReference): Pool {
+    const key = targetKey(url, service)
     let found = pools.get(key)
     if (found === undefined) {
-      found = new Pool(parts, options, url, connectTimeoutMs)
+      found = new Pool(parts, connectors[service.protocol], options, url, service.connectTimeoutMs)
       pools.set(key, found)
     }
     return found
@@ -51,7 +52,7 @@ export function createTargets(parts: SharedParts, options: PoolOptions): Targets
   function turnsOf(service: ServiceReference): Turns {
     let found = turns.get(service)
     if (found === undefined) {
-      found = { pools: service.targets.map(({ url }) => poolOf(url, service.connectTimeoutMs)), turn: 0 }
+      found = { pools: service.targets.map(({ url }) => poolOf(url, service)), turn: 0 }
       turns.set(service, found)
     }
     return found
@@ -74,7 +75,7 @@ export function createTargets(parts: SharedParts, options: PoolOptions): Targets
     retain: (services) => {
       const kept = new Set<string>()
       for (const service of services) {
-        for (const { url } of service.targets) kept.add(targetKey(url, service.connectTimeoutMs))
+        for (const { url } of service.targets) kept.add(targetKey(url, service))
       }
       // Of a release that went away and came back, the pools may have been closed meanwhile.
       turns = new WeakMap()
@@ -91,6 +92,6 @@ export function createTargets(parts: SharedParts, options: PoolOptions): Targets
   }
 }
 
-function targetKey(url: string, connectTimeoutMs: number): string {
-  return `${url} ${connectTimeoutMs}`
+function targetKey(url: string, { protocol, connectTimeoutMs }: ServiceReference): string {
+  return `${url} ${protocol} ${connectTimeoutMs}`
 }

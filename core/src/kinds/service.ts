@@ -27,6 +27,10 @@ export const serviceSpec = z
       .min(1)
       .max(64)
       .describe('Addresses behind the service'),
+    protocol: z
+      .enum(['http1', 'http2'])
+      .default('http1')
+      .describe('What the targets speak: HTTP/1.1, or HTTP/2 (over http:// with prior knowledge), as gRPC needs'),
     connect_timeout_ms: z
       .int()
       .min(10)

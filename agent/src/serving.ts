@@ -1,0 +1,111 @@
+/**
+ * Everything that one thread needs to take requests and answer them, made and connected in one place.
+ *
+ * Reads what is live and nothing else of the agent: whoever makes it fills `live`, and is given counters and records.
+ *
+ * @module
+ */
+import type { Clock } from '@headgate/kit/clock.ts'
+import type { Log } from '@headgate/kit/log.ts'
+import type { AgentSettings } from './config.ts'
+import { Arena } from './http/arena.ts'
+import { createEngine, createSharedParts } from './http/engine.ts'
+import { createRequestIds } from './http/request-id.ts'
+import { createLocalLimits } from './limits/local.ts'
+import { type Certificates, createCertificates } from './listen/certificates.ts'
+import { type Listener, type ListenerOptions, listenHttp, listenHttps } from './listen/listeners.ts'
+import { canWrapHandles, NetIo } from './listen/net-io.ts'
+import type { Live } from './live.ts'
+import { createHandler } from './pipeline/handle.ts'
+import type { DecisionRecord } from './telemetry/events.ts'
+import type { Slots } from './telemetry/metrics.ts'
+import { createRecorder } from './telemetry/recorder.ts'
+import { createUpstreams } from './upstream/forward.ts'
+
+export interface ServingOptions {
+  readonly settings: AgentSettings
+  /** Where `env://` secret references look. */
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly live: Live
+  readonly clock: Clock
+  readonly log: Log
+  readonly slots: Slots
+  /** Name of the agent. */
+  readonly agent: () => string
+  /** Takes a decision record. */
+  readonly keep: (record: DecisionRecord) => void
+}
+
+/** Its disposal takes no new connections, and waits for what is being worked on, within the time of the settings. */
+export interface Serving extends AsyncDisposable {
+  readonly certificates: Certificates
+  /** Open connections of clients. */
+  readonly connections: number
+  /** Null where it is off. */
+  readonly httpUrl: string | null
+  readonly httpsUrl: string | null
+  readonly urls: readonly string[]
+}
+
+/** @throws when an address cannot be listened on. */
+export async function createServing(options: ServingOptions): Promise<Serving> {
+  const { settings, env, live, clock, log, slots, agent, keep } = options
+  await using stack = new AsyncDisposableStack()
+
+  const arena = new Arena()
+  const io = new NetIo(arena, await canWrapHandles())
+  const shared = createSharedParts(settings, clock, arena)
+  const upstreams = createUpstreams(
+    shared,
+    { http1: io, http2: io },
+    {
+      connectionsMax: settings.upstreamConnectionsMax,
+      queueMax: settings.upstreamQueueMax,
+      restMs: settings.upstreamRestMs,
+    },
+  )
+  stack.defer(() => upstreams.destroy())
+  const retain = (): void =>
+    upstreams.retain(live.environments().flatMap(({ release }) => [...release.services.values()]))
+  stack.defer(live.onChange(retain))
+
+  const certificates = stack.use(createCertificates({ live, env, log: log.child({ area: 'listen' }) }))
+  const limits = createLocalLimits(settings.limitKeysMax, () => clock.monotonic())
+  const requestId = createRequestIds()
+  const recorder = createRecorder({ slots, live, clock, agent, allowedPerS: settings.recordsAllowedPerS, keep })
+  const onMalformed = (reason: string): void => slots.countMalformed(reason)
+  const engine = stack.use(
+    createEngine(shared, {
+      log: log.child({ area: 'http' }),
+      upstreams,
+      requestId,
+      handle: createHandler({ live, clock, limits, recorder, requestId }),
+      onMalformed,
+    }),
+  )
+
+  const listeners: Listener[] = []
+  // Disposal is in reverse: listeners close and connections drain before anything that they need goes.
+  stack.defer(async () => {
+    for (const listener of listeners) listener.close()
+    await engine.drain(settings.drainMs)
+  })
+  const listening: ListenerOptions = { ...settings, engine, io, clock, log: log.child({ area: 'http' }), onMalformed }
+  const { httpListen, httpsListen } = settings
+  const http = httpListen === undefined ? null : await listenHttp(httpListen, listening)
+  if (http !== null) listeners.push(http)
+  const https = httpsListen === undefined ? null : await listenHttps(httpsListen, certificates, listening)
+  if (https !== null) listeners.push(https)
+
+  const disposal = stack.move()
+  return {
+    certificates,
+    get connections() {
+      return engine.connections
+    },
+    httpUrl: http?.url ?? null,
+    httpsUrl: https?.url ?? null,
+    urls: listeners.map(({ url }) => url),
+    [Symbol.asyncDispose]: async () => await disposal.disposeAsync(),
+  }
+}
