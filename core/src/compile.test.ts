@@ -37,6 +37,7 @@ test('a release has what an agent needs of services and certificates', () => {
     owner: 'team',
     dataLabel: 'card',
     targets: [{ url: 'http://10.0.0.7:3000' }],
+    protocol: 'http1',
     connectTimeoutMs: 2000,
     responseTimeoutMs: 500,
   })
