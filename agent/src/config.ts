@@ -79,7 +79,7 @@ const settings = defineSettings({
 
   UPSTREAM_CONNECTIONS_MAX: integer({
     doc: 'Connections to one target',
-    default: 128,
+    default: 1_024,
     min: 1,
     max: 65_535,
   }),

@@ -7,11 +7,11 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { availableParallelism, loadavg } from 'node:os'
 import { join } from 'node:path'
 import { createCertificate } from './certificate.ts'
-import { writeLoadScript } from './load.ts'
 import { type Machine, describeMachine } from './machine.ts'
-import { type PeerResult, measureRow } from './measure.ts'
+import { type PeerResult, measureIdle, measureRow } from './measure.ts'
 import { startUpstream } from './peers/nginx.ts'
 import type { Peer, PeerOptions } from './peers/peer.ts'
+import { startSlowService } from './peers/slow.ts'
 import { ROOT, createFolder } from './place.ts'
 import { pinSelf } from './program.ts'
 import { probe } from './probe.ts'
@@ -66,9 +66,11 @@ export async function runDataPath(options: DataPathOptions): Promise<void> {
   await using folder = await createFolder()
   const directory = folder.path
   await using upstream = await startUpstream(directory)
+  await using slow = await startSlowService()
   const peerOptions: PeerOptions = {
     directory,
     upstreamUrl: `http://127.0.0.1:${upstream.httpPort}`,
+    slowUrl: `http://127.0.0.1:${slow.httpPort}`,
     certificate: await createCertificate(directory),
     routes: options.routes,
     keys: createKeys(options.keys),
@@ -111,6 +113,7 @@ interface RowRun {
 
 async function runRow({ name, agents, peerOptions, options, tools, log }: RowRun): Promise<PeerResult[]> {
   const row: Row = ROWS[name]
+  if (row.tool !== undefined && !tools.has(row.tool)) return [{ name: row.tool, note: NOT_INSTALLED }]
   await using started = new AsyncDisposableStack()
   const peers: Peer[] = []
   const absent: PeerResult[] = []
@@ -125,15 +128,28 @@ async function runRow({ name, agents, peerOptions, options, tools, log }: RowRun
   for (const peer of peers) {
     for (const each of [first, last]) await probe(row.url(peer), peerOptions.certificate.chain, each)
   }
-  const script = await writeLoadScript(peerOptions.directory, name, requests)
   const { rounds, seconds } = options
-  return [...(await measureRow({ name, peers, url: row.url, script, rounds, seconds, log })), ...absent]
+  const { url, load } = row
+  if (load === null) return [...(await measureIdle({ name, peers, url, request: first, log })), ...absent]
+  const send = await load(peerOptions.directory, name, requests)
+  return [...(await measureRow({ name, peers, url, send, rounds, seconds, log })), ...absent]
 }
 
 function printRow(result: RowResult | undefined): void {
   if (result === undefined) return
   process.stdout.write(`\n${result.row}: ${result.about}\n`)
-  const header = ['proxy', 'CPU µs/request', 'to nginx', 'to haproxy', 'requests/s', 'p50 ms', 'p99 ms', 'MiB', 'busy']
+  const header = [
+    'proxy',
+    'CPU µs/request',
+    'to nginx',
+    'to haproxy',
+    'requests/s',
+    'p50 ms',
+    'p99 ms',
+    'MiB',
+    'KiB/connection',
+    'busy',
+  ]
   const cost = (name: string): number | undefined => result.peers.find((peer) => peer.name === name)?.cpuUs
   const ratio = (value: number | undefined, base: number | undefined): string =>
     value === undefined || base === undefined ? '' : (value / base).toFixed(2)
@@ -148,6 +164,7 @@ function printRow(result: RowResult | undefined): void {
       peer.p50Ms?.toFixed(2) ?? '',
       peer.p99Ms?.toFixed(2) ?? '',
       peer.residentMiB?.toFixed(0) ?? '',
+      peer.connectionKiB?.toFixed(1) ?? '',
       peer.busy?.toFixed(2) ?? '',
     ]),
   )

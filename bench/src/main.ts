@@ -11,8 +11,8 @@ import { ROW_NAMES, type RowName } from './rows.ts'
 const HELP = `Usage: npm run -s bench -- <what> [options]
 
   decide       what normalise, match, decide and compile cost, in this process
-  data-path    CPU time, throughput and latency per request, next to nginx, HAProxy and node:http.
-               Linux with two cores; needs nginx, wrk and taskset, takes haproxy too (as root on Debian: installs them)
+  data-path    CPU time, throughput and latency per request, next to nginx, HAProxy, Caddy, nginx with Lua and node:http.
+               Linux with two cores; needs nginx, wrk and taskset (as root on Debian: installs what it can use)
 
   --json                  the rows as JSON
   --rows a,b              of data-path: ${ROW_NAMES.join(', ')} (all)

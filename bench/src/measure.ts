@@ -4,12 +4,17 @@
  * @module
  */
 import { cpuNs, residentKiB } from './cost.ts'
-import { type LoadResult, sendLoad } from './load.ts'
+import { holdConnections } from './load/idle.ts'
+import type { LoadRequest, LoadResult, Send } from './load/load.ts'
 import type { Peer } from './peers/peer.ts'
 import { median, rounded } from './report.ts'
 
 /** Warm-up of each peer before the first round, in seconds. */
 const WARM_UP_S = 2
+
+/** Connections that are held, and how many before, to warm up. */
+const IDLE_CONNECTIONS = 10_000
+const IDLE_WARM_UP = 500
 
 /** Medians of a peer's rounds; without figures when it was not measured, and `note` says why. */
 export interface PeerResult {
@@ -22,6 +27,8 @@ export interface PeerResult {
   readonly p999Ms?: number
   /** Resident memory after the last round. */
   readonly residentMiB?: number
+  /** Resident memory that one more kept connection takes, in KiB. */
+  readonly connectionKiB?: number
   /** Share of its core that the proxy used. Well below 1, something else was the limit. */
   readonly busy?: number
   /** CPU microseconds per request of every round. */
@@ -32,8 +39,7 @@ export interface RowOptions {
   readonly name: string
   readonly peers: readonly Peer[]
   readonly url: (peer: Peer) => string
-  /** Of the load. */
-  readonly script: string
+  readonly send: Send
   readonly rounds: number
   readonly seconds: number
   readonly log: (line: string) => void
@@ -71,10 +77,34 @@ export async function measureRow(options: RowOptions): Promise<PeerResult[]> {
   )
 }
 
-async function measureOnce(peer: Peer, { url, script }: RowOptions, seconds: number): Promise<Round> {
+export interface IdleOptions {
+  readonly name: string
+  readonly peers: readonly Peer[]
+  readonly url: (peer: Peer) => string
+  readonly request: LoadRequest
+  readonly log: (line: string) => void
+}
+
+/** Holds many connections to one peer after the other, and sees what its memory grows by. */
+export async function measureIdle({ name, peers, url, request, log }: IdleOptions): Promise<PeerResult[]> {
+  const results: PeerResult[] = []
+  for (const peer of peers) {
+    // What the first connections of a process cost is not the price of one more.
+    await (await holdConnections(url(peer) + request.path, IDLE_WARM_UP))[Symbol.asyncDispose]()
+    const before = await residentKiB(peer.pid)
+    await using held = await holdConnections(url(peer) + request.path, IDLE_CONNECTIONS)
+    const after = await residentKiB(peer.pid)
+    const connectionKiB = rounded((after - before) / held.connections, 1)
+    log(`${name} ${peer.name}: ${connectionKiB} KiB`)
+    results.push({ name: peer.name, connectionKiB, residentMiB: rounded(after / 1_024, 1) })
+  }
+  return results
+}
+
+async function measureOnce(peer: Peer, { url, send }: RowOptions, seconds: number): Promise<Round> {
   await peer.clear?.()
   const [startMs, startNs] = [performance.now(), await cpuNs(peer.pid)]
-  const result = await sendLoad(url(peer), script, seconds)
+  const result = await send(url(peer), seconds)
   const [ns, ms] = [(await cpuNs(peer.pid)) - startNs, performance.now() - startMs]
   if (result.bad > 0 || result.broken > 0 || result.requests === 0) {
     const { requests, bad, broken } = result

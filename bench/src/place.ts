@@ -4,7 +4,7 @@
  * @module
  */
 import { rmSync } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -24,6 +24,8 @@ export interface Folder extends AsyncDisposable {
 /** Removed when the run is done, also when its process ends otherwise. */
 export async function createFolder(): Promise<Folder> {
   const path = await mkdtemp(join(tmpdir(), 'headgate-bench-'))
+  // Workers of nginx are somebody else, and read what the service answers.
+  await chmod(path, 0o711)
   const quit = (): void => rmSync(path, { recursive: true, force: true })
   process.once('exit', quit)
   return {

@@ -5,7 +5,7 @@
  */
 import { request as httpRequest } from 'node:http'
 import { request as httpsRequest } from 'node:https'
-import type { LoadRequest } from './load.ts'
+import type { LoadRequest } from './load/load.ts'
 import { BODY } from './peers/nginx.ts'
 
 /** Longest wait for one answer, in milliseconds. */
@@ -22,7 +22,7 @@ interface Answer {
  */
 export async function probe(url: string, ca: string, { path, key }: LoadRequest): Promise<void> {
   const answer = await ask(url + path, ca, key)
-  if (answer.status !== 200 || answer.body !== BODY) throw new Error(`${url}${path} answers ${answer.status}`)
+  if (answer.status !== 200 || !answer.body.startsWith(BODY)) throw new Error(`${url}${path} answers ${answer.status}`)
   if (key === undefined) return
   const without = await ask(url + path, ca, undefined)
   if (without.status !== 401) throw new Error(`${url}${path} answers ${without.status} without its key`)

@@ -30,8 +30,12 @@ export function requestPath(index: number): string {
 /** The path of the one route that everybody may call, without a limit. */
 export const OPEN_PATH = '/open'
 
-/** `routes` routes that ask for a key and count by caller, and one that is open to all and counts nothing. */
-export function releaseObjects(routes: number, target: string): ObjectInput[] {
+/** The path of an open route to a body of 1 MiB, and of one to a service that takes its time. */
+export const LARGE_PATH = '/large'
+export const SLOW_PATH = '/slow'
+
+/** `routes` routes that ask for a key and count by caller, and a few that are open to all and count nothing. */
+export function releaseObjects(routes: number, target: string, slowTarget = target): ObjectInput[] {
   const object = (kind: string, name: string, spec: unknown): ObjectInput => ({ kind, name, spec, origin: '' })
   const service = { owner: 'bench', targets: [{ url: target }] }
   const on = { service: 'things' }
@@ -39,12 +43,16 @@ export function releaseObjects(routes: number, target: string): ObjectInput[] {
   return [
     object('service', 'things', service),
     object('service', 'open', service),
+    object('service', 'slow', { ...service, targets: [{ url: slowTarget }] }),
     ...Array.from({ length: routes }, (_, index) =>
       object('route', `things-${index}`, { service: 'things', path: routePath(index), methods: ['GET'] }),
     ),
     object('route', 'open', { service: 'open', path: OPEN_PATH, exposure: 'public' }),
+    object('route', 'large', { service: 'open', path: LARGE_PATH, exposure: 'public' }),
+    object('route', 'slow', { service: 'slow', path: SLOW_PATH, exposure: 'public' }),
     object('policy', 'things.access', { type: 'access', on, credentials: [{ kind: 'api_key' }] }),
     object('policy', 'things.limit', { type: 'limit', on, requests: REQUESTS, window_ms: 60_000 }),
     object('policy', 'open.access', { type: 'access', on: { service: 'open' }, public: open }),
+    object('policy', 'slow.access', { type: 'access', on: { service: 'slow' }, public: open }),
   ]
 }

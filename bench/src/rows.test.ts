@@ -9,7 +9,11 @@ import { ROWS } from './rows.ts'
 import { createKeys } from './stack/keys.ts'
 
 test('the release of a measurement compiles without a warning', () => {
-  const result = compile({ ...PLACE, number: 1, objects: releaseObjects(100, 'http://127.0.0.1:9000') })
+  const result = compile({
+    ...PLACE,
+    number: 1,
+    objects: releaseObjects(100, 'http://127.0.0.1:9000', 'http://127.0.0.1:9001'),
+  })
   assert.equal(result.kind, 'compiled', JSON.stringify(result))
   assert.deepEqual(result.kind === 'compiled' ? result.warnings : [], [])
 })
@@ -20,7 +24,7 @@ for (const [keys, routes] of [
 ] as const) {
   test(`every request of the policy row has a key and a route of its own prefix, with ${keys} keys`, () => {
     const certificate = { chain: '', chainFile: '', keyFile: '', bothFile: '' }
-    const options = { directory: '', upstreamUrl: '', certificate, routes, keys: createKeys(keys) }
+    const options = { directory: '', upstreamUrl: '', slowUrl: '', certificate, routes, keys: createKeys(keys) }
     const requests = ROWS.policy.requests(options)
     const prefixes = Array.from({ length: routes }, (_, index) => routePrefix(index))
     for (const { path, key } of requests) {

@@ -7,7 +7,7 @@ import { mkdir, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { freePort } from '../place.ts'
 import { PROXY_CORE, startProgram, untilReady } from '../program.ts'
-import { routePrefix } from '../release.ts'
+import { routePrefix, SLOW_PATH } from '../release.ts'
 import type { Peer, PeerOptions } from './peer.ts'
 
 /** Forwards everything, over HTTP and HTTPS. */
@@ -15,7 +15,7 @@ export async function startPlainHaproxy(options: PeerOptions): Promise<Peer> {
   const [httpPort, httpsPort] = [await freePort(), await freePort()]
   const frontend = `
   bind 127.0.0.1:${httpPort}
-  bind 127.0.0.1:${httpsPort} ssl crt ${options.certificate.bothFile} alpn http/1.1`
+  bind 127.0.0.1:${httpsPort} ssl crt ${options.certificate.bothFile} alpn h2,http/1.1`
   const directory = join(options.directory, 'haproxy-plain')
   return start(directory, options, { name: 'haproxy', frontend, httpPort, httpsPort, log: false })
 }
@@ -63,7 +63,8 @@ async function start(directory: string, options: PeerOptions, server: Server): P
     config,
     `global
   nbthread 1
-  maxconn 4096
+  maxconn 16384
+  no strict-limits
   ${log ? 'log stdout format raw local0' : ''}
   ssl-default-bind-options ssl-min-ver TLSv1.2
 defaults
@@ -74,9 +75,12 @@ defaults
   http-reuse always
   option forwardfor
 frontend clients${frontend}
+  use_backend slow if { path ${SLOW_PATH} }
   default_backend service
 backend service
   server one ${new URL(options.upstreamUrl).host} pool-max-conn -1
+backend slow
+  server one ${new URL(options.slowUrl).host} pool-max-conn -1
 backend consumers
   stick-table type string len 32 size 100k expire 1m store http_req_rate(60s)
 `,

@@ -10,7 +10,7 @@ import { mkdir, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { freePort } from '../place.ts'
 import { LOAD_CORE, PROXY_CORE, startProgram, untilReady } from '../program.ts'
-import { routePrefix } from '../release.ts'
+import { LARGE_PATH, routePrefix, SLOW_PATH } from '../release.ts'
 import type { Peer, PeerOptions } from './peer.ts'
 
 /** What the service answers: 1 KiB. */
@@ -19,17 +19,24 @@ export const BODY = 'headgate'.repeat(128)
 /** Connections are never ended because of their age: the proxies would differ in that only. */
 const REQUESTS_MAX = 1_000_000_000
 
+/** Body of the large row, in bytes. */
+const LARGE_BYTES = 1_048_576
+
 /** The service. */
-export async function startUpstream(directory: string): Promise<Peer> {
+export async function startUpstream(run: string): Promise<Peer> {
   const httpPort = await freePort()
+  const directory = join(run, 'upstream')
+  await mkdir(directory, { recursive: true, mode: 0o755 })
+  await writeFile(join(directory, 'large'), BODY.repeat(LARGE_BYTES / BODY.length), { mode: 0o644 })
   const server = `
   access_log off;
   server {
     listen 127.0.0.1:${httpPort} backlog=1024;
     default_type text/plain;
+    location = ${LARGE_PATH} { root ${directory}; }
     location / { return 200 '${BODY}'; }
   }`
-  return start(join(directory, 'upstream'), { name: 'upstream', core: LOAD_CORE, server, httpPort })
+  return startNginx(directory, { name: 'upstream', core: LOAD_CORE, server, httpPort })
 }
 
 /** Forwards everything, over HTTP and HTTPS. */
@@ -41,14 +48,15 @@ export async function startPlainNginx(options: PeerOptions): Promise<Peer> {
   ${upstreamBlock(options)}
   server {
     listen 127.0.0.1:${httpPort} backlog=1024;
-    listen 127.0.0.1:${httpsPort} ssl backlog=1024;
+    listen 127.0.0.1:${httpsPort} ssl http2 backlog=1024;
     ssl_certificate ${chainFile};
     ssl_certificate_key ${keyFile};
     ssl_protocols TLSv1.2 TLSv1.3;
+    location = ${SLOW_PATH} { proxy_pass http://slow; }
     location / { proxy_pass http://service; }
   }`
   const directory = join(options.directory, 'nginx-plain')
-  return start(directory, { name: 'nginx', core: PROXY_CORE, server, httpPort, httpsPort })
+  return startNginx(directory, { name: 'nginx', core: PROXY_CORE, server, httpPort, httpsPort })
 }
 
 /** Finds the route, proves the key, counts by consumer; with `log`, writes a line of JSON per request. */
@@ -86,16 +94,19 @@ export async function startPolicyNginx(options: PeerOptions, log: boolean): Prom
     ${locations.join('\n    ')}
     location / { return 404; }
   }`
-  const peer = await start(directory, { name, core: PROXY_CORE, server, httpPort })
+  const peer = await startNginx(directory, { name, core: PROXY_CORE, server, httpPort })
   return log ? { ...peer, clear: () => truncate(logFile) } : peer
 }
 
-function upstreamBlock({ upstreamUrl }: PeerOptions): string {
-  return `upstream service {
-    server ${new URL(upstreamUrl).host};
-    keepalive 128;
+/** How the services are reached. */
+export function upstreamBlock({ upstreamUrl, slowUrl }: PeerOptions): string {
+  const upstream = (name: string, url: string): string => `upstream ${name} {
+    server ${new URL(url).host};
+    keepalive 1024;
     keepalive_requests ${REQUESTS_MAX};
-  }
+  }`
+  return `${upstream('service', upstreamUrl)}
+  ${upstream('slow', slowUrl)}
   proxy_http_version 1.1;
   proxy_set_header Connection '';
   proxy_set_header X-Forwarded-For $remote_addr;`
@@ -103,24 +114,29 @@ function upstreamBlock({ upstreamUrl }: PeerOptions): string {
 
 interface Server {
   readonly name: string
+  /** Directives in front of all blocks. */
+  readonly main?: string
   readonly core: number
   readonly server: string
   readonly httpPort: number
   readonly httpsPort?: number
 }
 
-async function start(directory: string, { name, core, server, httpPort, httpsPort }: Server): Promise<Peer> {
+/** Starts nginx with one worker, and returns when it answers. */
+export async function startNginx(directory: string, options: Server): Promise<Peer> {
+  const { name, main = '', core, server, httpPort, httpsPort } = options
   await mkdir(directory, { recursive: true, mode: 0o755 })
   const config = join(directory, 'nginx.conf')
   const kinds = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
   const folders = kinds.map((kind) => `${kind}_temp_path ${join(directory, kind)};`)
   await writeFile(
     config,
-    `worker_processes 1;
+    `${main}
+worker_processes 1;
 daemon off;
 pid ${join(directory, 'pid')};
 error_log stderr error;
-events { worker_connections 4096; }
+events { worker_connections 16384; }
 http {
   ${folders.join('\n  ')}
   keepalive_requests ${REQUESTS_MAX};

@@ -29,6 +29,8 @@ export interface PeerOptions {
   /** Of the run. */
   readonly directory: string
   readonly upstreamUrl: string
+  /** Answers after a second. */
+  readonly slowUrl: string
   readonly certificate: Certificate
   readonly routes: number
   readonly keys: readonly Key[]

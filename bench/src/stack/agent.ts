@@ -46,7 +46,7 @@ export async function startAgents(options: PeerOptions, { scripts, env }: AgentO
   await insertKeys(databaseUrl, options.keys)
   const { chain, keyFile } = options.certificate
   const objects = [
-    ...releaseObjects(options.routes, options.upstreamUrl),
+    ...releaseObjects(options.routes, options.upstreamUrl, options.slowUrl),
     { kind: 'certificate', name: 'bench', spec: { hosts: ['localhost'], chain, key: `file://${keyFile}` } },
   ].map(({ kind, name, spec }) => ({ kind, name, spec }) as never)
   await client.call('applyObjects', { params: PLACE, body: { objects, prune: true } })
