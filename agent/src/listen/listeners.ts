@@ -22,6 +22,12 @@ export interface ListenerOptions {
   /** Bound of the connections of one listener, those in a handshake included. */
   readonly connectionsMax: number
   readonly onMalformed: (reason: string) => void
+  /**
+   * Takes over the connections on which HTTP/2 was agreed in the handshake (RFC 7301). Without it HTTP/2 is not offered.
+   *
+   * @param address source address without port; IPv4-mapped IPv6 is given as IPv4.
+   */
+  readonly onHttp2?: (socket: TLSSocket, address: string) => void
 }
 
 export interface Listener {
@@ -53,14 +59,14 @@ export async function listenHttps(
   certificates: Certificates,
   options: ListenerOptions,
 ): Promise<Listener> {
-  const { engine, io, clock, log, headTimeoutMs, connectionsMax, onMalformed } = options
+  const { engine, io, clock, log, headTimeoutMs, connectionsMax, onMalformed, onHttp2 } = options
   const server = createTlsServer({
     noDelay: true,
     allowHalfOpen: true,
     minVersion: 'TLSv1.2',
     ciphers: CIPHERS,
     honorCipherOrder: true,
-    ALPNProtocols: ['http/1.1'],
+    ALPNProtocols: onHttp2 === undefined ? ['http/1.1'] : ['h2', 'http/1.1'],
     handshakeTimeout: headTimeoutMs,
     SNICallback: (serverName: string, done: (error: Error | null, context?: SecureContext) => void) => {
       const context = certificates.find(serverName)
@@ -83,6 +89,10 @@ export async function listenHttps(
     log.warn({ why: error.message, address: socket.remoteAddress }, 'a TLS handshake failed')
   })
   server.on('secureConnection', (socket: TLSSocket) => {
+    if (socket.alpnProtocol === 'h2' && onHttp2 !== undefined) {
+      onHttp2(socket, addressOf(socket))
+      return
+    }
     const connection = engine.accept(io, 'https', addressOf(socket), socket.getProtocol())
     if (connection === null) socket.destroy()
     else io.acceptSecure(connection, socket)
