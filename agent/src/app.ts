@@ -8,7 +8,8 @@ import type { Clock } from '@headgate/kit/clock.ts'
 import type { Log } from '@headgate/kit/log.ts'
 import type { AgentSettings } from './config.ts'
 import { type AdminServer, createAdminServer } from './listen/admin.ts'
-import type { Certificates } from './listen/certificates.ts'
+import type { CertificateProblem, Certificates } from './listen/certificates.ts'
+import { rotateTicketSecrets, TicketKeys, ticketSecret } from './listen/ticket-keys.ts'
 import { createLive, type Live } from './live.ts'
 import { createServing } from './serving.ts'
 import { createTelemetry, type Telemetry } from './telemetry/export.ts'
@@ -58,8 +59,8 @@ export interface App extends AsyncDisposable {
   readonly adminUrl: string | null
 }
 
-function countUnusable({ unusable }: Certificates): Gauges['certificatesUnusable'] {
-  const byEnvironment = Map.groupBy(unusable, ({ environmentId }) => environmentId)
+function countByEnvironment(problems: readonly CertificateProblem[]): Gauges['certificatesUnusable'] {
+  const byEnvironment = Map.groupBy(problems, ({ environmentId }) => environmentId)
   return [...byEnvironment].map(([environmentId, all]) => ({ environmentId, count: all.length }))
 }
 
@@ -76,7 +77,8 @@ export async function createApp(options: AppOptions): Promise<App> {
 
   const gauges = (): Omit<Gauges, 'dropped'> => ({
     releases: live.environments().map(({ id, number }) => ({ environmentId: id, number })),
-    certificatesUnusable: countUnusable(serving.certificates),
+    certificatesUnusable: countByEnvironment(serving.certificates.unusable),
+    certificatesOutdated: countByEnvironment(serving.certificates.outdated),
     connections: serving.connections,
   })
   const telemetry = createTelemetry({
@@ -91,11 +93,14 @@ export async function createApp(options: AppOptions): Promise<App> {
   // Disposal is in reverse: first listeners drain, telemetry goes last and can tell about the rest.
   stack.defer(async () => await telemetry.close(FLUSH_MS_MAX))
 
+  const tickets = new TicketKeys(ticketSecret())
+  stack.use(rotateTicketSecrets((secret) => tickets.replace(secret)))
   const serving = stack.use(
     await createServing({
       settings,
       env,
       live,
+      tickets,
       clock,
       log,
       slots,

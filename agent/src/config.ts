@@ -6,6 +6,7 @@
  *
  * @module
  */
+import type { TlsProfile } from '@headgate/core'
 import { type LogLevel, logLevels } from '@headgate/kit/log.ts'
 import {
   choice,
@@ -28,6 +29,11 @@ const settings = defineSettings({
   ADMIN_LISTEN: listenAddress({
     doc: 'Where to serve /livez, /readyz and /metrics. Off unless set, because nobody signs in there',
     default: 'off',
+  }),
+  TLS_PROFILE: choice({
+    doc: 'What is spoken over HTTPS: intermediate is TLS 1.2 and 1.3, modern is TLS 1.3 only. A certificate may ask for modern',
+    oneOf: ['modern', 'intermediate'],
+    default: 'intermediate',
   }),
   STATE_DIR: text({
     doc: 'Folder for identity and the last known releases; private to the agent',
@@ -52,8 +58,14 @@ const settings = defineSettings({
     min: 1,
     max: 1_000_000,
   }),
+  HANDSHAKES_MAX: integer({
+    doc: 'TLS handshakes at a time; above, the oldest gives way. 40 KiB each',
+    default: 2_000,
+    min: 1,
+    max: 1_000_000,
+  }),
   HEAD_TIMEOUT_MS: integer({
-    doc: 'Longest time for the head of a request to arrive, in milliseconds',
+    doc: 'Longest time for a TLS handshake, and for the head of a request to arrive, in milliseconds',
     default: 10_000,
     min: 100,
     max: 120_000,
@@ -149,6 +161,7 @@ export interface AgentSettings {
   readonly httpListen: ListenAddress | undefined
   readonly httpsListen: ListenAddress | undefined
   readonly adminListen: ListenAddress | undefined
+  readonly tlsProfile: TlsProfile
   /** May be relative to the working directory. */
   readonly stateDir: string
   /** Secret; undefined once the agent has an identity, or when there is no control plane. */
@@ -157,6 +170,7 @@ export interface AgentSettings {
   readonly logLevel: LogLevel
   readonly drainMs: number
   readonly connectionsMax: number
+  readonly handshakesMax: number
   readonly headTimeoutMs: number
   readonly requestTimeoutMs: number
   readonly clientIdleMs: number
@@ -201,12 +215,14 @@ export function readAgentSettings(env: Readonly<Record<string, string | undefine
       httpListen: values.HTTP_LISTEN,
       httpsListen: values.HTTPS_LISTEN,
       adminListen: values.ADMIN_LISTEN,
+      tlsProfile: values.TLS_PROFILE,
       stateDir: values.STATE_DIR,
       joinToken: values.JOIN_TOKEN,
       agentName: values.AGENT_NAME,
       logLevel: values.LOG_LEVEL,
       drainMs: values.DRAIN_MS,
       connectionsMax: values.CONNECTIONS_MAX,
+      handshakesMax: values.HANDSHAKES_MAX,
       headTimeoutMs: values.HEAD_TIMEOUT_MS,
       requestTimeoutMs: values.REQUEST_TIMEOUT_MS,
       clientIdleMs: values.CLIENT_IDLE_MS,

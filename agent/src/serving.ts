@@ -13,8 +13,9 @@ import { createEngine, createSharedParts } from './http/engine.ts'
 import { createRequestIds } from './http/request-id.ts'
 import { createLocalLimits } from './limits/local.ts'
 import { type Certificates, createCertificates } from './listen/certificates.ts'
-import { type Listener, type ListenerOptions, listenHttp, listenHttps } from './listen/listeners.ts'
+import { type Listener, listenHttp, listenHttps } from './listen/listeners.ts'
 import { canWrapHandles, NetIo } from './listen/net-io.ts'
+import type { TicketKeys } from './listen/ticket-keys.ts'
 import type { Live } from './live.ts'
 import { createHandler } from './pipeline/handle.ts'
 import type { DecisionRecord } from './telemetry/events.ts'
@@ -27,6 +28,8 @@ export interface ServingOptions {
   /** Where `env://` secret references look. */
   readonly env: Readonly<Record<string, string | undefined>>
   readonly live: Live
+  /** The same secret in all threads; whoever makes new ones hands them to all. */
+  readonly tickets: TicketKeys
   readonly clock: Clock
   readonly log: Log
   readonly slots: Slots
@@ -49,7 +52,7 @@ export interface Serving extends AsyncDisposable {
 
 /** @throws when an address cannot be listened on. */
 export async function createServing(options: ServingOptions): Promise<Serving> {
-  const { settings, env, live, clock, log, slots, agent, keep } = options
+  const { settings, env, live, tickets, clock, log, slots, agent, keep } = options
   await using stack = new AsyncDisposableStack()
 
   const arena = new Arena()
@@ -69,7 +72,9 @@ export async function createServing(options: ServingOptions): Promise<Serving> {
     upstreams.retain(live.environments().flatMap(({ release }) => [...release.services.values()]))
   stack.defer(live.onChange(retain))
 
-  const certificates = stack.use(createCertificates({ live, env, log: log.child({ area: 'listen' }) }))
+  const certificates = stack.use(
+    createCertificates({ live, env, clock, profile: settings.tlsProfile, log: log.child({ area: 'listen' }) }),
+  )
   const limits = createLocalLimits(settings.limitKeysMax, () => clock.monotonic())
   const requestId = createRequestIds()
   const recorder = createRecorder({ slots, live, clock, agent, allowedPerS: settings.recordsAllowedPerS, keep })
@@ -90,11 +95,12 @@ export async function createServing(options: ServingOptions): Promise<Serving> {
     for (const listener of listeners) listener.close()
     await engine.drain(settings.drainMs)
   })
-  const listening: ListenerOptions = { ...settings, engine, io, clock, log: log.child({ area: 'http' }), onMalformed }
+  const listening = { ...settings, engine, io, clock, log: log.child({ area: 'http' }), onMalformed }
   const { httpListen, httpsListen } = settings
   const http = httpListen === undefined ? null : await listenHttp(httpListen, listening)
   if (http !== null) listeners.push(http)
-  const https = httpsListen === undefined ? null : await listenHttps(httpsListen, certificates, listening)
+  const https =
+    httpsListen === undefined ? null : await listenHttps(httpsListen, { ...listening, certificates, tickets })
   if (https !== null) listeners.push(https)
 
   const disposal = stack.move()

@@ -42,7 +42,16 @@ test('a release has what an agent needs of services and certificates', () => {
     responseTimeoutMs: 500,
   })
   assert.deepEqual(release.certificates, [
-    { name: 'main', origin: 'f:certificate/main', hosts: ['a.test'], chain: pem, key: 'file:///run/key.pem' },
+    {
+      name: 'main',
+      origin: 'f:certificate/main',
+      hosts: ['a.test'],
+      chain: pem,
+      key: 'file:///run/key.pem',
+      alternative: null,
+      profile: null,
+      clientCertificates: null,
+    },
   ])
 })
 

@@ -96,6 +96,8 @@ export function compile(input: ReleaseInput): Compiled {
     environment: input.environment,
     number: input.number,
     certificates,
+    certificateByHost: new Map(certificates.flatMap((one) => one.hosts.map((host) => [host, one] as const))),
+    requiresClients: certificates.some((one) => one.clientCertificates?.mode === 'required'),
     hosts: [...hosts].toSorted(),
     services,
     routes: new Map(entries.map(({ route }): [string, CompiledRoute] => [route.name, route])),

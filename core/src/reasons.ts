@@ -28,6 +28,8 @@ export const reasons = {
   method_invalid: reason(400, 'network', 'The method is not a token that is served here'),
   target_invalid: reason(400, 'network', 'The request target is not an absolute path'),
   path_ambiguous: reason(400, 'network', 'Two readers could understand this path differently'),
+  // by the connection
+  client_certificate_missing: reason(421, 'tls', 'This host is reached over HTTPS with a client certificate only'),
   // 2. match
   not_ready: reason(503, 'route', 'No configuration is live yet'),
   route_unknown: reason(404, 'route', 'No route serves this host and path'),

@@ -6,6 +6,7 @@
  * @module
  */
 import type { CompiledLimit } from './compile.ts'
+import type { TlsProfile } from './kinds/certificate.ts'
 import { treesHaveHost } from './match/hosts.ts'
 import type { RouteIndex } from './match/match.ts'
 
@@ -67,6 +68,12 @@ export interface CompiledCertificate {
   readonly chain: string
   /** Secret reference to the private key; resolved on the agent. */
   readonly key: string
+  /** With a key of another kind; null: there is none. */
+  readonly alternative: { readonly chain: string; readonly key: string } | null
+  /** Null: what the agent is set to. */
+  readonly profile: TlsProfile | null
+  /** Null: no client is asked for a certificate. `ca` is PEM. */
+  readonly clientCertificates: { readonly mode: 'optional' | 'required'; readonly ca: string } | null
 }
 
 /** One policy as it applies to one route, for people. */
@@ -92,6 +99,10 @@ export interface CompiledRelease {
   readonly environment: string
   readonly number: number
   readonly certificates: readonly CompiledCertificate[]
+  /** By the hosts of the certificates, exact or `*.name`. */
+  readonly certificateByHost: ReadonlyMap<string, CompiledCertificate>
+  /** Whether some host is reached with a client certificate only. */
+  readonly requiresClients: boolean
   /** Hosts that some route serves, sorted: exact names, `*.name` for one more label, `*` for every host. */
   readonly hosts: readonly string[]
   /** By name. */
@@ -116,6 +127,17 @@ export function releaseHosts(release: CompiledRelease): readonly string[] {
  */
 export function effectivePolicy(release: CompiledRelease, routeName: string): EffectivePolicy | null {
   return release.effective.get(routeName) ?? null
+}
+
+/**
+ * What is presented for a host: an exact name first, then `*.name`.
+ *
+ * @param host as in `Facts`.
+ * @returns null when nothing is: the host cannot be reached over HTTPS.
+ */
+export function certificateFor({ certificateByHost: all }: CompiledRelease, host: string): CompiledCertificate | null {
+  const dot = host.indexOf('.')
+  return all.get(host) ?? (dot === -1 ? undefined : all.get(`*${host.slice(dot)}`)) ?? null
 }
 
 /**

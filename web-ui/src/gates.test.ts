@@ -6,6 +6,7 @@ const deny = (reason: string, status = 403) => ({ outcome: 'deny', reason, statu
 const allow = (status: number) => ({ outcome: 'allow', reason: 'allowed', status }) as const
 
 for (const [reason, gate] of [
+  ['client_certificate_missing', 'tls'],
   ['host_missing', 'network'],
   ['method_invalid', 'network'],
   ['method_not_allowed', 'route'],

@@ -31,6 +31,7 @@ export const gates = Object.keys(gateNames) as readonly Gate[]
  * contract does not carry it to a browser.
  */
 const families: ReadonlyMap<string, Gate> = new Map([
+  ['client_certificate_missing', 'tls'],
   ['host', 'network'],
   ['path', 'network'],
   ['target', 'network'],

@@ -10,7 +10,7 @@
  *
  * @module
  */
-import type { RequestHead as CoreHead } from '@headgate/core'
+import type { RequestHead as CoreHead, TlsPeer } from '@headgate/core'
 import { CARRY_BYTES_MAX } from './arena.ts'
 import { BodyReader } from './body.ts'
 import { CR, isText, LF, bytesOf, putBytes } from './bytes.ts'
@@ -76,6 +76,7 @@ export class ClientConnection extends Connection implements Exchange, CoreHead, 
   readonly scheme: 'http' | 'https'
   readonly address: string
   readonly tls: string | null
+  readonly peer: TlsPeer | null
   readonly forwardedFields: Uint8Array
   readonly #parts: EngineParts
   #state: number = states.head
@@ -119,12 +120,20 @@ export class ClientConnection extends Connection implements Exchange, CoreHead, 
   #forwardedMs = 0
   #status = 0
 
-  constructor(parts: EngineParts, io: Io, scheme: 'http' | 'https', address: string, tls: string | null) {
+  constructor(
+    parts: EngineParts,
+    io: Io,
+    scheme: 'http' | 'https',
+    address: string,
+    tls: string | null,
+    peer: TlsPeer | null,
+  ) {
     super(io)
     this.#parts = parts
     this.scheme = scheme
     this.address = address
     this.tls = tls
+    this.peer = peer
     this.forwardedFields = bytesOf(`X-Forwarded-For: ${address}\r\nX-Forwarded-Proto: ${scheme}\r\nX-Forwarded-Host: `)
     // A connection on which nothing comes is no better than a head that does not come.
     parts.wheel.set(this, parts.settings.headTimeoutMs)

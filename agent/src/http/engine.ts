@@ -6,6 +6,7 @@
  *
  * @module
  */
+import type { TlsPeer } from '@headgate/core'
 import type { Clock } from '@headgate/kit/clock.ts'
 import type { Log } from '@headgate/kit/log.ts'
 import type { Arena } from './arena.ts'
@@ -34,9 +35,16 @@ export interface Engine extends Disposable {
    *
    * @param io carries its bytes.
    * @param address source address without port; IPv4-mapped IPv6 is given as IPv4.
+   * @param peer client certificate; null: none.
    * @returns null when there are too many.
    */
-  accept(io: Io, scheme: 'http' | 'https', address: string, tls: string | null): ClientConnection | null
+  accept(
+    io: Io,
+    scheme: 'http' | 'https',
+    address: string,
+    tls: string | null,
+    peer?: TlsPeer | null,
+  ): ClientConnection | null
   /** Answers what is being worked on, ends connections, and cuts what is left after the time. */
   drain(longestMs: number): Promise<void>
 }
@@ -79,12 +87,12 @@ export function createEngine(shared: SharedParts, options: EngineOptions): Engin
     get connections() {
       return connections.size
     },
-    accept: (io, scheme, address, tls) => {
+    accept: (io, scheme, address, tls, peer = null) => {
       if (connections.size >= settings.connectionsMax) {
         onMalformed('connections_full')
         return null
       }
-      const connection = new ClientConnection(parts, io, scheme, address, tls)
+      const connection = new ClientConnection(parts, io, scheme, address, tls, peer)
       connections.add(connection)
       return connection
     },

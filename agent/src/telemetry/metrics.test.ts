@@ -5,7 +5,13 @@ import { createSlots } from './metrics.ts'
 import { createCollector, type Gauges, hrTime } from './points.ts'
 import { prometheusText } from './prometheus.ts'
 
-const NO_GAUGES: Gauges = { releases: [], certificatesUnusable: [], connections: 0, dropped: [] }
+const NO_GAUGES: Gauges = {
+  releases: [],
+  certificatesUnusable: [],
+  certificatesOutdated: [],
+  connections: 0,
+  dropped: [],
+}
 
 /** Values of a sum by the reason of its points. */
 function valuesOf(metrics: readonly MetricData[], name: string): Record<string, number> {
@@ -100,6 +106,7 @@ test('the text for Prometheus has every counter, with names and values escaped',
   const text = prometheusText(slots, {
     releases: [{ environmentId: 'env_1', number: 42 }],
     certificatesUnusable: [{ environmentId: 'env_1', count: 1 }],
+    certificatesOutdated: [{ environmentId: 'env_2', count: 3 }],
     connections: 3,
     dropped: [{ receiver: 'collector', kind: 'allowed', count: 7 }],
   })
@@ -111,6 +118,8 @@ test('the text for Prometheus has every counter, with names and values escaped',
     `headgate_request_duration_seconds_bucket{${labels},le="+Inf"} 1`,
     `headgate_request_duration_seconds_sum{${labels}} 0.002`,
     `headgate_request_duration_seconds_count{${labels}} 1`,
+    'headgate_certificates_unusable{headgate_environment_id="env_1"} 1',
+    'headgate_certificates_outdated{headgate_environment_id="env_2"} 3',
     'headgate_malformed_requests_total{headgate_decision_reason="framing_invalid"} 1',
     'headgate_records_dropped_total{headgate_telemetry_receiver="collector",headgate_record_kind="allowed"} 7',
     'headgate_release_number{headgate_environment_id="env_1"} 42',

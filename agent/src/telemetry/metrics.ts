@@ -22,6 +22,8 @@ export const metricNames = {
   release: 'headgate.release.number',
   /** Gauge, `{certificate}`: certificates that cannot be presented. Attribute: `environmentId`. */
   certificatesUnusable: 'headgate.certificates.unusable',
+  /** Gauge, `{certificate}`: certificates that are presented, but expired or not valid yet. Attribute: `environmentId`. */
+  certificatesOutdated: 'headgate.certificates.outdated',
   /** Gauge, `{connection}`: open client connections. */
   connections: 'headgate.connections',
 } as const

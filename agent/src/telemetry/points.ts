@@ -16,6 +16,8 @@ export interface Gauges {
   readonly releases: readonly { readonly environmentId: string; readonly number: number }[]
   /** By environment id; those without any are left out. */
   readonly certificatesUnusable: readonly { readonly environmentId: string; readonly count: number }[]
+  /** Likewise: presented, but expired or not valid yet. */
+  readonly certificatesOutdated: readonly { readonly environmentId: string; readonly count: number }[]
   readonly connections: number
   readonly dropped: readonly { readonly receiver: string; readonly kind: string; readonly count: number }[]
 }
@@ -90,6 +92,8 @@ export function createCollector(slots: Slots, temporality: 'delta' | 'cumulative
         value,
       })
       const toPoints = (list: Sums): Point<number>[] => list.map(({ value, attributes }) => point(value, attributes))
+      const byEnvironment = (counts: Gauges['certificatesUnusable']): Point<number>[] =>
+        counts.map(({ environmentId, count }) => point(count, { [metricAttributes.environmentId]: environmentId }))
       const all: MetricData[] = [
         sum(metricNames.requests, '{request}', requests),
         {
@@ -107,13 +111,8 @@ export function createCollector(slots: Slots, temporality: 'delta' | 'cumulative
             point(release.number, { [metricAttributes.environmentId]: release.environmentId }),
           ),
         ),
-        gauge(
-          metricNames.certificatesUnusable,
-          '{certificate}',
-          gauges.certificatesUnusable.map(({ environmentId, count }) =>
-            point(count, { [metricAttributes.environmentId]: environmentId }),
-          ),
-        ),
+        gauge(metricNames.certificatesUnusable, '{certificate}', byEnvironment(gauges.certificatesUnusable)),
+        gauge(metricNames.certificatesOutdated, '{certificate}', byEnvironment(gauges.certificatesOutdated)),
         gauge(metricNames.connections, '{connection}', [point(gauges.connections, {})]),
       ]
       return {

@@ -48,10 +48,14 @@ export function prometheusText(slots: Slots, gauges: Gauges): string {
     lines.push(`${release}{${label(metricAttributes.environmentId, environmentId)}} ${number}`)
   }
 
-  const unusable = plain(metricNames.certificatesUnusable)
-  lines.push(`# TYPE ${unusable} gauge`)
-  for (const { environmentId, count } of gauges.certificatesUnusable) {
-    lines.push(`${unusable}{${label(metricAttributes.environmentId, environmentId)}} ${count}`)
+  for (const [name, counts] of [
+    [plain(metricNames.certificatesUnusable), gauges.certificatesUnusable],
+    [plain(metricNames.certificatesOutdated), gauges.certificatesOutdated],
+  ] as const) {
+    lines.push(`# TYPE ${name} gauge`)
+    for (const { environmentId, count } of counts) {
+      lines.push(`${name}{${label(metricAttributes.environmentId, environmentId)}} ${count}`)
+    }
   }
 
   const connections = plain(metricNames.connections)

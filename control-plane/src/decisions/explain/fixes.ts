@@ -32,6 +32,10 @@ export function fixesOf(refused: Refused, release: CompiledRelease | null): Fix[
   const scopes = (release?.routes.get(route ?? '')?.access?.scopes ?? []).map((scope) => ` --scope ${scope}`).join('')
   const create = `headgate keys create --consumer ${principal?.consumer ?? '<name>'}${scopes}`
   switch (reason) {
+    case 'client_certificate_missing':
+      return [
+        fix('Open a connection to this very host over HTTPS, with a client certificate of one of its authorities'),
+      ]
     case 'credential_missing':
       return [fix(`Create a key and send it as ${carrier(release, route)}`, create)]
     case 'credential_repeated':

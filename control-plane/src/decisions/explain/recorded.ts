@@ -76,7 +76,13 @@ function headOf({ method, path, scheme, address, host, reason }: DecisionRecord,
         return [key(environment)]
     }
   }
-  return requestHead({ method, target: path, scheme: scheme === 'https' ? 'https' : 'http', address }, [
+  const lacksPeer = reason === 'client_certificate_missing'
+  const connection = {
+    scheme: scheme === 'https' ? 'https' : 'http',
+    address,
+    ...(lacksPeer && { peer: null }),
+  } as const
+  return requestHead({ method, target: path, ...connection }, [
     ...(host === '' ? [] : [{ name: 'host', value: host }]),
     ...credentials(),
   ])
