@@ -17,6 +17,6 @@ const UNKNOWN: Verified = { kind: 'denied', reason: 'credential_unknown', princi
 export function verifyApiKey(directory: DirectoryStore, credential: Credential, facts: Facts, nowMs: number): Verified {
   // Without a directory a good key cannot be told from a bad one; 401 would make its holder throw it away.
   if (!directory.known) return UNAVAILABLE
-  const record = directory.findApiKey(hash('sha256', credential.text, 'base64url'))
+  const record = directory.findApiKey(hash('sha256', credential.text, 'latin1'))
   return record === null ? UNKNOWN : judgeApiKey(record, facts, nowMs)
 }
