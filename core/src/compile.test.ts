@@ -36,10 +36,33 @@ test('a release has what an agent needs of services and certificates', () => {
     origin: 'f:service/shop',
     owner: 'team',
     dataLabel: 'card',
-    targets: [{ url: 'http://10.0.0.7:3000' }],
+    targets: [{ url: 'http://10.0.0.7:3000', weight: 1, zone: null }],
     protocol: 'http1',
     connectTimeoutMs: 2000,
     responseTimeoutMs: 500,
+    requestTimeoutMs: null,
+    streamIdleMs: null,
+    balancing: {
+      algorithm: 'round_robin',
+      hashOn: 'address',
+      hashHeader: '',
+      slowStartMs: 0,
+      zonePanicPercent: null,
+    },
+    health: {
+      active: null,
+      passive: {
+        failures: 5,
+        windowMs: 10_000,
+        statuses: [502, 503, 504],
+        ejectMs: 5_000,
+        ejectedMaxPercent: 50,
+      },
+      panicPercent: 25,
+    },
+    breaker: { requestsMax: null, pendingMax: null, connectionsMax: null },
+    retries: { attemptsMax: 2, budgetPercent: 10, onTimeout: false },
+    tls: null,
   })
   assert.deepEqual(release.certificates, [
     {

@@ -55,6 +55,7 @@ export const reasons = {
   // after the decision
   upstream_unreachable: reason(502, 'upstream', 'The service could not be reached'),
   upstream_failed: reason(502, 'upstream', 'The service broke off or answered with nonsense'),
+  upstream_overloaded: reason(503, 'upstream', 'The service has as many requests as it may have'),
   upstream_timeout: reason(504, 'upstream', 'The service took too long'),
 } as const satisfies Record<string, ReasonInfo>
 

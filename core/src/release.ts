@@ -19,14 +19,98 @@ export interface CompiledService {
   readonly origin: string
   readonly owner: string
   readonly dataLabel: 'open' | 'internal' | 'personal' | 'card' | 'health'
-  /** Never empty. `url` is `http://` or `https://`, host and port, without a path. */
-  readonly targets: readonly { readonly url: string }[]
+  /** Never empty, each once. */
+  readonly targets: readonly CompiledTarget[]
   /** What the targets speak; HTTP/2 over `http://` with prior knowledge (RFC 9113 section 3.3). */
   readonly protocol: 'http1' | 'http2'
   /** Longest wait for a connection. */
   readonly connectTimeoutMs: number
-  /** Longest wait for the head of the response. */
+  /** Longest wait for the head of the response, in each attempt. */
   readonly responseTimeoutMs: number
+  /** Longest time from the head of the request to the end of the response; null: no bound. */
+  readonly requestTimeoutMs: number | null
+  /** Longest silence in the middle of a response; 0: no bound; null: what the agent is set to. */
+  readonly streamIdleMs: number | null
+  readonly balancing: CompiledBalancing
+  readonly health: CompiledHealth
+  /** In each serving thread; null: what the agent is set to. */
+  readonly breaker: {
+    readonly requestsMax: number | null
+    readonly pendingMax: number | null
+    readonly connectionsMax: number | null
+  }
+  readonly retries: {
+    /** Attempts for one request, the first included. */
+    readonly attemptsMax: number
+    /** Second attempts per hundred requests. */
+    readonly budgetPercent: number
+    /** Whether an attempt that took too long is followed by another one. */
+    readonly onTimeout: boolean
+  }
+  /** Null: as usual, with the public authorities. */
+  readonly tls: CompiledTargetTls | null
+}
+
+/** One address behind a service. */
+export interface CompiledTarget {
+  /** `http://` or `https://`, host and port, without a path and without the usual port. */
+  readonly url: string
+  /** 1 to 1,000. */
+  readonly weight: number
+  readonly zone: string | null
+}
+
+/** Which target a request goes to. */
+export interface CompiledBalancing {
+  readonly algorithm: 'round_robin' | 'least_request' | 'consistent_hash'
+  /** What `consistent_hash` goes by. */
+  readonly hashOn: 'consumer' | 'address' | 'header'
+  /** Lower case; empty unless `hashOn` is `header`. */
+  readonly hashHeader: string
+  /** 0: none. */
+  readonly slowStartMs: number
+  /** Share of usable targets in the agent's zone below which others are used too; null: zones do not matter. */
+  readonly zonePanicPercent: number | null
+}
+
+/** Which targets can be used. */
+export interface CompiledHealth {
+  /** Null: targets are not asked. */
+  readonly active: CompiledActiveHealth | null
+  readonly passive: {
+    /** Failures in a row. */
+    readonly failures: number
+    /** Longest pause between two of them. */
+    readonly windowMs: number
+    readonly statuses: readonly number[]
+    readonly ejectMs: number
+    readonly ejectedMaxPercent: number
+  }
+  /** Share of usable targets below which all are used. */
+  readonly panicPercent: number
+}
+
+/** How targets are asked. */
+export interface CompiledActiveHealth {
+  readonly path: string
+  /** Null: that of the target. */
+  readonly host: string | null
+  readonly intervalMs: number
+  readonly timeoutMs: number
+  readonly healthyAfter: number
+  readonly unhealthyAfter: number
+  /** Null: 200 to 299. */
+  readonly statuses: readonly number[] | null
+}
+
+/** How `https://` targets are spoken to. */
+export interface CompiledTargetTls {
+  /** PEM; null: the public authorities. */
+  readonly ca: string | null
+  /** Null: the host of the target. */
+  readonly serverName: string | null
+  /** `chain` is PEM, `key` a secret reference that is resolved on the agent; null: none is presented. */
+  readonly certificate: { readonly chain: string; readonly key: string } | null
 }
 
 /** Who may call: everybody, or the holder of a credential with all of the scopes. */

@@ -53,6 +53,7 @@ export function responseHeaders(decision: Decision): readonly ResponseHeader[] {
   if (decision.status === 405) headers.push(['Allow', decision.allow.join(', ')])
   const limit = refusingLimit(decision)
   if (limit !== null) headers.push(['Retry-After', String(seconds(limit.retryAfterMs, 1))])
+  if (decision.reason === 'upstream_overloaded') headers.push(['Retry-After', '1'])
   const tightest = decision.limits[decision.tightest]
   if (tightest !== undefined) {
     headers.push(['RateLimit-Policy', policyItems(decision.limits)])

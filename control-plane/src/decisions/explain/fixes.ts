@@ -99,6 +99,11 @@ export function fixesOf(refused: Refused, release: CompiledRelease | null): Fix[
       ]
     case 'not_ready':
       return [fix('Publish a release', 'headgate apply -f headgate.yaml')]
+    case 'upstream_overloaded':
+      return [
+        fix(`See how many requests service ${service} has in flight`, `headgate services get ${service}`),
+        fix('Or raise the bounds of its breaker'),
+      ]
     case 'upstream_unreachable':
     case 'upstream_failed':
     case 'upstream_timeout':
