@@ -77,9 +77,9 @@ export function compile(input: ReleaseInput): Compiled {
     if (service === null) continue
     const { access, limits, guard, effective: all } = policies.of(object.name, service.name)
     if (access === null) reportUndecided(object, findings)
-    const { hosts, match, exposure, methods, path } = object.spec
+    const { hosts, match, exposure, methods, path, trailers } = object.spec
     const { name, subject } = object
-    const route = { name, origin: subject.origin, service, exposure, methods, path, access, limits, guard }
+    const route = { name, origin: subject.origin, service, exposure, methods, path, trailers, access, limits, guard }
     entries.push({ route, hosts, match, subject })
     effective.set(name, all)
   }

@@ -135,6 +135,8 @@ export interface CompiledRoute {
   /** As written; empty: all. */
   readonly methods: readonly string[]
   readonly path: string
+  /** Whether trailers pass, beside those of gRPC calls. */
+  readonly trailers: boolean
   /** Null: nobody has decided, so nobody may call. */
   readonly access: CompiledAccess | null
   /** All of them apply. In the order of the policy names. */

@@ -21,11 +21,12 @@ import { Connection, type Io } from './io.ts'
 import { type KeptHead, writeKept } from './kept-head.ts'
 import { PinnedHead } from './pinned-head.ts'
 import { CONTINUE, writeRefusal } from './refusals.ts'
-import { HEAD_BYTES_MAX } from './request-head.ts'
+import { HEAD_BYTES_MAX, type RequestHead } from './request-head.ts'
 import { type Origin, writeRequestHead, written } from './request-writer.ts'
 import type { ResponseHead } from './response-head.ts'
 import { connectionSays, writeResponseHead } from './response-writer.ts'
 import type { Caller, ServiceConnection } from './service-connection.ts'
+import { Trailers } from './trailers.ts'
 import { wireRefusal } from './wire-refusal.ts'
 import type { WireReason } from './wire-reasons.ts'
 
@@ -95,6 +96,8 @@ export class ClientConnection extends Connection implements Exchange, CoreHead, 
   startedMs = 0
   toHead = false
   chunks = true
+  takesTrailers = false
+  sendsTrailers = false
   #hosts: readonly string[] = NO_VALUES
   #keepAlive = true
   readonly #body = new BodyReader()
@@ -186,9 +189,10 @@ export class ClientConnection extends Connection implements Exchange, CoreHead, 
     this.#target = target
     if (target === null) return this.#endForwarding('failed', 'upstream_unreachable')
     this.#pinned?.restore(requestHead, arena.joined)
+    this.#passTrailers(requestHead, forwarding)
     const out = arena.out
     const end = writeRequestHead(requestHead, out, forwarding, target.hostLine, this)
-    const isGathered = this.#body.done || this.#looksEnough(end)
+    const isGathered = this.#body.done || target.streams || this.#looksEnough(end)
     if (this.#body.invalid) {
       this.#letHeadGo()
       return this.#refuseBody()
@@ -301,7 +305,8 @@ export class ClientConnection extends Connection implements Exchange, CoreHead, 
   }
 
   writeInterim(head: ResponseHead, to: number): number {
-    return writeResponseHead(head, to, { added: NO_FIELDS, connection: connectionSays.nothing, chunks: false })
+    const connection = connectionSays.nothing
+    return writeResponseHead(head, to, { added: NO_FIELDS, connection, chunks: false, trailers: false })
   }
 
   writeHead(head: ResponseHead, to: number): number {
@@ -314,6 +319,7 @@ export class ClientConnection extends Connection implements Exchange, CoreHead, 
       added: this.#forwarding?.responseFields ?? NO_FIELDS,
       connection: this.#connectionSays(),
       chunks: this.chunks,
+      trailers: this.takesTrailers,
     })
   }
 
@@ -328,6 +334,7 @@ export class ClientConnection extends Connection implements Exchange, CoreHead, 
 
   get stalledSinceMs(): number {
     if (this.blocked) return this.#blockedMs
+    if (this.#target?.streams === true) return 0
     return this.#state === states.body && !this.paused ? this.#flowMs : 0
   }
 
@@ -456,7 +463,7 @@ export class ClientConnection extends Connection implements Exchange, CoreHead, 
     if (this.#state !== states.body && this.#state !== states.gathering) return
     this.#windowBytes = this.#flowBytes = 0
     this.#flowMs = this.#parts.wheel.nowMs
-    this.#parts.wheel.set(this, this.#parts.settings.clientIdleMs)
+    this.#watchSender()
   }
 
   #readHead(): boolean {
@@ -540,6 +547,17 @@ export class ClientConnection extends Connection implements Exchange, CoreHead, 
   }
 
   // Passing on.
+
+  /** Lets trailers pass where they may; the others are dropped as they are read. */
+  #passTrailers(head: RequestHead, forwarding: Forwarding): void {
+    const isChunked = head.framing === framings.chunked
+    this.takesTrailers = this.sendsTrailers = false
+    if (!(isChunked || head.takesTrailers) || !(head.isGrpc || forwarding.trailers)) return
+    this.takesTrailers = head.takesTrailers
+    this.sendsTrailers = isChunked
+    const dropped = new Set([...forwarding.credentialHeaders, ...(head.options ?? NO_VALUES)])
+    if (isChunked) this.#body.passTrailers(new Trailers(true, dropped))
+  }
 
   get #isRepeatable(): boolean {
     const { method } = this
@@ -653,17 +671,26 @@ export class ClientConnection extends Connection implements Exchange, CoreHead, 
 
   /** Whether the client has sent enough since the last look. */
   #checkBody(): void {
-    const { settings, wheel, clock } = this.#parts
-    const isOwed = !this.paused
-    const least = (BODY_BYTES_PER_S_MIN * settings.clientIdleMs) / 1_000
-    const isLate = this.#bodyDeadlineMs !== 0 && clock.monotonic() > this.#bodyDeadlineMs
+    const { settings, clock } = this.#parts
+    const isStream = this.#target?.streams === true
+    const isOwed = !this.paused && !(isStream && this.#status !== 0)
+    const least = isStream ? 1 : (BODY_BYTES_PER_S_MIN * settings.clientIdleMs) / 1_000
+    const isLate = !isStream && this.#bodyDeadlineMs !== 0 && clock.monotonic() > this.#bodyDeadlineMs
     if (isLate || (isOwed && this.#windowBytes < least)) {
       if (this.#state === states.gathering && !this.blocked) this.#refuseLate()
       else this.#cut()
       return
     }
     this.#windowBytes = 0
-    wheel.set(this, settings.clientIdleMs)
+    this.#watchSender()
+  }
+
+  /** A client that sends nothing although it owes a body does not stay; a stream owes nothing, and may rest. */
+  #watchSender(): void {
+    const { wheel, settings } = this.#parts
+    const isStream = this.#target?.streams === true
+    if (!isStream) wheel.set(this, settings.clientIdleMs)
+    else if (settings.upstreamIdleMs > 0) wheel.set(this, settings.upstreamIdleMs)
   }
 
   /** A client that takes nothing although something waits for it does not stay. */

@@ -84,6 +84,11 @@ export interface UpstreamTarget {
   readonly hostLine: Uint8Array
   /** Longest wait of a caller that waits for a free connection, in milliseconds. */
   readonly waitMs: number
+  /**
+   * Whether a request is one stream of a connection that many share. Then it holds up nobody, and both sides may be
+   * silent for long, as in a call of gRPC.
+   */
+  readonly streams: boolean
   /** An idle connection; null when there is none. */
   take(): ServiceConnection | null
   /** Opens a connection for a caller, or lets it wait for a free one. @returns false when there is no room for it. */

@@ -27,6 +27,8 @@ export interface Forwarding {
   readonly requestFields: Fields
   /** Fields that the agent adds for the client. What the service sent under these names is gone. */
   readonly responseFields: Fields
+  /** Whether trailers pass, beside those of gRPC calls. Asked when there may be some. */
+  readonly trailers: boolean
   /** Called once. After `failed` the exchange is still to be refused. */
   ended(exchange: Exchange, forwarded: Forwarded): void
 }

@@ -26,9 +26,11 @@ function forwarded(fields: string, credentialHeaders: readonly string[] = [], re
     credentialHeaders,
     requestFields,
     responseFields: [],
+    trailers: false,
     ended: () => {},
   }
-  const origin = { forwardedFields: bytesOf('X-Forwarded-Host: '), host: 'a.example:80', target: '/in' }
+  const place = { host: 'a.example:80', target: '/in', sendsTrailers: false, takesTrailers: false }
+  const origin = { forwardedFields: bytesOf('X-Forwarded-Host: '), ...place }
   const end = writeRequestHead(head, text.length, forwarding, bytesOf('Host: target:1\r\n'), origin)
   const [line, host, ...rest] = bytes.toString('latin1', text.length, end).split('\r\n')
   assert.deepEqual([line, host], ['GET /out?x HTTP/1.1', 'Host: target:1'])
@@ -43,7 +45,7 @@ function answered(head: string, added: Fields = [], says: number = connectionSay
   bytes.write(text, 'latin1')
   const response = new ResponseHead(bytes)
   assert.equal(response.read(0, text.length, false), steps.done)
-  const end = writeResponseHead(response, text.length, { added, connection: says, chunks: true })
+  const end = writeResponseHead(response, text.length, { added, connection: says, chunks: true, trailers: false })
   const lines = bytes.toString('latin1', text.length, end).split('\r\n')
   assert.deepEqual(lines.slice(-2), ['', ''])
   return lines.slice(0, -2)

@@ -23,6 +23,8 @@ export interface Io {
 
 /** An `Io` that opens connections to services. */
 export interface Connector extends Io {
+  /** Whether what it opens are streams of connections that many share. */
+  readonly streams: boolean
   /** Opens a connection; calls `opened` later, or `gone`. */
   connect(connection: OutgoingConnection, address: ServiceAddress): void
 }

@@ -13,6 +13,7 @@ export class PinnedHead extends Head {
   readonly #targetEnd: number
   readonly #framing: number
   readonly #options: ReadonlySet<string> | null
+  readonly #takesTrailers: boolean
 
   constructor(head: RequestHead) {
     const start = head.headStart
@@ -25,6 +26,7 @@ export class PinnedHead extends Head {
     this.#targetEnd = head.targetEnd - start
     this.#framing = head.framing
     this.#options = head.options
+    this.#takesTrailers = head.takesTrailers
   }
 
   /** Puts the fields back where the engine writes them from. */
@@ -38,5 +40,6 @@ export class PinnedHead extends Head {
     into.targetEnd = this.#targetEnd + at
     into.framing = this.#framing
     into.options = this.#options
+    into.takesTrailers = this.#takesTrailers
   }
 }

@@ -10,10 +10,13 @@ import { bytesOf, COLON, copyWithin, isNameText, putBytes, putCrlf, putText, put
 import type { Fields, Forwarding } from './exchange.ts'
 import { passes } from './fields.ts'
 import { framings, type Head } from './head.ts'
+import { kinds } from './names.ts'
 import type { RequestHead } from './request-head.ts'
 
 const VERSION = bytesOf(' HTTP/1.1\r\n')
 const CHUNKED = bytesOf('Transfer-Encoding: chunked\r\n')
+/** RFC 9110 section 10.1.4: `TE` is for the next recipient only, and must say so. */
+const TAKES_TRAILERS = bytesOf('TE: trailers\r\nConnection: TE\r\n')
 
 /** What a service is told about where a request came from. */
 export interface Origin {
@@ -23,6 +26,10 @@ export interface Origin {
   readonly target: string
   /** Value of the only `Host`, as it arrived, with its port: a service builds links with it. */
   readonly host: string
+  /** Whether the request's own trailers pass. */
+  readonly sendsTrailers: boolean
+  /** Whether trailers of the response pass. */
+  readonly takesTrailers: boolean
 }
 
 /** Where the parts of the last head ended: what is asked of another target differs in the middle part only. */
@@ -46,10 +53,11 @@ export function writeRequestHead(
   written.lineEnd = at
   at = putBytes(bytes, at, hostLine)
   written.hostEnd = at
-  at = writeFields(head, at, credentialHeaders, head.options)
+  at = writeFields(head, at, credentialHeaders, head.options, origin.sendsTrailers)
   at = putBytes(bytes, at, origin.forwardedFields)
   at = putCrlf(bytes, putValue(bytes, at, origin.host))
   at = writeAdded(bytes, at, requestFields)
+  if (origin.takesTrailers) at = putBytes(bytes, at, TAKES_TRAILERS)
   if (head.framing === framings.chunked) at = putBytes(bytes, at, CHUNKED)
   return putCrlf(bytes, at)
 }
@@ -60,6 +68,7 @@ function writeFields(
   to: number,
   credentialHeaders: readonly string[],
   options: ReadonlySet<string> | null,
+  trailers: boolean,
 ): number {
   const { bytes, count } = head
   let at = to
@@ -67,8 +76,9 @@ function writeFields(
   let run = -1
   for (let field = 0; field < count; field++) {
     const start = head.nameStart(field)
+    const kind = head.kinds[field] ?? 0
     const isPassed =
-      passes(head.kinds[field] ?? 0) &&
+      (passes(kind) || (trailers && kind === kinds.trailer)) &&
       !isAmong(head, field, credentialHeaders) &&
       (options === null || !options.has(nameText(head, field)))
     const isPlain = isPassed && head.isPlainLine(field)

@@ -26,6 +26,8 @@ export interface ResponseWish {
   readonly connection: number
   /** Whether the client understands chunks. */
   readonly chunks: boolean
+  /** Whether its trailers pass. */
+  readonly trailers: boolean
 }
 
 /** @returns the place behind the head. */
@@ -35,7 +37,7 @@ export function writeResponseHead(head: ResponseHead, to: number, wish: Response
   at = copyWithin(bytes, at, head.statusStart, head.statusLineEnd)
   if (head.statusLineEnd === head.statusStart + STATUS_DIGITS) bytes[at++] = SPACE
   at = putCrlf(bytes, at)
-  at = writeFields(head, at, wish.added)
+  at = writeFields(head, at, wish.added, wish.trailers)
   at = writeAdded(bytes, at, wish.added)
   const isChunked = framing === framings.chunked || framing === framings.untilClose
   if (isChunked && wish.chunks) at = putBytes(bytes, at, CHUNKED)
@@ -44,14 +46,14 @@ export function writeResponseHead(head: ResponseHead, to: number, wish: Response
   return putCrlf(bytes, at)
 }
 
-function writeFields(head: ResponseHead, to: number, added: Fields): number {
+function writeFields(head: ResponseHead, to: number, added: Fields, trailers: boolean): number {
   const { bytes, count, options, status } = head
   let at = to
   let run = -1
   for (let field = 0; field < count; field++) {
     const kind = head.kinds[field] ?? 0
     const isPassed =
-      passes(kind) &&
+      (passes(kind) || (trailers && kind === kinds.trailer)) &&
       // RFC 9110 section 8.6: no length on 204 or an interim response.
       !(kind === kinds.contentLength && (status === 204 || status < 200)) &&
       !(kind === kinds.mayBeAdded && isAdded(head, field, added)) &&

@@ -14,6 +14,7 @@ import type { SharedParts } from './engine-parts.ts'
 import type { UpstreamReason } from './exchange.ts'
 import { framings, steps } from './head.ts'
 import { type Io, OutgoingConnection } from './io.ts'
+import { Trailers } from './trailers.ts'
 import { RESPONSE_HEAD_BYTES_MAX, type ResponseHead } from './response-head.ts'
 
 /** Interim responses to one request. */
@@ -36,6 +37,8 @@ export interface Caller {
   readonly toHead: boolean
   /** Whether the client understands chunks and interim responses. */
   readonly chunks: boolean
+  /** Whether trailers of the response pass. */
+  readonly takesTrailers: boolean
   /** Written bytes wait for the client. */
   readonly blocked: boolean
   /** The connection can be used for the request. */
@@ -110,6 +113,8 @@ export class ServiceConnection extends OutgoingConnection {
   /** Sends a range of the arena to the service. */
   send(start: number, end: number): void {
     this.io.write(this, start, end)
+    // A service that listens may be silent meanwhile.
+    if (this.#state === states.body && !this.paused) this.#watchBody()
     // A service that takes nothing must not hold a request for ever.
     if (this.blocked && this.#state === states.head) this.#parts.wheel.set(this, this.#responseTimeoutMs)
   }
@@ -237,6 +242,7 @@ export class ServiceConnection extends OutgoingConnection {
     }
     this.#state = states.body
     this.#body.begin(head.framing, head.length)
+    if (caller.takesTrailers) this.#body.passTrailers(new Trailers(false, head.options))
     this.#keepAlive = head.keepAlive
     this.#idleMs = idleMsOf(head.keepAliveS)
     const out = caller.writeHead(head, arena.out)

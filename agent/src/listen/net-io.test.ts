@@ -63,6 +63,7 @@ async function startProxy(wraps: boolean, target: string): Promise<{ url: string
         credentialHeaders: [],
         requestFields: [],
         responseFields: [],
+        trailers: false,
         ended: (_, { kind }) => assert.equal(kind, 'answered'),
       })
     },

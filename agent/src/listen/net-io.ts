@@ -19,6 +19,7 @@ const TRIAL_MS_MAX = 1_000
 const NOTHING = Buffer.alloc(0)
 
 export class NetIo implements Connector {
+  readonly streams = false
   readonly #arena: Arena
   readonly #input: Buffer
   readonly #wraps: boolean

@@ -6,7 +6,14 @@
  *
  * @module
  */
-import { type CompiledService, type Decision, type Facts, refuse, responseHeaders } from '@headgate/core'
+import {
+  type CompiledRoute,
+  type CompiledService,
+  type Decision,
+  type Facts,
+  refuse,
+  responseHeaders,
+} from '@headgate/core'
 import type { Exchange, Fields, Forwarded, Forwarding } from '#agent/http/exchange.ts'
 import type { LiveEnvironment } from '#agent/live.ts'
 import type { Recorder } from '#agent/telemetry/recorder.ts'
@@ -49,6 +56,15 @@ export class AllowedRequest implements Forwarding {
     this.#decision = decision
     this.#environment = environment
     this.#facts = facts
+  }
+
+  // Rarely asked for, so it is not looked up for every request.
+  get trailers(): boolean {
+    return this.#route?.trailers === true
+  }
+
+  get #route(): CompiledRoute | undefined {
+    return this.#environment.release.routes.get(this.#decision.route ?? '')
   }
 
   ended(exchange: Exchange, forwarded: Forwarded): void {

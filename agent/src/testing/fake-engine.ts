@@ -34,6 +34,8 @@ export interface FakeEngine extends Disposable {
   /** How forwarding ended, in order. */
   readonly outcomes: readonly Forwarded[]
   readonly malformed: readonly string[]
+  /** Whether the route lets trailers pass. */
+  trailers: boolean
   /** What is done with requests: by default they are forwarded as they are. */
   handle: (exchange: Exchange) => void
   /** Forwards to the service. */
@@ -98,6 +100,7 @@ export function createFakeEngine(changed: Partial<EngineSettings> = {}): FakeEng
   }
 
   const io: Connector = {
+    streams: false,
     write: (connection, start, end) => {
       const wire = wireOf(connection)
       if (wire.destroyed || wire.ended) return
@@ -132,6 +135,7 @@ export function createFakeEngine(changed: Partial<EngineSettings> = {}): FakeEng
     services,
     outcomes,
     malformed,
+    trailers: false,
     handle: (exchange) => fake.forward(exchange),
     forward: (exchange) => {
       const { method, target } = exchange.head
@@ -142,6 +146,7 @@ export function createFakeEngine(changed: Partial<EngineSettings> = {}): FakeEng
         credentialHeaders: [],
         requestFields: [['X-Request-Id', 'id']],
         responseFields: [['X-Request-Id', 'id']],
+        trailers: fake.trailers,
         ended: (ended, forwarded) => {
           outcomes.push(forwarded)
           if (forwarded.kind === 'failed') ended.refuse(502, [], forwarded.reason)

@@ -33,6 +33,7 @@ export class Pool implements UpstreamTarget, ConnectionOwner {
   readonly url: string
   readonly hostLine: Uint8Array
   readonly waitMs: number
+  readonly streams: boolean
   /** Monotonic; in the past: well. */
   restUntilMs = 0
   readonly #parts: SharedParts
@@ -55,6 +56,7 @@ export class Pool implements UpstreamTarget, ConnectionOwner {
     this.url = url
     this.hostLine = bytesOf(`Host: ${host}\r\n`)
     this.waitMs = Math.min(connectTimeoutMs, WAIT_MS_MAX)
+    this.streams = connector.streams
     this.#parts = parts
     this.#connector = connector
     this.#options = options

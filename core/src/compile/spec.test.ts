@@ -12,7 +12,15 @@ test('defaults are filled in', () => {
   const checked = checkSpec('route', { service: 'shop', path: '/a' })
   assert.deepEqual(checked, {
     kind: 'valid',
-    spec: { service: 'shop', path: '/a', exposure: 'internal', hosts: [], methods: [], match: 'exact' },
+    spec: {
+      service: 'shop',
+      path: '/a',
+      exposure: 'internal',
+      hosts: [],
+      methods: [],
+      match: 'exact',
+      trailers: false,
+    },
   })
 })
 
