@@ -10,6 +10,7 @@ import type { AgentSettings } from './config.ts'
 import { type AdminServer, createAdminServer } from './listen/admin.ts'
 import type { CertificateProblem, Certificates } from './listen/certificates.ts'
 import { rotateTicketSecrets, TicketKeys, ticketSecret } from './listen/ticket-keys.ts'
+import { createLimitMemory } from './limits/table.ts'
 import { createLive, type Live } from './live.ts'
 import { createServing } from './serving.ts'
 import { createTelemetry, type Telemetry } from './telemetry/export.ts'
@@ -51,6 +52,7 @@ export interface AppOptions {
 export interface App extends AsyncDisposable {
   readonly live: Live
   readonly certificates: Certificates
+  readonly tickets: TicketKeys
   readonly slots: Slots
   readonly telemetry: Telemetry
   /** Null where it is off. */
@@ -101,6 +103,7 @@ export async function createApp(options: AppOptions): Promise<App> {
       env,
       live,
       tickets,
+      limitMemory: createLimitMemory(settings.limitKeysMax),
       clock,
       log,
       slots,
@@ -139,6 +142,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   return {
     live,
     certificates,
+    tickets,
     slots,
     telemetry,
     httpUrl,

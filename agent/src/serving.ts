@@ -12,6 +12,7 @@ import { Arena } from './http/arena.ts'
 import { createEngine, createSharedParts } from './http/engine.ts'
 import { createRequestIds } from './http/request-id.ts'
 import { createLocalLimits } from './limits/local.ts'
+import type { LimitMemory } from './limits/table.ts'
 import { type Certificates, createCertificates } from './listen/certificates.ts'
 import { type Listener, listenHttp, listenHttps } from './listen/listeners.ts'
 import { canWrapHandles, NetIo } from './listen/net-io.ts'
@@ -30,6 +31,8 @@ export interface ServingOptions {
   readonly live: Live
   /** The same secret in all threads; whoever makes new ones hands them to all. */
   readonly tickets: TicketKeys
+  /** Counters of limits; the same in all threads. */
+  readonly limitMemory: LimitMemory
   readonly clock: Clock
   readonly log: Log
   readonly slots: Slots
@@ -52,7 +55,7 @@ export interface Serving extends AsyncDisposable {
 
 /** @throws when an address cannot be listened on. */
 export async function createServing(options: ServingOptions): Promise<Serving> {
-  const { settings, env, live, tickets, clock, log, slots, agent, keep } = options
+  const { settings, env, live, tickets, limitMemory, clock, log, slots, agent, keep } = options
   await using stack = new AsyncDisposableStack()
 
   const arena = new Arena()
@@ -75,7 +78,7 @@ export async function createServing(options: ServingOptions): Promise<Serving> {
   const certificates = stack.use(
     createCertificates({ live, env, clock, profile: settings.tlsProfile, log: log.child({ area: 'listen' }) }),
   )
-  const limits = createLocalLimits(settings.limitKeysMax, () => clock.monotonic())
+  const limits = createLocalLimits(limitMemory, () => clock.monotonic())
   const requestId = createRequestIds()
   const recorder = createRecorder({ slots, live, clock, agent, allowedPerS: settings.recordsAllowedPerS, keep })
   const onMalformed = (reason: string): void => slots.countMalformed(reason)
