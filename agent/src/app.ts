@@ -11,7 +11,7 @@ import { type AdminServer, createAdminServer } from './listen/admin.ts'
 import type { CertificateProblem, Certificates } from './listen/certificates.ts'
 import { rotateTicketSecrets, TicketKeys, ticketSecret } from './listen/ticket-keys.ts'
 import { createLimitMemory } from './limits/table.ts'
-import { createLive, type Live } from './live.ts'
+import { createLive, type LiveState } from './live.ts'
 import { createServing } from './serving.ts'
 import { createTelemetry, type Telemetry } from './telemetry/export.ts'
 import type { ControlLink } from './telemetry/exporters.ts'
@@ -23,7 +23,7 @@ import { prometheusText } from './telemetry/prometheus.ts'
 export interface ControlParts {
   readonly settings: AgentSettings
   readonly version: string
-  readonly live: Live
+  readonly live: LiveState
   readonly clock: Clock
   readonly log: Log
   /** Where requests are taken, such as `http://0.0.0.0:8080`, for people. */
@@ -50,7 +50,7 @@ export interface AppOptions {
 }
 
 export interface App extends AsyncDisposable {
-  readonly live: Live
+  readonly live: LiveState
   readonly certificates: Certificates
   readonly tickets: TicketKeys
   readonly slots: Slots

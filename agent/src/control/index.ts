@@ -8,7 +8,7 @@
  */
 import type { Clock } from '@headgate/kit/clock.ts'
 import type { Log } from '@headgate/kit/log.ts'
-import type { Live } from '#agent/live.ts'
+import type { LiveState } from '#agent/live.ts'
 import { createApplier } from './apply.ts'
 import { type LinkReport, keepConnected } from './connect.ts'
 import { certificateEndsAtMs } from './identity.ts'
@@ -42,7 +42,7 @@ interface ControlOptions {
   readonly version: string
   /** Addresses that are listened on, such as `http://0.0.0.0:8080`, for people. */
   readonly listeners: readonly string[]
-  readonly live: Live
+  readonly live: LiveState
   readonly clock: Clock
   readonly log: Log
   /**

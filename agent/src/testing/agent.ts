@@ -13,7 +13,7 @@ import { createLog } from '@headgate/kit/log.ts'
 import { ApiKeySchema, ConsumerSchema, CredentialState, type Directory, DirectorySchema } from '@headgate/proto'
 import { type App, createApp } from '#agent/app.ts'
 import { type AgentSettings, readAgentSettings } from '#agent/config.ts'
-import type { Live } from '#agent/live.ts'
+import type { LiveState } from '#agent/live.ts'
 import type { DecisionRecord } from '#agent/telemetry/events.ts'
 
 export const ENVIRONMENT_ID = 'env_00000000000000000000000TEST'
@@ -79,7 +79,7 @@ export function testSettings(changed: Partial<AgentSettings> = {}): AgentSetting
 
 /** Compiles objects and makes them the live release of an environment. */
 export function setRelease(
-  live: Live,
+  live: LiveState,
   objects: readonly Omit<ObjectInput, 'origin'>[],
   { id = ENVIRONMENT_ID, environment = 'production', number = 1 } = {},
 ): void {
