@@ -107,11 +107,9 @@ const settings = defineSettings({
     min: 0,
     max: 86_400_000,
   }),
-  UPSTREAM_REST_MS: integer({
-    doc: 'How long a target that could not be reached is left alone while others are there, in milliseconds',
-    default: 5_000,
-    min: 0,
-    max: 600_000,
+  ZONE: text({
+    doc: 'Where the agent is, for services that prefer targets in the same zone, such as eu-1a',
+    optional: true,
   }),
 
   LIMIT_KEYS_MAX: integer({
@@ -178,7 +176,7 @@ export interface AgentSettings {
   readonly upstreamConnectionsMax: number
   readonly upstreamQueueMax: number
   readonly upstreamIdleMs: number
-  readonly upstreamRestMs: number
+  readonly zone: string | undefined
   readonly limitKeysMax: number
   readonly otlpEndpoint: string | undefined
   readonly otlpProtocol: 'grpc' | 'http/protobuf'
@@ -230,7 +228,7 @@ export function readAgentSettings(env: Readonly<Record<string, string | undefine
       upstreamConnectionsMax: values.UPSTREAM_CONNECTIONS_MAX,
       upstreamQueueMax: values.UPSTREAM_QUEUE_MAX,
       upstreamIdleMs: values.UPSTREAM_IDLE_MS,
-      upstreamRestMs: values.UPSTREAM_REST_MS,
+      zone: values.ZONE,
       limitKeysMax: values.LIMIT_KEYS_MAX,
       otlpEndpoint: values.OTLP_ENDPOINT,
       otlpProtocol: values.OTLP_PROTOCOL,

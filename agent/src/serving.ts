@@ -67,18 +67,20 @@ export async function createServing(options: ServingOptions): Promise<Serving> {
     {
       connectionsMax: settings.upstreamConnectionsMax,
       queueMax: settings.upstreamQueueMax,
-      restMs: settings.upstreamRestMs,
+      env,
+      zone: settings.zone ?? null,
+      log: log.child({ area: 'upstream' }),
     },
   )
   stack.defer(() => upstreams.destroy())
-  const retain = (): void =>
-    upstreams.retain(live.environments().flatMap(({ release }) => [...release.services.values()]))
+  const retain = (): void => upstreams.retain(live.environments())
   stack.defer(live.onChange(retain))
 
   const certificates = stack.use(
     createCertificates({ live, env, clock, profile: settings.tlsProfile, log: log.child({ area: 'listen' }) }),
   )
   const limits = createLocalLimits(limitMemory, () => clock.monotonic())
+  retain()
   const requestId = createRequestIds()
   const recorder = createRecorder({ slots, live, clock, agent, allowedPerS: settings.recordsAllowedPerS, keep })
   const onMalformed = (reason: string): void => slots.countMalformed(reason)

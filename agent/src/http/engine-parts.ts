@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { RequestHead as CoreHead } from '@headgate/core'
 import type { Clock } from '@headgate/kit/clock.ts'
 import type { Log } from '@headgate/kit/log.ts'
 import type { Arena } from './arena.ts'
@@ -56,8 +57,14 @@ export interface EngineParts extends SharedParts {
 
 /** The services, as the engine sees them. */
 export interface Upstreams {
-  /** The next target of a service, in turn. @returns null when every one is full. */
-  pick(service: ServiceReference): UpstreamTarget | null
+  /**
+   * Chooses the target of a request.
+   *
+   * @param consumer name of the proven caller; null: none.
+   * @param head still readable.
+   * @returns null when there is no room for it.
+   */
+  pick(service: ServiceReference, consumer?: string | null, head?: CoreHead): UpstreamTarget | null
   /**
    * Where a request is tried once more; each try is counted.
    *
@@ -82,6 +89,8 @@ export interface UpstreamTarget {
   readonly url: string
   /** `Host` of requests to it, as a line. */
   readonly hostLine: Uint8Array
+  /** The answer did not come in time. */
+  readonly timedOut?: boolean
   /** Longest wait of a caller that waits for a free connection, in milliseconds. */
   readonly waitMs: number
   /**

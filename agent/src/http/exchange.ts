@@ -7,7 +7,7 @@
  *
  * @module
  */
-import type { Reason, RequestHead } from '@headgate/core'
+import type { CompiledService, Reason, RequestHead } from '@headgate/core'
 
 /** Header fields in order, as pairs. */
 export type Fields = readonly (readonly [name: string, value: string])[]
@@ -15,6 +15,8 @@ export type Fields = readonly (readonly [name: string, value: string])[]
 /** What is to be done with a request that was allowed, and who is told how it went. */
 export interface Forwarding {
   readonly service: ServiceReference
+  /** Name of the proven caller; null: none. Some services go by it when they choose a target. */
+  readonly consumer: string | null
   readonly method: string
   /** Path and query, exactly as they go out. */
   readonly target: string
@@ -34,16 +36,7 @@ export interface Forwarding {
 }
 
 /** What the engine needs to know about a service to forward to it. */
-export interface ServiceReference {
-  readonly name: string
-  readonly targets: readonly { readonly url: string }[]
-  /** What its targets speak. */
-  readonly protocol: 'http1' | 'http2'
-  /** Longest wait for a connection, waiting for a free one included. */
-  readonly connectTimeoutMs: number
-  /** Longest wait for the head of the response, once the request is on its way. */
-  readonly responseTimeoutMs: number
-}
+export type ServiceReference = Omit<CompiledService, 'origin' | 'owner' | 'dataLabel'>
 
 /** Why a service did not answer; the reasons that core calls `upstream`. */
 export type UpstreamReason = Extract<Reason, `upstream_${string}`>

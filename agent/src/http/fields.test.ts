@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { serviceReference } from '#agent/testing/upstream.ts'
 import { bytesOf } from './bytes.ts'
 import type { Fields } from './exchange.ts'
 import { connectionOptions } from './fields.ts'
@@ -10,7 +11,7 @@ import { ResponseHead } from './response-head.ts'
 import { connectionSays, writeResponseHead } from './response-writer.ts'
 
 const ROOM = 8_192
-const service = { name: 'shop', targets: [], protocol: 'http1' as const, connectTimeoutMs: 0, responseTimeoutMs: 0 }
+const service = serviceReference(['http://10.0.0.1'])
 
 /** The head as it goes to a service, line by line, without what is added to every one. */
 function forwarded(fields: string, credentialHeaders: readonly string[] = [], requestFields: Fields = []): string[] {
@@ -21,6 +22,7 @@ function forwarded(fields: string, credentialHeaders: readonly string[] = [], re
   assert.equal(head.read(0, text.length), steps.done)
   const forwarding = {
     service,
+    consumer: null,
     method: 'GET',
     target: '/out?x',
     credentialHeaders,

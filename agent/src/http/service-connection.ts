@@ -39,6 +39,8 @@ export interface Caller {
   readonly chunks: boolean
   /** Whether trailers of the response pass. */
   readonly takesTrailers: boolean
+  /** When the head of the request was read, in milliseconds of the monotonic clock. */
+  readonly startedMs: number
   /** Written bytes wait for the client. */
   readonly blocked: boolean
   /** The connection can be used for the request. */
@@ -63,6 +65,12 @@ export interface Caller {
 
 /** Who has opened the connection and counts it. */
 export interface ConnectionOwner {
+  /** Longest silence in the middle of a response, in milliseconds; 0: no bound. */
+  readonly streamIdleMs: number
+  /** The head of a response is there. */
+  answered(status: number): void
+  /** The service broke off, answered with nonsense or not in time. */
+  failed(reason: UpstreamReason): void
   /** It can be used for the next request. */
   free(connection: ServiceConnection): void
   /** It could not be made. `lost` follows. */
@@ -141,6 +149,14 @@ export class ServiceConnection extends OutgoingConnection {
     return this.#state >= states.head ? (this.#caller?.stalledSinceMs ?? 0) : 0
   }
 
+  /** The time for the whole request is over, whoever took it. */
+  timeOut(): void {
+    const caller = this.#caller
+    if (caller === null) return
+    this.abandon()
+    caller.failed('upstream_timeout', false)
+  }
+
   /** Gives it up for others that wait. */
   evict(): void {
     this.#caller?.evicted()
@@ -204,8 +220,8 @@ export class ServiceConnection extends OutgoingConnection {
   }
 
   #watchBody(): void {
-    const { wheel, settings } = this.#parts
-    if (this.#state === states.body && settings.upstreamIdleMs > 0) wheel.set(this, settings.upstreamIdleMs)
+    const { streamIdleMs } = this.#owner
+    if (this.#state === states.body && streamIdleMs > 0) this.#parts.wheel.set(this, streamIdleMs)
   }
 
   #readJoined(caller: Caller, carry: Buffer, start: number, end: number): void {
@@ -240,6 +256,7 @@ export class ServiceConnection extends OutgoingConnection {
       if (head.status !== 100 && caller.chunks) caller.send(arena.out, caller.writeInterim(head, arena.out))
       if (at === end) return
     }
+    this.#owner.answered(head.status)
     this.#state = states.body
     this.#body.begin(head.framing, head.length)
     if (caller.takesTrailers) this.#body.passTrailers(new Trailers(false, head.options))
@@ -287,7 +304,9 @@ export class ServiceConnection extends OutgoingConnection {
     const caller = this.#caller
     this.#caller = null
     if (!this.closed) this.io.destroy(this)
-    caller?.failed(reason, reset)
+    if (caller === null) return
+    this.#owner.failed(reason)
+    caller.failed(reason, reset)
   }
 }
 

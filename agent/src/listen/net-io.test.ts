@@ -10,8 +10,8 @@ import { systemClock } from '@headgate/kit/clock.ts'
 import { createLog } from '@headgate/kit/log.ts'
 import { Arena } from '#agent/http/arena.ts'
 import { createEngine, createSharedParts } from '#agent/http/engine.ts'
-import type { ServiceReference } from '#agent/http/exchange.ts'
 import { testSettings } from '#agent/testing/agent.ts'
+import { serviceReference, upstreamsOptions } from '#agent/testing/upstream.ts'
 import { createUpstreams } from '#agent/upstream/forward.ts'
 import { listenHttp } from './listeners.ts'
 import { canWrapHandles, NetIo } from './net-io.ts'
@@ -41,14 +41,8 @@ async function startProxy(wraps: boolean, target: string): Promise<{ url: string
   const arena = new Arena()
   const io = new NetIo(arena, wraps)
   const shared = createSharedParts(settings, systemClock, arena)
-  const upstreams = createUpstreams(shared, { http1: io, http2: io }, { connectionsMax: 64, queueMax: 64, restMs: 0 })
-  const service: ServiceReference = {
-    name: 'echo',
-    targets: [{ url: target }],
-    protocol: 'http1',
-    connectTimeoutMs: 1_000,
-    responseTimeoutMs: 10_000,
-  }
+  const upstreams = createUpstreams(shared, { http1: io, http2: io }, upstreamsOptions())
+  const service = serviceReference([target])
   const onMalformed = (reason: string): void => assert.fail(reason)
   const engine = createEngine(shared, {
     log,
@@ -58,6 +52,7 @@ async function startProxy(wraps: boolean, target: string): Promise<{ url: string
       const { method, target: path } = exchange.head
       exchange.forward({
         service,
+        consumer: null,
         method,
         target: path,
         credentialHeaders: [],

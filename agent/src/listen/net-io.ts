@@ -53,7 +53,7 @@ export class NetIo implements Connector {
     this.#useEvents(connection, socket)
   }
 
-  connect(connection: OutgoingConnection, { host, port, serverName }: ServiceAddress): void {
+  connect(connection: OutgoingConnection, { host, port, serverName, tls }: ServiceAddress): void {
     if (serverName === null) {
       const onread = { buffer: this.#input, callback: this.#reader(connection) }
       const socket = connect({ host, port, noDelay: true, onread })
@@ -64,7 +64,8 @@ export class NetIo implements Connector {
       return
     }
     const named = isIP(serverName) === 0 ? { servername: serverName } : {}
-    const socket = connectTls({ host, port, ...named, ALPNProtocols: ['http/1.1'] })
+    const secured = tls === null ? {} : { secureContext: tls }
+    const socket = connectTls({ host, port, ...named, ...secured, ALPNProtocols: ['http/1.1'] })
     socket.setNoDelay(true)
     socket.once('secureConnect', () => {
       if (!connection.closed) connection.opened()

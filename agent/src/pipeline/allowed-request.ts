@@ -21,6 +21,7 @@ import { refuseWith } from './answers.ts'
 
 export class AllowedRequest implements Forwarding {
   readonly service: CompiledService
+  readonly consumer: string | null
   readonly method: string
   readonly target: string
   readonly credentialHeaders: readonly string[]
@@ -46,6 +47,7 @@ export class AllowedRequest implements Forwarding {
     const onlyId = [idField]
     const { principal, limits } = decision
     this.service = service
+    this.consumer = principal === null ? null : principal.consumer
     this.method = facts.method
     this.target = targetOf(facts, raw)
     this.credentialHeaders = decision.credentialHeaders

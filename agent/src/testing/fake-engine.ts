@@ -11,9 +11,10 @@ import { Arena, INPUT_BYTES } from '#agent/http/arena.ts'
 import type { ClientConnection } from '#agent/http/client-connection.ts'
 import { createEngine, createSharedParts, type Engine } from '#agent/http/engine.ts'
 import type { EngineSettings } from '#agent/http/engine-parts.ts'
-import type { Exchange, Forwarded, ServiceReference } from '#agent/http/exchange.ts'
+import type { Exchange, Forwarded } from '#agent/http/exchange.ts'
 import type { Connection, Connector, OutgoingConnection } from '#agent/http/io.ts'
 import { createUpstreams } from '#agent/upstream/forward.ts'
+import { serviceReference, upstreamsOptions } from './upstream.ts'
 
 /** What a test sees of one connection. */
 export interface Wire {
@@ -67,13 +68,7 @@ const SETTINGS: EngineSettings = {
   upstreamIdleMs: 300_000,
 }
 
-const SERVICE: ServiceReference = {
-  name: 'shop',
-  targets: [{ url: 'http://service:80' }],
-  protocol: 'http1',
-  connectTimeoutMs: 1_000,
-  responseTimeoutMs: 30_000,
-}
+const SERVICE = serviceReference(['http://127.0.0.1:80'])
 
 export function createFakeEngine(changed: Partial<EngineSettings> = {}): FakeEngine {
   let nowMs = 1_000
@@ -120,7 +115,11 @@ export function createFakeEngine(changed: Partial<EngineSettings> = {}): FakeEng
   }
   const shared = createSharedParts({ ...SETTINGS, ...changed }, clock, arena)
   shared.wheel[Symbol.dispose]()
-  const upstreams = createUpstreams(shared, { http1: io, http2: io }, { connectionsMax: 4, queueMax: 4, restMs: 5_000 })
+  const upstreams = createUpstreams(
+    shared,
+    { http1: io, http2: io },
+    upstreamsOptions({ connectionsMax: 4, queueMax: 4 }),
+  )
   let ids = 0
   const engine = createEngine(shared, {
     log: createLog({ name: 'test', level: 'fatal' }),
@@ -146,6 +145,7 @@ export function createFakeEngine(changed: Partial<EngineSettings> = {}): FakeEng
         credentialHeaders: [],
         requestFields: [['X-Request-Id', 'id']],
         responseFields: [['X-Request-Id', 'id']],
+        consumer: null,
         trailers: fake.trailers,
         ended: (ended, forwarded) => {
           outcomes.push(forwarded)
