@@ -80,6 +80,8 @@ export interface Failure {
   readonly sent: boolean
   /** The connection ended. */
   readonly reset: boolean
+  /** The answer did not come in time. */
+  readonly timedOut?: boolean
   /** Doing it twice does no harm. */
   readonly repeatable: boolean
 }
@@ -89,8 +91,6 @@ export interface UpstreamTarget {
   readonly url: string
   /** `Host` of requests to it, as a line. */
   readonly hostLine: Uint8Array
-  /** The answer did not come in time. */
-  readonly timedOut?: boolean
   /** Longest wait of a caller that waits for a free connection, in milliseconds. */
   readonly waitMs: number
   /**
