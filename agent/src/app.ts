@@ -58,6 +58,7 @@ export interface App extends AsyncDisposable {
   /** Null where it is off. */
   readonly httpUrl: string | null
   readonly httpsUrl: string | null
+  readonly h2cUrl: string | null
   readonly adminUrl: string | null
 }
 
@@ -135,8 +136,8 @@ export async function createApp(options: AppOptions): Promise<App> {
     }
     stack.use(await control(parts))
   }
-  const { httpUrl, httpsUrl, certificates } = serving
-  log.info({ http: httpUrl, https: httpsUrl, admin: admin?.url, version }, 'listening')
+  const { httpUrl, httpsUrl, h2cUrl, certificates } = serving
+  log.info({ http: httpUrl, https: httpsUrl, h2c: h2cUrl, admin: admin?.url, version }, 'listening')
 
   const disposal = stack.move()
   return {
@@ -147,6 +148,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     telemetry,
     httpUrl,
     httpsUrl,
+    h2cUrl,
     adminUrl: admin?.url ?? null,
     [Symbol.asyncDispose]: async () => await disposal.disposeAsync(),
   }

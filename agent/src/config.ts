@@ -26,6 +26,10 @@ const settings = defineSettings({
     doc: 'Where to serve HTTPS: host:port, [ipv6]:port or off. Serves the names of live certificates only',
     default: '127.0.0.1:8443',
   }),
+  H2C_LISTEN: listenAddress({
+    doc: 'Where to serve HTTP/2 without TLS to clients that know that it is there, such as gRPC inside a network. Over HTTPS it is always offered',
+    default: 'off',
+  }),
   ADMIN_LISTEN: listenAddress({
     doc: 'Where to serve /livez, /readyz and /metrics. Off unless set, because nobody signs in there',
     default: 'off',
@@ -87,6 +91,25 @@ const settings = defineSettings({
     default: 60_000,
     min: 100,
     max: 3_600_000,
+  }),
+
+  HTTP2_STREAMS_MAX: integer({
+    doc: 'Streams of one HTTP/2 connection of a client at a time; more are refused',
+    default: 100,
+    min: 1,
+    max: 10_000,
+  }),
+  HTTP2_RESET_BURST: integer({
+    doc: 'Streams that one HTTP/2 connection of a client may reset at once; more end it',
+    default: 100,
+    min: 1,
+    max: 100_000,
+  }),
+  HTTP2_RESETS_PER_S: integer({
+    doc: 'The same in the long run, per second',
+    default: 10,
+    min: 1,
+    max: 100_000,
   }),
 
   UPSTREAM_CONNECTIONS_MAX: integer({
@@ -158,6 +181,7 @@ const settings = defineSettings({
 export interface AgentSettings {
   readonly httpListen: ListenAddress | undefined
   readonly httpsListen: ListenAddress | undefined
+  readonly h2cListen: ListenAddress | undefined
   readonly adminListen: ListenAddress | undefined
   readonly tlsProfile: TlsProfile
   /** May be relative to the working directory. */
@@ -173,6 +197,9 @@ export interface AgentSettings {
   readonly requestTimeoutMs: number
   readonly clientIdleMs: number
   readonly keepAliveMs: number
+  readonly http2StreamsMax: number
+  readonly http2ResetBurst: number
+  readonly http2ResetsPerS: number
   readonly upstreamConnectionsMax: number
   readonly upstreamQueueMax: number
   readonly upstreamIdleMs: number
@@ -212,6 +239,7 @@ export function readAgentSettings(env: Readonly<Record<string, string | undefine
     settings: Object.freeze({
       httpListen: values.HTTP_LISTEN,
       httpsListen: values.HTTPS_LISTEN,
+      h2cListen: values.H2C_LISTEN,
       adminListen: values.ADMIN_LISTEN,
       tlsProfile: values.TLS_PROFILE,
       stateDir: values.STATE_DIR,
@@ -225,6 +253,9 @@ export function readAgentSettings(env: Readonly<Record<string, string | undefine
       requestTimeoutMs: values.REQUEST_TIMEOUT_MS,
       clientIdleMs: values.CLIENT_IDLE_MS,
       keepAliveMs: values.KEEP_ALIVE_MS,
+      http2StreamsMax: values.HTTP2_STREAMS_MAX,
+      http2ResetBurst: values.HTTP2_RESET_BURST,
+      http2ResetsPerS: values.HTTP2_RESETS_PER_S,
       upstreamConnectionsMax: values.UPSTREAM_CONNECTIONS_MAX,
       upstreamQueueMax: values.UPSTREAM_QUEUE_MAX,
       upstreamIdleMs: values.UPSTREAM_IDLE_MS,

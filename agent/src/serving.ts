@@ -11,6 +11,9 @@ import type { AgentSettings } from './config.ts'
 import { Arena } from './http/arena.ts'
 import { createEngine, createSharedParts } from './http/engine.ts'
 import { createRequestIds } from './http/request-id.ts'
+import { Http2Connector } from './http2/connector.ts'
+import { listenH2c } from './http2/listen.ts'
+import { createSessions } from './http2/sessions.ts'
 import { createLocalLimits } from './limits/local.ts'
 import type { LimitMemory } from './limits/table.ts'
 import { type Certificates, createCertificates } from './listen/certificates.ts'
@@ -50,6 +53,7 @@ export interface Serving extends AsyncDisposable {
   /** Null where it is off. */
   readonly httpUrl: string | null
   readonly httpsUrl: string | null
+  readonly h2cUrl: string | null
   readonly urls: readonly string[]
 }
 
@@ -61,9 +65,10 @@ export async function createServing(options: ServingOptions): Promise<Serving> {
   const arena = new Arena()
   const io = new NetIo(arena, await canWrapHandles())
   const shared = createSharedParts(settings, clock, arena)
+  const http2 = stack.use(new Http2Connector(arena, shared.wheel))
   const upstreams = createUpstreams(
     shared,
-    { http1: io, http2: io },
+    { http1: io, http2 },
     {
       connectionsMax: settings.upstreamConnectionsMax,
       queueMax: settings.upstreamQueueMax,
@@ -94,19 +99,32 @@ export async function createServing(options: ServingOptions): Promise<Serving> {
     }),
   )
 
+  const sessions = createSessions(shared, { settings, engine, clock, onMalformed })
+
   const listeners: Listener[] = []
   // Disposal is in reverse: listeners close and connections drain before anything that they need goes.
   stack.defer(async () => {
     for (const listener of listeners) listener.close()
-    await engine.drain(settings.drainMs)
+    await Promise.all([engine.drain(settings.drainMs), sessions.drain()])
+    sessions.destroy()
   })
   const listening = { ...settings, engine, io, clock, log: log.child({ area: 'http' }), onMalformed }
   const { httpListen, httpsListen } = settings
   const http = httpListen === undefined ? null : await listenHttp(httpListen, listening)
   if (http !== null) listeners.push(http)
   const https =
-    httpsListen === undefined ? null : await listenHttps(httpsListen, { ...listening, certificates, tickets })
+    httpsListen === undefined
+      ? null
+      : await listenHttps(httpsListen, {
+          ...listening,
+          certificates,
+          tickets,
+          onHttp2: (socket, address, peer) =>
+            sessions.accept(socket, { scheme: 'https', address, tls: socket.getProtocol(), peer }),
+        })
   if (https !== null) listeners.push(https)
+  const h2c = settings.h2cListen === undefined ? null : await listenH2c(settings.h2cListen, { ...listening, sessions })
+  if (h2c !== null) listeners.push(h2c)
 
   const disposal = stack.move()
   return {
@@ -116,6 +134,7 @@ export async function createServing(options: ServingOptions): Promise<Serving> {
     },
     httpUrl: http?.url ?? null,
     httpsUrl: https?.url ?? null,
+    h2cUrl: h2c?.url ?? null,
     urls: listeners.map(({ url }) => url),
     [Symbol.asyncDispose]: async () => await disposal.disposeAsync(),
   }

@@ -123,11 +123,11 @@ const HANDSHAKE_LOG_PAUSE_MS = 5_000
 const BACKLOG = 4_096
 
 /** Source address without port; IPv4 also where it arrived as IPv4-mapped IPv6. */
-function addressOf(socket: Socket): string {
+export function addressOf(socket: Socket): string {
   return (socket.remoteAddress ?? '').replace(/^::ffff:(?=[0-9.]+$)/, '')
 }
 
-async function listen(server: Server, address: ListenAddress, scheme: string): Promise<Listener> {
+export async function listen(server: Server, address: ListenAddress, scheme: string): Promise<Listener> {
   const { host, port } = address
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)

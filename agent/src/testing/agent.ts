@@ -22,6 +22,7 @@ export interface TestAgent extends AsyncDisposable {
   readonly app: App
   readonly http: string
   readonly https: string
+  readonly h2c: string
   /** Records that were kept, in order. */
   readonly records: readonly DecisionRecord[]
   /** Lines that were logged. */
@@ -59,6 +60,7 @@ export async function startAgent(options: TestAgentOptions = {}): Promise<TestAg
     app,
     http: app.httpUrl ?? '',
     https: app.httpsUrl ?? '',
+    h2c: app.h2cUrl ?? '',
     records,
     logged: () => logged,
     [Symbol.asyncDispose]: async () => await app[Symbol.asyncDispose](),
@@ -70,6 +72,7 @@ export function testSettings(changed: Partial<AgentSettings> = {}): AgentSetting
   const read = readAgentSettings({
     HEADGATE_HTTP_LISTEN: '127.0.0.1:0',
     HEADGATE_HTTPS_LISTEN: '127.0.0.1:0',
+    HEADGATE_H2C_LISTEN: '127.0.0.1:0',
     HEADGATE_DRAIN_MS: '200',
     HEADGATE_AGENT_NAME: 'agent-under-test',
   })
