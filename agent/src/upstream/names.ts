@@ -39,15 +39,20 @@ export interface Followed {
   stop(): void
 }
 
-/** Answers hold at least so long, in milliseconds: a name server that says 0 must not be asked for every request. */
-const TTL_MS_MIN = 1_000
-/** And at most so long: an outage after a move should not last for a day. */
-const TTL_MS_MAX = 300_000
-/** When nobody said how long. */
-const TTL_MS_UNKNOWN = 5_000
-/** Pause after a question without an answer, in milliseconds; it doubles up to the longest. */
-const RETRY_MS = 500
-const RETRY_MS_MAX = 10_000
+/** How often names are asked for. */
+export interface Pace {
+  /** Answers hold at least so long: a name server that says 0 must not be asked for every request. */
+  readonly ttlMsMin: number
+  /** And at most so long: an outage after a move should not last for a day. */
+  readonly ttlMsMax: number
+  /** When nobody said how long. */
+  readonly ttlMsUnknown: number
+  /** Pause after a question without an answer; it doubles up to the longest. */
+  readonly retryMs: number
+  readonly retryMsMax: number
+}
+
+const PACE: Pace = { ttlMsMin: 1_000, ttlMsMax: 300_000, ttlMsUnknown: 5_000, retryMs: 500, retryMsMax: 10_000 }
 /** Questions at a time. The system's look-up holds one of four threads that files are read by as well. */
 const ASKING_MAX = 3
 /** Addresses of one name that are used. */
@@ -69,7 +74,7 @@ class Name {
 }
 
 /** @param monotonic in milliseconds. */
-export function createNames(resolve: Resolve, monotonic: () => number): Names {
+export function createNames(resolve: Resolve, monotonic: () => number, pace: Pace = PACE): Names {
   const names = new Map<string, Name>()
   const queue: Name[] = []
   let asking = 0
@@ -106,13 +111,13 @@ export function createNames(resolve: Resolve, monotonic: () => number): Names {
   function take(name: Name, resolved: Resolved | null): void {
     const before = name.addresses
     if (resolved === null) {
+      askIn(name, Math.min(pace.retryMsMax, pace.retryMs * 2 ** Math.min(name.failures, 10)))
       name.failures += 1
-      askIn(name, Math.min(RETRY_MS_MAX, RETRY_MS * 2 ** Math.min(name.failures, 10)))
       if (before !== null) return
     } else {
       name.failures = 0
       name.addresses = resolved.addresses.toSorted().slice(0, ADDRESSES_MAX)
-      askIn(name, Math.min(TTL_MS_MAX, Math.max(TTL_MS_MIN, resolved.ttlMs ?? TTL_MS_UNKNOWN)))
+      askIn(name, Math.min(pace.ttlMsMax, Math.max(pace.ttlMsMin, resolved.ttlMs ?? pace.ttlMsUnknown)))
     }
     name.answered = true
     if (before !== null && before.join() === name.addresses?.join()) return
@@ -134,7 +139,7 @@ export function createNames(resolve: Resolve, monotonic: () => number): Names {
       }
       return {
         refresh: () => {
-          if (!followed.asking && monotonic() - followed.askedMs >= TTL_MS_MIN) ask(followed)
+          if (!followed.asking && monotonic() - followed.askedMs >= pace.ttlMsMin) ask(followed)
         },
         stop: () => {
           followed.watchers.delete(changed)
