@@ -9,7 +9,7 @@
  */
 import { allTrees, type HostTrees } from '#core/match/hosts.ts'
 import type { Endpoint } from '#core/match/match.ts'
-import type { PathNode } from '#core/match/paths.ts'
+import { literalNodes, type PathNode } from '#core/match/paths.ts'
 import type { CompiledRoute } from '#core/release.ts'
 
 /** Names of shadowing routes that are given. */
@@ -41,7 +41,7 @@ function visit(node: Node, found: Map<CompiledRoute, Shadow>): void {
     found,
   )
   if (node.param !== null) visit(node.param, found)
-  for (const child of node.literals?.values() ?? []) visit(child, found)
+  for (const child of literalNodes(node)) visit(child, found)
 }
 
 /** Endpoints that together take a node, the slash behind it and everything below; null when something is left. */
@@ -63,15 +63,11 @@ function mark(
 ): void {
   if (endpoint === null || regions.some((takers) => takers === null)) return
   const names = new Set(
-    regions.flatMap((takers) => takers ?? []).flatMap((taker) => routesOf(taker).map(({ name }) => name)),
+    regions.flatMap((takers) => takers ?? []).flatMap((taker) => taker.routes.map(({ name }) => name)),
   )
-  for (const route of routesOf(endpoint)) {
+  for (const route of endpoint.routes) {
     const shadow = found.get(route)
     if (shadow === undefined) found.set(route, { places: 1, names: [...names].slice(0, NAMES_MAX) })
     else shadow.places++
   }
-}
-
-function routesOf(endpoint: Endpoint): readonly CompiledRoute[] {
-  return endpoint.any === null ? [...new Set(endpoint.byMethod.values())] : [endpoint.any]
 }

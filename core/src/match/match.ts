@@ -12,10 +12,8 @@ import { escapesGuard, type LooseIndex } from './loose.ts'
 
 /** The routes of one host and path pattern: at most one per method. */
 export interface Endpoint {
-  /** The route that takes all methods, if one does. */
-  any: CompiledRoute | null
-  /** By method; also for methods that are included by another, as HEAD is by GET. */
-  readonly byMethod: Map<string, CompiledRoute>
+  /** One that takes all methods, or some that share them. */
+  readonly routes: CompiledRoute[]
   /** Methods that are served, sorted, for `Allow`. */
   allow: readonly string[]
 }
@@ -41,8 +39,20 @@ const AMBIGUOUS: Match = { kind: 'ambiguous' }
 export function matchRoute(index: RouteIndex, host: string, path: string, method: string): Match {
   const endpoint = findInTrees(index.strict, host, path)
   if (endpoint === null) return UNKNOWN
-  const route = endpoint.byMethod.get(method) ?? endpoint.any
+  const route = routeOf(endpoint.routes, method)
   if (route === null) return { kind: 'method_not_allowed', allow: endpoint.allow }
   if (index.loose !== null && escapesGuard(index.loose, host, path, route)) return AMBIGUOUS
   return { kind: 'route', route }
+}
+
+function routeOf(routes: readonly CompiledRoute[], method: string): CompiledRoute | null {
+  for (const route of routes) if (takesMethod(route, method)) return route
+  return null
+}
+
+/** HEAD goes with GET (RFC 9110 section 9.3.2). */
+export function takesMethod({ methods }: CompiledRoute, method: string): boolean {
+  if (methods.length === 0) return true
+  for (const each of methods) if (each === method || (each === 'GET' && method === 'HEAD')) return true
+  return false
 }
