@@ -44,6 +44,9 @@ const WARMTH_MIN = 0.1
 /** How often shares grow meanwhile, in milliseconds. */
 const WARMTH_STEP_MS = 100
 
+/** Addresses that are known within this time after the first one begin with it, in milliseconds. */
+const FIRST_MS = 1_000
+
 const HASH_MAX = 0x1_0000_0000
 
 export class ServiceUpstream implements PoolOwner, TargetOwner {
@@ -59,6 +62,8 @@ export class ServiceUpstream implements PoolOwner, TargetOwner {
   #second: Balancer<Pool>
   /** Where the next request waits while no address is known. */
   #turn = 0
+  /** When its first address was known, in milliseconds of the wheel. */
+  #firstMs: number | null = null
   /** Until when shares grow, and when they did so last, in milliseconds of the wheel. */
   #warmUntilMs = 0
   #warmedMs = 0
@@ -113,8 +118,10 @@ export class ServiceUpstream implements PoolOwner, TargetOwner {
   makePool(target: PoolTarget, address: ServiceAddress): Pool {
     const { shared, connectors, options } = this.#parts
     const pool = new Pool(shared, connectors[this.#reference.protocol], options, this, target, address)
+    const { nowMs } = shared.wheel
+    this.#firstMs ??= nowMs
     // The first ones of a service have nobody to leave the requests to.
-    if (this.#pools.length > 0) this.#warm(pool)
+    if (nowMs - this.#firstMs > FIRST_MS) this.#warm(pool)
     return pool
   }
 
