@@ -19,6 +19,15 @@ export interface EngineSettings {
   readonly connectionsMax: number
   readonly headTimeoutMs: number
   readonly requestTimeoutMs: number
+  /** So much of a body, or all of it, is gathered before a connection to a service is asked for. */
+  readonly gatherBytes: number
+  /** Slowest body that is waited for. */
+  readonly bodyBytesPerSMin: number
+  /** Body bytes of a refused request that are read and thrown away to keep its connection; more end it. */
+  readonly discardBytesMax: number
+  /** How long such bytes are waited for. */
+  readonly discardMs: number
+  readonly connectionRequestsMax: number
   readonly clientIdleMs: number
   readonly keepAliveMs: number
   readonly upstreamIdleMs: number
@@ -64,7 +73,7 @@ export interface Upstreams {
    * @param head still readable.
    * @returns null when there is no room for it.
    */
-  pick(service: ServiceReference, consumer?: string | null, head?: CoreHead): UpstreamTarget | null
+  pick(service: ServiceReference, consumer: string | null, head: CoreHead): UpstreamTarget | null
   /**
    * Where a request is tried once more; each try is counted.
    *
@@ -81,7 +90,7 @@ export interface Failure {
   /** The connection ended. */
   readonly reset: boolean
   /** The answer did not come in time. */
-  readonly timedOut?: boolean
+  readonly timedOut: boolean
   /** Doing it twice does no harm. */
   readonly repeatable: boolean
 }

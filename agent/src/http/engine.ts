@@ -92,7 +92,7 @@ export function createEngine(shared: SharedParts, options: EngineOptions): Engin
         onMalformed('connections_full')
         return null
       }
-      const connection = new ClientConnection(parts, io, scheme, address, tls, peer)
+      const connection = new ClientConnection(parts, io, { scheme, address, tls, peer })
       connections.add(connection)
       return connection
     },

@@ -65,6 +65,11 @@ const SETTINGS: EngineSettings = {
   requestTimeoutMs: 300_000,
   clientIdleMs: 15_000,
   keepAliveMs: 60_000,
+  connectionRequestsMax: 10_000,
+  bodyBytesPerSMin: 240,
+  gatherBytes: 16_384,
+  discardBytesMax: 262_144,
+  discardMs: 2_000,
   upstreamIdleMs: 300_000,
 }
 
@@ -140,12 +145,12 @@ export function createFakeEngine(changed: Partial<EngineSettings> = {}): FakeEng
       const { method, target } = exchange.head
       exchange.forward({
         service: SERVICE,
+        consumer: null,
         method,
         target,
         credentialHeaders: [],
         requestFields: [['X-Request-Id', 'id']],
         responseFields: [['X-Request-Id', 'id']],
-        consumer: null,
         trailers: fake.trailers,
         ended: (ended, forwarded) => {
           outcomes.push(forwarded)
