@@ -138,6 +138,8 @@ test('a target that is the only one is asked, however badly it does', () => {
 test('a target that comes back gets a growing share', () => {
   using fake = createFakeUpstreams(URLS.slice(0, 2), { balancing: { slow_start_ms: 10_000 } })
   assert.deepEqual(spread(fake, 20), { [ONE]: 10, [TWO]: 10 })
+  // Until kept connections have ended.
+  fake.pass(5_000)
   fake.down.add(ONE)
   spread(fake, 4)
   fake.down.clear()
