@@ -72,6 +72,7 @@ function bytesOf(file: CaseFile, request: CaseRequest): string {
 /** What the caller saw, with what the record adds that a caller may not see. */
 function outcomeOf(response: RawResponse, record: DecisionRecord | undefined): CaseOutcome {
   const allow = response.field('allow')
+  const location = response.field('location')
   const tightest = record?.limits[record.tightest]
   return {
     status: response.status,
@@ -84,6 +85,7 @@ function outcomeOf(response: RawResponse, record: DecisionRecord | undefined): C
       had: [...record.had],
     }),
     allow: allow === undefined ? [] : allow.split(', '),
+    ...(location !== undefined && { location }),
     ...(tightest !== undefined && { limit_remaining: tightest.remaining }),
   }
 }
@@ -116,6 +118,7 @@ for (const name of readdirSync(FOLDER).toSorted()) {
         if (request.method === 'HEAD') {
           // A response to HEAD has no body; the record has the reason.
           assert.equal(response.status, request.expect.status)
+          assert.equal(response.field('location'), request.expect.location)
           assert.equal(record?.reason, request.expect.reason)
         } else {
           assert.deepEqual(caseDifferences(request.expect, outcomeOf(response, record)), [])

@@ -33,6 +33,8 @@ const expectation = z.strictObject({
   needed: z.array(z.string()).optional(),
   had: z.array(z.string()).optional(),
   allow: z.array(z.string()).optional(),
+  /** Where a redirect leads. */
+  location: z.string().optional(),
   /** Whole requests that the tightest limit has left. */
   limit_remaining: z.int().optional(),
 })
@@ -139,7 +141,7 @@ export type CaseOutcome = Partial<CaseExpectation>
 
 /** A decision as an outcome, with everything that can be expected. */
 export function caseOutcome(decision: Decision): CaseOutcome {
-  const { status, reason, route, principal, rule, needed, had, allow, limits, tightest } = decision
+  const { status, reason, route, principal, rule, needed, had, allow, location, limits, tightest } = decision
   const state = limits[tightest]
   return {
     status,
@@ -150,6 +152,7 @@ export function caseOutcome(decision: Decision): CaseOutcome {
     needed: [...needed],
     had: [...had],
     allow: [...allow],
+    ...(location !== null && { location }),
     ...(state !== undefined && { limit_remaining: state.remaining }),
   }
 }

@@ -75,11 +75,23 @@ export function compile(input: ReleaseInput): Compiled {
   for (const object of objects.byKind.route) {
     const service = serviceOf(object, services, objects, findings)
     if (service === null) continue
-    const { access, limits, guard, effective: all } = policies.of(object.name, service.name)
+    const { access, limits, https, guard, effective: all } = policies.of(object.name, service.name)
     if (access === null) reportUndecided(object, findings)
     const { hosts, match, exposure, methods, path, trailers } = object.spec
     const { name, subject } = object
-    const route = { name, origin: subject.origin, service, exposure, methods, path, trailers, access, limits, guard }
+    const route = {
+      name,
+      origin: subject.origin,
+      service,
+      exposure,
+      methods,
+      path,
+      trailers,
+      access,
+      limits,
+      https,
+      guard,
+    }
     entries.push({ route, hosts, match, subject })
     effective.set(name, all)
   }
@@ -90,13 +102,15 @@ export function compile(input: ReleaseInput): Compiled {
 
   policies.reportUnused()
   reportUnusedServices(objects, entries, findings)
+  const certificateByHost = new Map(certificates.flatMap((one) => one.hosts.map((host) => [host, one] as const)))
+  reportUnreachable(entries, certificateByHost, findings)
   const hosts = new Set(entries.flatMap((entry) => (entry.hosts.length === 0 ? ['*'] : entry.hosts)))
   const release: CompiledRelease = {
     tenant: input.tenant,
     environment: input.environment,
     number: input.number,
     certificates,
-    certificateByHost: new Map(certificates.flatMap((one) => one.hosts.map((host) => [host, one] as const))),
+    certificateByHost,
     requiresClients: certificates.some((one) => one.clientCertificates?.mode === 'required'),
     hosts: [...hosts].toSorted(),
     services,
@@ -135,5 +149,21 @@ function reportUnusedServices(objects: ReadObjects, entries: readonly RouteEntry
     if (used.has(name)) continue
     const message = `No route leads to the service ${name}`
     findings.warn(subject, { code: 'service_unused', message, fix: 'Add a route, or remove the service' })
+  }
+}
+
+/** Routes that are closed to plain HTTP, at hosts for which no certificate is presented. */
+function reportUnreachable(
+  entries: readonly RouteEntry[],
+  certificates: ReadonlyMap<string, unknown>,
+  findings: FindingList,
+): void {
+  for (const { route, hosts, subject } of entries) {
+    if (route.https === null || route.https.plain === 'allow') continue
+    const bare = hosts.find((host) => !certificates.has(host) && !certificates.has(`*${host.slice(host.indexOf('.'))}`))
+    if (bare === undefined) continue
+    const message = `${route.name} needs HTTPS, and no certificate is for ${bare}: nobody can reach it there`
+    const fix = `Add a certificate for ${bare}, or let the policy ${route.https.policy} allow plain HTTP`
+    findings.warn(subject, { code: 'https_unreachable', pointer: '/hosts', message, fix })
   }
 }

@@ -4,8 +4,7 @@ import { alice, facts, key, ports } from '#core/fakes/request.ts'
 import { compiled, environment, keyed, limit, object, open, route } from '#core/fakes/release.ts'
 import { formatApiKey } from './credentials/api-key.ts'
 import { decide } from './decide.ts'
-import type { ObjectInput } from './compile.ts'
-import type { Decision, Facts, LimitState, TraceStep, Verified } from './decision.ts'
+import type { Decision, LimitState, TraceStep, Verified } from './decision.ts'
 
 const withKey = facts({ path: '/orders' }, { 'x-api-key': key })
 const protectedOrders = [
@@ -39,46 +38,9 @@ test('an allowed request says by which rule, who, with what, and which limits ar
     tightest: 1,
     credentialHeaders: ['x-api-key'],
     allow: [],
+    location: null,
+    hsts: null,
   })
-})
-
-// The handshake refuses by server name; the request's host is another matter, and so is plain HTTP.
-test('a host with required client certificates is reached by nobody without, whatever the connection was opened for', () => {
-  const pem = (text: string): string => `-----BEGIN CERTIFICATE-----\n${text}\n-----END CERTIFICATE-----`
-  const certificate = (name: string, hosts: string[], mode?: string): ObjectInput =>
-    object('certificate', name, {
-      hosts,
-      chain: pem('chain'),
-      key: 'env://KEY',
-      ...(mode !== undefined && { client_certificates: { mode, ca: pem('ours') } }),
-    })
-  const release = compiled(
-    route('all', '/', { match: 'prefix' }),
-    open('open', environment),
-    certificate('closed', ['*.closed.test'], 'required'),
-    certificate('exception', ['open.closed.test']),
-    certificate('asked', ['asked.test'], 'optional'),
-  )
-  const peer = {
-    kind: 'verified',
-    certificate: 'closed',
-    authorities: pem('ours'),
-    sha256: '00',
-    subject: 'CN=ci',
-    names: [],
-    notAfterMs: 1,
-  } as const
-  const reasonOf = (overrides: Partial<Facts>): string =>
-    atOnce(decide(release, facts({ host: 'a.closed.test', scheme: 'https', ...overrides }), ports())).reason
-  assert.equal(reasonOf({ peer }), 'allowed')
-  assert.equal(reasonOf({}), 'client_certificate_missing')
-  assert.equal(reasonOf({ scheme: 'http' }), 'client_certificate_missing')
-  assert.equal(reasonOf({ path: '/none' }), 'client_certificate_missing', 'nothing is learnt about routes')
-  const unverified = { kind: 'unverified', certificate: 'closed', sha256: '00', why: 'CERT_HAS_EXPIRED' } as const
-  assert.equal(reasonOf({ peer: unverified }), 'client_certificate_missing')
-  assert.equal(reasonOf({ peer: { ...peer, notAfterMs: -1 } }), 'client_certificate_missing', 'expired since')
-  assert.equal(reasonOf({ peer: { ...peer, authorities: pem('others') } }), 'client_certificate_missing')
-  for (const host of ['open.closed.test', 'asked.test', 'other.test']) assert.equal(reasonOf({ host }), 'allowed')
 })
 
 test('every decision has the same fields in the same order', () => {

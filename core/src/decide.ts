@@ -1,5 +1,5 @@
 /**
- * The one order in which a request is decided: route, credential, access, limits.
+ * The one order in which a request is decided: route, connection, credential, access, limits.
  *
  * Effects go through the ports; the order is here only. When the ports answer at once, so does this. What a port
  * cannot find out is a value (`credential_unavailable`, `unavailable`); a port that throws is a bug of its owner and
@@ -7,13 +7,14 @@
  *
  * @module
  */
+import { lackingClient, lackingTls } from './connection.ts'
 import { apiKeyEnvironment } from './credentials/api-key.ts'
 import { findCredential } from './credentials/find.ts'
 import type { Decision, DecisionPorts, Facts, Taken, Verified } from './decision.ts'
 import { limitDemands } from './limits/demands.ts'
 import { matchRoute } from './match/match.ts'
 import { allow, attempt, deny, type Attempt } from './outcome.ts'
-import { certificateFor, type CompiledAccess, type CompiledRelease, type CompiledRoute } from './release.ts'
+import type { CompiledAccess, CompiledRelease, CompiledRoute } from './release.ts'
 import { describe, step } from './trace.ts'
 
 /** What the ports allow: at once, or later. */
@@ -26,11 +27,16 @@ const NONE: readonly never[] = []
 export function decide(release: CompiledRelease, facts: Facts, ports: DecisionPorts): Pending {
   const match = matchRoute(release.index, facts.host, facts.path, facts.method)
   const at = attempt(facts, match.kind === 'route' ? match.route : null, ports)
+  // Before anything that could be learnt about routes.
   if (release.requiresClients) {
     const lacking = lackingClient(release, at)
     if (lacking !== null) return lacking
   }
   if (match.kind === 'ambiguous') return deny(at, 'path_ambiguous', {})
+  if (match.kind === 'route' && match.route.https !== null) {
+    const lacking = lackingTls(release, at, match.route, match.route.https)
+    if (lacking !== null) return lacking
+  }
   ports.trace?.(step('network', describe.network(facts)))
   if (match.kind === 'unknown') return deny(at, 'route_unknown', {})
   if (match.kind === 'method_not_allowed') {
@@ -38,24 +44,6 @@ export function decide(release: CompiledRelease, facts: Facts, ports: DecisionPo
   }
   ports.trace?.(step('route', describe.route(match.route)))
   return checkIdentity(at, match.route, release)
-}
-
-/**
- * Refuses whoever is not proven by the handshake where it has to be. A handshake refuses by server name, and requests
- * on its connection may name another host, or come without TLS; so this comes before anything that could be learnt.
- */
-function lackingClient(release: CompiledRelease, at: Attempt): Decision | null {
-  const certificate = certificateFor(release, at.facts.host)
-  if (certificate?.clientCertificates?.mode !== 'required') return null
-  const { peer } = at.facts
-  const isProven =
-    peer?.kind === 'verified' &&
-    // What was trusted when the connection was opened may not be any more.
-    peer.authorities === certificate.clientCertificates.ca &&
-    peer.notAfterMs >= at.ports.now()
-  if (isProven) return null
-  const rule = { kind: 'certificate', name: certificate.name, origin: certificate.origin }
-  return deny(at, 'client_certificate_missing', { rule })
 }
 
 function checkIdentity(at: Attempt, route: CompiledRoute, release: CompiledRelease): Pending {

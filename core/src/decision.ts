@@ -171,4 +171,8 @@ export interface Decision {
   readonly credentialHeaders: readonly string[]
   /** Methods for `Allow` on 405 (RFC 9110 section 10.2.1). */
   readonly allow: readonly string[]
+  /** Where a redirect leads; null: nowhere. */
+  readonly location: string | null
+  /** What browsers are told with Strict-Transport-Security (RFC 6797); null: nothing. */
+  readonly hsts: string | null
 }

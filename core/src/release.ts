@@ -126,6 +126,19 @@ export interface CompiledAccess {
   readonly scopes: readonly string[]
 }
 
+/** Whether HTTPS is needed, and what browsers are told about it. */
+export interface CompiledHttps {
+  readonly policy: string
+  readonly origin: string
+  readonly from: PolicyOrigin
+  /** What becomes of a request without TLS. */
+  readonly plain: 'redirect' | 'refuse' | 'allow'
+  /** Where redirects lead: empty for the usual port, else with a colon in front. */
+  readonly portSuffix: string
+  /** Value of Strict-Transport-Security; null: nothing is said. */
+  readonly hsts: string | null
+}
+
 /** One way into a service, with everything that is decided about it. */
 export interface CompiledRoute {
   readonly name: string
@@ -141,7 +154,9 @@ export interface CompiledRoute {
   readonly access: CompiledAccess | null
   /** All of them apply. In the order of the policy names. */
   readonly limits: readonly CompiledLimit[]
-  /** Equal for routes with the same access policy and the same limits, different for all others. */
+  /** Null: it does not matter. */
+  readonly https: CompiledHttps | null
+  /** Equal for routes with the same policies, different for all others. */
   readonly guard: number
 }
 
@@ -177,6 +192,8 @@ export interface EffectivePolicy {
   readonly access: EffectivePolicyEntry | null
   /** In the order of the names. */
   readonly limits: readonly EffectivePolicyEntry[]
+  /** Null: HTTPS does not matter. */
+  readonly https: EffectivePolicyEntry | null
 }
 
 /** A release that can decide. Made by `compile` only. */

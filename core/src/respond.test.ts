@@ -36,6 +36,14 @@ test('no refusal tells a caller about routes, rules, scopes or principals', () =
   }
 })
 
+test('a redirect says where to, and browsers are told to come over HTTPS', () => {
+  const fields = responseHeaders(decision('https_redirect', { location: 'https://a.test/', hsts: 'max-age=1' }))
+  assert.deepEqual(fields, [
+    ['Location', 'https://a.test/'],
+    ['Strict-Transport-Security', 'max-age=1'],
+  ])
+})
+
 test('429 names the policy that is used up and when to come back', () => {
   const limits = [state('wide'), state('tight', { remaining: 0, retryAfterMs: 1201 })]
   const denied = decision('limit_exceeded', { limits, tightest: 1 })

@@ -4,8 +4,8 @@
  * Says nothing about rules that a caller does not know about itself; the exception is the name of a limit policy,
  * so that a client can tell which of its budgets is used up.
  *
- * Sources: RFC 9457 (problem details), RFC 9110 section 10.2.1 (Allow), 10.2.3 (Retry-After) and 11.6.1
- * (WWW-Authenticate), RFC 6750 section 3, RFC 9651 (structured fields),
+ * Sources: RFC 9457 (problem details), RFC 9110 section 10.2.1 (Allow), 10.2.2 (Location), 10.2.3 (Retry-After) and
+ * 11.6.1 (WWW-Authenticate), RFC 6797 (Strict-Transport-Security), RFC 6750 section 3, RFC 9651 (structured fields),
  * draft-ietf-httpapi-ratelimit-headers from -08 on (RateLimit-Policy and RateLimit).
  *
  * @module
@@ -51,6 +51,8 @@ export function responseHeaders(decision: Decision): readonly ResponseHeader[] {
   const headers: ResponseHeader[] = []
   if (decision.status === 401) headers.push(['WWW-Authenticate', challenge(decision)])
   if (decision.status === 405) headers.push(['Allow', decision.allow.join(', ')])
+  if (decision.location !== null) headers.push(['Location', decision.location])
+  if (decision.hsts !== null) headers.push(['Strict-Transport-Security', decision.hsts])
   const limit = refusingLimit(decision)
   if (limit !== null) headers.push(['Retry-After', String(seconds(limit.retryAfterMs, 1))])
   if (decision.reason === 'upstream_overloaded') headers.push(['Retry-After', '1'])

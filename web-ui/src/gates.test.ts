@@ -7,6 +7,8 @@ const allow = (status: number) => ({ outcome: 'allow', reason: 'allowed', status
 
 for (const [reason, gate] of [
   ['client_certificate_missing', 'tls'],
+  ['https_redirect', 'tls'],
+  ['cleartext_credential', 'tls'],
   ['host_missing', 'network'],
   ['method_invalid', 'network'],
   ['method_not_allowed', 'route'],

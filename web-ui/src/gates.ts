@@ -32,6 +32,8 @@ export const gates = Object.keys(gateNames) as readonly Gate[]
  */
 const families: ReadonlyMap<string, Gate> = new Map([
   ['client_certificate_missing', 'tls'],
+  ['https', 'tls'],
+  ['cleartext_credential', 'tls'],
   ['host', 'network'],
   ['path', 'network'],
   ['target', 'network'],

@@ -100,7 +100,14 @@ export const requestNames = new NameTable(
 /**
  * Fields that the agent adds to responses. Only these are looked for among what a service sent: a new one belongs here.
  */
-const ADDED_TO_RESPONSES = ['allow', 'ratelimit', 'ratelimit-policy', 'retry-after', 'www-authenticate'] as const
+const ADDED_TO_RESPONSES = [
+  'allow',
+  'ratelimit',
+  'ratelimit-policy',
+  'retry-after',
+  'strict-transport-security',
+  'www-authenticate',
+] as const
 
 /** Kinds of a response's fields. */
 export const responseNames = new NameTable(

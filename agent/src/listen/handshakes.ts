@@ -76,8 +76,7 @@ export function createHandshakes(options: HandshakesOptions): Handshakes {
   function makeServer(presented: Presented): Server {
     const server = createServer({ ...presented.options, ALPNProtocols: [...alpn], handshakeTimeout: timeoutMs })
     server.on('tlsClientError', (error, socket) => {
-      const why = socket.authorizationError === null ? error.message : String(socket.authorizationError)
-      onFailed('tls_failed', why, socket.remoteAddress)
+      onFailed('tls_failed', whyFailed(error, socket), socket.remoteAddress)
     })
     server.on('secureConnection', (socket) => {
       waiting.delete(endsOf(socket))
@@ -175,6 +174,13 @@ export function createHandshakes(options: HandshakesOptions): Handshakes {
       for (const { socket } of waiting.values()) socket.destroy()
     },
   }
+}
+
+/** The library's word for it, without its own file names and line numbers. */
+function whyFailed(error: Error & { readonly reason?: string }, { authorizationError }: TLSSocket): string {
+  // Types say that it is an error; it is a code, or nothing.
+  const untrusted: unknown = authorizationError
+  return typeof untrusted === 'string' ? untrusted : (error.reason ?? error.message)
 }
 
 /** Both ends of a connection, which no other connection of the listener has at the same time. */

@@ -45,14 +45,14 @@ export class AllowedRequest implements Forwarding {
   ) {
     const idField = ['X-Request-Id', id] as const
     const onlyId = [idField]
-    const { principal, limits } = decision
+    const { principal, limits, hsts } = decision
     this.service = service
     this.consumer = principal === null ? null : principal.consumer
     this.method = facts.method
     this.target = targetOf(facts, raw)
     this.credentialHeaders = decision.credentialHeaders
     this.requestFields = principal === null ? onlyId : [idField, ['X-Headgate-Consumer', principal.consumer]]
-    this.responseFields = limits.length === 0 ? onlyId : responseHeaders(decision).concat([idField])
+    this.responseFields = limits.length === 0 && hsts === null ? onlyId : responseHeaders(decision).concat([idField])
     this.#recorder = recorder
     this.#id = id
     this.#decision = decision

@@ -72,7 +72,7 @@ export function pathOf(target: string): string {
  */
 function assumedPeer(release: CompiledRelease | null, host: string, scheme: string): TlsPeer | null {
   const certificate = release === null || scheme !== 'https' ? null : certificateFor(release, host)
-  if (certificate?.clientCertificates == null) return null
+  if (certificate === null || certificate.clientCertificates === null) return null
   const { name, clientCertificates } = certificate
   const unknown = { sha256: '', subject: '', names: [], notAfterMs: Infinity }
   return { kind: 'verified', certificate: name, authorities: clientCertificates.ca, ...unknown }

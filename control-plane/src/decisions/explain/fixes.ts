@@ -36,6 +36,14 @@ export function fixesOf(refused: Refused, release: CompiledRelease | null): Fix[
       return [
         fix('Open a connection to this very host over HTTPS, with a client certificate of one of its authorities'),
       ]
+    case 'https_redirect':
+    case 'https_required':
+      return [fix('Call over HTTPS')]
+    case 'cleartext_credential':
+      return [
+        fix('Call over HTTPS'),
+        fix('Replace the credential that was sent: everybody on the way can have read it', 'headgate keys ls'),
+      ]
     case 'credential_missing':
       return [fix(`Create a key and send it as ${carrier(release, route)}`, create)]
     case 'credential_repeated':

@@ -65,6 +65,8 @@ function headOf({ method, path, scheme, address, host, reason }: DecisionRecord,
   const credentials = (): { name: string; value: string }[] => {
     switch (reason) {
       case 'credential_missing':
+      case 'https_redirect':
+      case 'https_required':
         return []
       case 'credential_repeated':
         return [key(environment), key(environment)]
