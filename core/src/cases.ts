@@ -9,7 +9,7 @@
  * @module
  */
 import { z } from 'zod'
-import { formatApiKey, parseApiKey, type ApiKeyRecord } from './credentials/api-key.ts'
+import { apiKeyRecord, formatApiKey, parseApiKey, type ApiKeyRecord } from './credentials/api-key.ts'
 import { parseAddressRanges } from './credentials/addresses.ts'
 import type { ReleaseInput } from './compile.ts'
 import type { Decision } from './decision.ts'
@@ -112,7 +112,7 @@ export function caseKeyRecords(file: CaseFile, nowMs: number): ReadonlyMap<strin
     file.api_keys.map((key): [string, ApiKeyRecord] => {
       const text = caseKey(file.environment, key.alias)
       const parsed = parseApiKey(text)
-      const record: ApiKeyRecord = {
+      const record = apiKeyRecord({
         id: `key_${key.alias}`,
         consumerId: `cns_${key.consumer}`,
         consumer: key.consumer,
@@ -122,7 +122,7 @@ export function caseKeyRecords(file: CaseFile, nowMs: number): ReadonlyMap<strin
         scopes: key.scopes,
         addresses: parseAddressRanges(key.addresses),
         last4: parsed.kind === 'api_key' ? parsed.last4 : '',
-      }
+      })
       return [text, record]
     }),
   )

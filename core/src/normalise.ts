@@ -34,7 +34,7 @@ const refused = (reason: Reason, host: string | null): Normalised => ({ kind: 'r
 /** Refuses with 400 only; decides nothing about routes. */
 export function normalise(head: RequestHead): Normalised {
   const hosts = head.header('host')
-  const [value] = hosts
+  const value = hosts[0]
   const host = value === undefined || hosts.length > 1 ? null : normaliseHost(value)
   if (!METHODS.has(head.method)) return refused('method_invalid', host)
   if (value === undefined) return refused('host_missing', null)

@@ -9,7 +9,7 @@
  *
  * @module
  */
-import { type AddressRange, type ApiKeyRecord, parseAddressRanges } from '@headgate/core'
+import { type AddressRange, apiKeyRecord, type ApiKeyRecord, parseAddressRanges } from '@headgate/core'
 import {
   consumerAt,
   type DirectoryMemory,
@@ -129,7 +129,7 @@ class Reader implements DirectoryReader {
     if (!consumer.exists) return null
     const memory = this.#memory
     const { heap } = memory
-    return {
+    return apiKeyRecord({
       id: keyId(memory, place),
       consumerId: consumer.id,
       consumer: consumer.name,
@@ -140,7 +140,7 @@ class Reader implements DirectoryReader {
       scopes: this.#scopesAt(wordAt(heap, place + KEY.scopes)),
       addresses: this.#addressesAt(wordAt(heap, place + KEY.addresses)),
       last4: keyLast4(memory, place),
-    }
+    })
   }
 
   #consumer(place: number): StoredConsumer {

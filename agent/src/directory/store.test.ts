@@ -45,7 +45,7 @@ function filled(changed: MessageInitShape<typeof DirectorySchema> = {}) {
 test('a key is found by its SHA-256, with its consumer', () => {
   const key = apiKey('key_1', { scopes: ['a', 'b'], expiresAtMs: 5n, addresses: ['10.0.0.0/8'] })
   const record = filled({ apiKeys: [key] }).findApiKey(text('key_1'))
-  assert.deepEqual(
+  assert.partialDeepStrictEqual(
     { ...record, addresses: record?.addresses.map((range) => range.text) },
     {
       id: 'key_1',

@@ -13,6 +13,7 @@ import {
   type Facts,
   type RequestHead,
   type Verified,
+  apiKeyRecord,
   formatApiKey,
   judgeApiKey,
   parseAddressRanges,
@@ -89,7 +90,7 @@ function headOf(request: SimulatedRequest, standIn: string | null, release: Comp
 }
 
 function recordOf(row: KeyRow): Parameters<typeof judgeApiKey>[0] {
-  return {
+  return apiKeyRecord({
     id: row.id,
     consumerId: row.consumerId,
     consumer: row.consumer.name,
@@ -100,5 +101,5 @@ function recordOf(row: KeyRow): Parameters<typeof judgeApiKey>[0] {
     scopes: row.scopes,
     addresses: parseAddressRanges(row.addresses),
     last4: row.last4,
-  }
+  })
 }
