@@ -6,11 +6,13 @@
  *
  * @module
  */
+import { availableParallelism } from 'node:os'
 import type { TlsProfile } from '@headgate/core'
 import { type LogLevel, logLevels } from '@headgate/kit/log.ts'
 import {
   choice,
   defineSettings,
+  flag,
   integer,
   type ListenAddress,
   listenAddress,
@@ -39,6 +41,11 @@ const settings = defineSettings({
     oneOf: ['modern', 'intermediate'],
     default: 'intermediate',
   }),
+  ADMIN_OPEN: flag({
+    doc: 'Serve ADMIN_LISTEN also to other machines, although nobody signs in there',
+    default: false,
+  }),
+  WORKERS: text({ doc: 'Threads that serve: a number, or auto for one per core', default: 'auto' }),
   STATE_DIR: text({
     doc: 'Folder for identity and the last known releases; private to the agent',
     default: '.headgate/agent',
@@ -111,37 +118,6 @@ const settings = defineSettings({
     min: 1,
     max: 100_000,
   }),
-  CONNECTION_REQUESTS_MAX: integer({
-    doc: 'Requests over one connection of a client; the last one is answered with Connection: close',
-    default: 10_000,
-    min: 1,
-    max: 1_000_000_000,
-  }),
-  BODY_BYTES_PER_S_MIN: integer({
-    // IIS and Apache draw the line here too.
-    doc: 'Slowest body of a request that is waited for, in bytes a second, looked at every CLIENT_IDLE_MS; 0: any',
-    default: 240,
-    min: 0,
-    max: 1_000_000,
-  }),
-  GATHER_BYTES: integer({
-    doc: 'A connection to a service is used for a request when so much of its body is there, or all, in bytes',
-    default: 16_384,
-    min: 0,
-    max: 65_536,
-  }),
-  DISCARD_BYTES_MAX: integer({
-    doc: 'Body of a refused request that is read to keep its connection, in bytes; more ends it',
-    default: 262_144,
-    min: 0,
-    max: 67_108_864,
-  }),
-  DISCARD_MS: integer({
-    doc: 'Longest time for such a body to arrive, in milliseconds',
-    default: 2_000,
-    min: 50,
-    max: 600_000,
-  }),
 
   UPSTREAM_CONNECTIONS_MAX: integer({
     doc: 'Connections to one target',
@@ -167,7 +143,7 @@ const settings = defineSettings({
   }),
 
   LIMIT_KEYS_MAX: integer({
-    doc: 'Counters of limits that are kept in memory; about 150 bytes each',
+    doc: 'Counters of limits that are kept in memory; about 24 bytes each',
     default: 200_000,
     min: 1_000,
     max: 50_000_000,
@@ -214,6 +190,8 @@ export interface AgentSettings {
   readonly httpsListen: ListenAddress | undefined
   readonly h2cListen: ListenAddress | undefined
   readonly adminListen: ListenAddress | undefined
+  /** Threads that serve; 0: the main thread does, which is for tests. */
+  readonly workers: number
   readonly tlsProfile: TlsProfile
   /** May be relative to the working directory. */
   readonly stateDir: string
@@ -228,11 +206,6 @@ export interface AgentSettings {
   readonly requestTimeoutMs: number
   readonly clientIdleMs: number
   readonly keepAliveMs: number
-  readonly connectionRequestsMax: number
-  readonly bodyBytesPerSMin: number
-  readonly gatherBytes: number
-  readonly discardBytesMax: number
-  readonly discardMs: number
   readonly http2StreamsMax: number
   readonly http2ResetBurst: number
   readonly http2ResetsPerS: number
@@ -269,6 +242,15 @@ export function readAgentSettings(env: Readonly<Record<string, string | undefine
   if (values.OTLP_ENDPOINT !== undefined && !URL.canParse(values.OTLP_ENDPOINT)) {
     return { kind: 'invalid', problems: [`HEADGATE_OTLP_ENDPOINT=${values.OTLP_ENDPOINT} must be a URL`] }
   }
+  const problem = adminProblem(values.ADMIN_LISTEN, values.ADMIN_OPEN)
+  if (problem !== null) return { kind: 'invalid', problems: [problem] }
+  const workers = values.WORKERS === 'auto' ? availableParallelism() : Number(values.WORKERS)
+  if (!/^(?:auto|[0-9]{1,3})$/.test(values.WORKERS) || workers > WORKERS_MAX) {
+    return {
+      kind: 'invalid',
+      problems: [`HEADGATE_WORKERS=${values.WORKERS} must be auto or a number to ${WORKERS_MAX}`],
+    }
+  }
   return {
     kind: 'ok',
     sources: read.sources,
@@ -277,6 +259,7 @@ export function readAgentSettings(env: Readonly<Record<string, string | undefine
       httpsListen: values.HTTPS_LISTEN,
       h2cListen: values.H2C_LISTEN,
       adminListen: values.ADMIN_LISTEN,
+      workers,
       tlsProfile: values.TLS_PROFILE,
       stateDir: values.STATE_DIR,
       joinToken: values.JOIN_TOKEN,
@@ -289,11 +272,6 @@ export function readAgentSettings(env: Readonly<Record<string, string | undefine
       requestTimeoutMs: values.REQUEST_TIMEOUT_MS,
       clientIdleMs: values.CLIENT_IDLE_MS,
       keepAliveMs: values.KEEP_ALIVE_MS,
-      connectionRequestsMax: values.CONNECTION_REQUESTS_MAX,
-      bodyBytesPerSMin: values.BODY_BYTES_PER_S_MIN,
-      gatherBytes: values.GATHER_BYTES,
-      discardBytesMax: values.DISCARD_BYTES_MAX,
-      discardMs: values.DISCARD_MS,
       http2StreamsMax: values.HTTP2_STREAMS_MAX,
       http2ResetBurst: values.HTTP2_RESET_BURST,
       http2ResetsPerS: values.HTTP2_RESETS_PER_S,
@@ -311,3 +289,13 @@ export function readAgentSettings(env: Readonly<Record<string, string | undefine
     }),
   }
 }
+
+const WORKERS_MAX = 256
+
+/** @returns null when nobody can reach it who should not. */
+function adminProblem(address: ListenAddress | undefined, open: boolean): string | null {
+  if (address === undefined || open || LOOPBACK.test(address.host)) return null
+  return `HEADGATE_ADMIN_LISTEN=${address.host}:${address.port} can be reached from other machines, and nobody signs in there: use 127.0.0.1, or say HEADGATE_ADMIN_OPEN=true`
+}
+
+const LOOPBACK = /^(?:127(?:\.[0-9]{1,3}){3}|::1|localhost)$/

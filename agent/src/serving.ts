@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { setImmediate as turn } from 'node:timers/promises'
 import type { Clock } from '@headgate/kit/clock.ts'
 import type { Log } from '@headgate/kit/log.ts'
 import type { AgentSettings } from './config.ts'
@@ -36,6 +37,8 @@ export interface ServingOptions {
   readonly tickets: TicketKeys
   /** Counters of limits; the same in all threads. */
   readonly limitMemory: LimitMemory
+  /** Others listen on the same addresses. */
+  readonly reusePort: boolean
   readonly clock: Clock
   readonly log: Log
   readonly slots: Slots
@@ -59,7 +62,7 @@ export interface Serving extends AsyncDisposable {
 
 /** @throws when an address cannot be listened on. */
 export async function createServing(options: ServingOptions): Promise<Serving> {
-  const { settings, env, live, tickets, limitMemory, clock, log, slots, agent, keep } = options
+  const { settings, env, live, tickets, limitMemory, reusePort, clock, log, slots, agent, keep } = options
   await using stack = new AsyncDisposableStack()
 
   const arena = new Arena()
@@ -104,11 +107,11 @@ export async function createServing(options: ServingOptions): Promise<Serving> {
   const listeners: Listener[] = []
   // Disposal is in reverse: listeners close and connections drain before anything that they need goes.
   stack.defer(async () => {
-    for (const listener of listeners) listener.close()
+    await Promise.all(listeners.map(closeBetween))
     await Promise.all([engine.drain(settings.drainMs), sessions.drain()])
     sessions.destroy()
   })
-  const listening = { ...settings, engine, io, clock, log: log.child({ area: 'http' }), onMalformed }
+  const listening = { ...settings, reusePort, engine, io, clock, log: log.child({ area: 'http' }), onMalformed }
   const { httpListen, httpsListen } = settings
   const http = httpListen === undefined ? null : await listenHttp(httpListen, listening)
   if (http !== null) listeners.push(http)
@@ -138,4 +141,20 @@ export async function createServing(options: ServingOptions): Promise<Serving> {
     urls: listeners.map(({ url }) => url),
     [Symbol.asyncDispose]: async () => await disposal.disposeAsync(),
   }
+}
+
+/** Turns of the event loop after which a listener is closed although connections still come. */
+const CLOSE_TURNS_MAX = 1_000
+
+/**
+ * Closes a listener right after a look that found no connection waiting. What waits when it is closed is lost: the
+ * kernel resets it, also where other threads listen on the same address (`net.ipv4.tcp_migrate_req` is 0 by default).
+ */
+async function closeBetween(listener: Listener): Promise<void> {
+  for (let turns = 0; turns < CLOSE_TURNS_MAX; turns++) {
+    const before = listener.accepted
+    await turn()
+    if (listener.accepted === before) break
+  }
+  listener.close()
 }

@@ -41,7 +41,7 @@ interface ControlOptions {
   /** The agent's program version, for people. */
   readonly version: string
   /** Addresses that are listened on, such as `http://0.0.0.0:8080`, for people. */
-  readonly listeners: readonly string[]
+  readonly listeners: () => readonly string[]
   readonly live: LiveState
   readonly clock: Clock
   readonly log: Log

@@ -23,6 +23,8 @@ export interface ListenerOptions {
   readonly log: Log
   /** Bound of the connections of one listener, those in a handshake included. */
   readonly connectionsMax: number
+  /** Other threads listen on the same address, and the kernel deals connections out. Default: nobody does. */
+  readonly reusePort?: boolean
   readonly onMalformed: (reason: string) => void
 }
 
@@ -45,6 +47,8 @@ export interface HttpsListenerOptions {
 export interface Listener {
   /** Such as `http://127.0.0.1:8080`, with the port that the system chose. */
   readonly url: string
+  /** Connections that were taken so far. */
+  readonly accepted: number
   /** Takes no new connections. What is open stays open. */
   close(): void
 }
@@ -57,7 +61,7 @@ export async function listenHttp(address: ListenAddress, options: ListenerOption
     if (connection === null) socket.destroy()
     else io.accept(connection, socket)
   })
-  return await listen(server, address, 'http')
+  return await listen(server, address, 'http', options.reusePort)
 }
 
 /**
@@ -107,9 +111,12 @@ export async function listenHttps(
   server.maxConnections = connectionsMax
   server.on('drop', () => onMalformed('connections_full'))
   server.on('close', () => handshakes[Symbol.dispose]())
-  const listener = await listen(server, address, 'https')
+  const listener = await listen(server, address, 'https', options.reusePort)
   return {
-    ...listener,
+    url: listener.url,
+    get accepted() {
+      return listener.accepted
+    },
     close: () => {
       listener.close()
       handshakes.hurry()
@@ -127,11 +134,18 @@ export function addressOf(socket: Socket): string {
   return (socket.remoteAddress ?? '').replace(/^::ffff:(?=[0-9.]+$)/, '')
 }
 
-export async function listen(server: Server, address: ListenAddress, scheme: string): Promise<Listener> {
+export async function listen(
+  server: Server,
+  address: ListenAddress,
+  scheme: string,
+  reusePort = false,
+): Promise<Listener> {
   const { host, port } = address
+  let accepted = 0
+  server.on('connection', () => (accepted += 1))
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
-    server.listen({ host, port, backlog: BACKLOG }, () => {
+    server.listen({ host, port, reusePort, backlog: BACKLOG }, () => {
       server.off('error', reject)
       resolve()
     })
@@ -139,5 +153,11 @@ export async function listen(server: Server, address: ListenAddress, scheme: str
   // A server that listens on TCP has such an address.
   const { port: chosen } = server.address() as AddressInfo
   const name = host.includes(':') ? `[${host}]` : host
-  return { url: `${scheme}://${name}:${chosen}`, close: () => void server.close() }
+  return {
+    url: `${scheme}://${name}:${chosen}`,
+    get accepted() {
+      return accepted
+    },
+    close: () => void server.close(),
+  }
 }

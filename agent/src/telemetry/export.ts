@@ -9,10 +9,10 @@ import type { Clock } from '@headgate/kit/clock.ts'
 import type { Log } from '@headgate/kit/log.ts'
 import type { DecisionRecord } from './events.ts'
 import { collectorExporters, type ControlLink, controlPlaneExporters } from './exporters.ts'
-import type { Slots } from './metrics.ts'
 import { createCollector, type Gauges } from './points.ts'
 import { createRecordQueue } from './queue.ts'
 import { createReceiver, type Receiver } from './receiver.ts'
+import type { Counters } from './totals.ts'
 
 export interface TelemetrySettings {
   readonly otlpEndpoint: string | undefined
@@ -24,8 +24,10 @@ export interface TelemetrySettings {
 
 export interface TelemetryOptions {
   readonly settings: TelemetrySettings
-  readonly slots: Slots
+  readonly counters: Counters
   readonly gauges: () => Omit<Gauges, 'dropped'>
+  /** Records that were given up before they came here. */
+  readonly droppedBefore: () => { readonly allowed: number; readonly refused: number }
   /** Name of the agent. */
   readonly agent: () => string
   readonly version: string
@@ -45,15 +47,18 @@ export interface Telemetry {
 }
 
 export function createTelemetry(options: TelemetryOptions): Telemetry {
-  const { settings, slots, agent, version, clock, log } = options
+  const { settings, counters, agent, version, clock, log } = options
   const { otlpEndpoint, otlpProtocol, recordsMax, logsIntervalMs, metricsIntervalMs } = settings
   const startMs = clock.now()
 
-  const dropped = (): Gauges['dropped'] =>
-    receivers.flatMap(({ name, queue }) => [
-      { receiver: name, kind: 'allowed', count: queue.dropped.allowed },
-      { receiver: name, kind: 'refused', count: queue.dropped.refused },
+  const dropped = (): Gauges['dropped'] => {
+    const before = options.droppedBefore()
+    // What is lost on the way is lost for every receiver.
+    return receivers.flatMap(({ name, queue }) => [
+      { receiver: name, kind: 'allowed', count: queue.dropped.allowed + before.allowed },
+      { receiver: name, kind: 'refused', count: queue.dropped.refused + before.refused },
     ])
+  }
   const gauges = (): Gauges => ({ ...options.gauges(), dropped: dropped() })
   const resource = (): ReturnType<typeof resourceFromAttributes> =>
     resourceFromAttributes({
@@ -66,7 +71,7 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
     return createReceiver({
       name,
       queue: createRecordQueue(recordsMax),
-      collector: createCollector(slots, temporality, startMs),
+      collector: createCollector(counters, temporality, startMs),
       gauges,
       resource,
       logsIntervalMs,

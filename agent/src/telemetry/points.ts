@@ -8,7 +8,8 @@
  */
 import { type Attributes, type HrTime, ValueType } from '@opentelemetry/api'
 import { AggregationTemporality, DataPointType, type MetricData } from '@opentelemetry/sdk-metrics'
-import { DURATION_BOUNDS_S, metricAttributes, metricNames, type Slot, type Slots } from './metrics.ts'
+import { DURATION_BOUNDS_S, metricAttributes, metricNames, type Slot } from './metrics.ts'
+import type { Counters } from './totals.ts'
 
 /** What is measured beside requests, at the moment of collection. */
 export interface Gauges {
@@ -41,7 +42,7 @@ interface Before {
 const NOTHING: Before = { requests: 0, durationMsSum: 0, buckets: new Float64Array(DURATION_BOUNDS_S.length + 1) }
 
 /** @param startMs when counting began, in milliseconds since 1970-01-01 UTC. */
-export function createCollector(slots: Slots, temporality: 'delta' | 'cumulative', startMs: number): Collector {
+export function createCollector(slots: Counters, temporality: 'delta' | 'cumulative', startMs: number): Collector {
   const delta = temporality === 'delta'
   const sent = new Map<Slot, Before>()
   const malformedSent = new Map<string, number>()

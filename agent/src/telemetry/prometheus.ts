@@ -5,10 +5,11 @@
  *
  * @module
  */
-import { DURATION_BOUNDS_S, metricAttributes, metricNames, type Slot, type Slots } from './metrics.ts'
+import { DURATION_BOUNDS_S, metricAttributes, metricNames, type Slot } from './metrics.ts'
 import type { Gauges } from './points.ts'
+import type { Counters } from './totals.ts'
 
-export function prometheusText(slots: Slots, gauges: Gauges): string {
+export function prometheusText(slots: Counters, gauges: Gauges): string {
   const lines: string[] = []
   const requests = `${plain(metricNames.requests)}_total`
   lines.push(`# TYPE ${requests} counter`)

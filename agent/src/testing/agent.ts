@@ -13,13 +13,21 @@ import { createLog } from '@headgate/kit/log.ts'
 import { ApiKeySchema, ConsumerSchema, CredentialState, type Directory, DirectorySchema } from '@headgate/proto'
 import { type App, createApp } from '#agent/app.ts'
 import { type AgentSettings, readAgentSettings } from '#agent/config.ts'
+import type { Certificates } from '#agent/listen/certificates.ts'
+import type { TicketKeys } from '#agent/listen/ticket-keys.ts'
 import type { LiveState } from '#agent/live.ts'
 import type { DecisionRecord } from '#agent/telemetry/events.ts'
 
 export const ENVIRONMENT_ID = 'env_00000000000000000000000TEST'
 
+/** An agent that serves on the thread of the test. */
+export interface TestApp extends App {
+  readonly certificates: Certificates
+  readonly tickets: TicketKeys
+}
+
 export interface TestAgent extends AsyncDisposable {
-  readonly app: App
+  readonly app: TestApp
   readonly http: string
   readonly https: string
   readonly h2c: string
@@ -46,7 +54,11 @@ export async function startAgent(options: TestAgentOptions = {}): Promise<TestAg
     clock: systemClock,
     log,
     control: null,
+    sources: [],
+    threads: null,
   })
+  const { certificates, tickets } = app
+  if (certificates === null || tickets === null) throw new Error('another thread serves')
   const records: DecisionRecord[] = []
   const keep = app.telemetry.keep.bind(app.telemetry)
   // The recorder calls it through the object, so a test can listen in.
@@ -57,7 +69,7 @@ export async function startAgent(options: TestAgentOptions = {}): Promise<TestAg
   if (options.directory !== undefined) app.live.directory(ENVIRONMENT_ID).replace(options.directory)
   if (options.objects !== undefined) setRelease(app.live, options.objects)
   return {
-    app,
+    app: { ...app, certificates, tickets },
     http: app.httpUrl ?? '',
     https: app.httpsUrl ?? '',
     h2c: app.h2cUrl ?? '',
@@ -74,6 +86,7 @@ export function testSettings(changed: Partial<AgentSettings> = {}): AgentSetting
     HEADGATE_HTTPS_LISTEN: '127.0.0.1:0',
     HEADGATE_H2C_LISTEN: '127.0.0.1:0',
     HEADGATE_DRAIN_MS: '200',
+    HEADGATE_WORKERS: '0',
     HEADGATE_AGENT_NAME: 'agent-under-test',
   })
   if (read.kind === 'invalid') throw new Error(read.problems.join('; '))

@@ -64,7 +64,7 @@ const live: LiveState = {
 await using control = await createControl({
   settings: { ...settings, joinToken },
   version: '0.0.0-test',
-  listeners: ['http://127.0.0.1:8080'],
+  listeners: () => ['http://127.0.0.1:8080'],
   live,
   clock: systemClock,
   log: createLog({ name: 'agent', level: 'info' }),
