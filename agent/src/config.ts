@@ -33,7 +33,7 @@ const settings = defineSettings({
     default: 'off',
   }),
   ADMIN_LISTEN: listenAddress({
-    doc: 'Where to serve /livez, /readyz and /metrics. Off unless set, because nobody signs in there',
+    doc: 'Where to serve /livez, /readyz, /metrics and /state. Off unless set, because nobody signs in there',
     default: 'off',
   }),
   TLS_PROFILE: choice({
@@ -98,6 +98,37 @@ const settings = defineSettings({
     default: 60_000,
     min: 100,
     max: 3_600_000,
+  }),
+  CONNECTION_REQUESTS_MAX: integer({
+    doc: 'Requests over one connection of a client; the last one is answered with Connection: close',
+    default: 10_000,
+    min: 1,
+    max: 1_000_000_000,
+  }),
+  BODY_BYTES_PER_S_MIN: integer({
+    // IIS and Apache draw the line here too.
+    doc: 'Slowest body of a request that is waited for, in bytes a second, looked at every CLIENT_IDLE_MS; 0: any',
+    default: 240,
+    min: 0,
+    max: 1_000_000,
+  }),
+  GATHER_BYTES: integer({
+    doc: 'A connection to a service is used for a request when so much of its body is there, or all, in bytes',
+    default: 16_384,
+    min: 0,
+    max: 65_536,
+  }),
+  DISCARD_BYTES_MAX: integer({
+    doc: 'Body of a refused request that is read to keep its connection, in bytes; more ends it',
+    default: 262_144,
+    min: 0,
+    max: 67_108_864,
+  }),
+  DISCARD_MS: integer({
+    doc: 'Longest time for such a body to arrive, in milliseconds',
+    default: 2_000,
+    min: 50,
+    max: 600_000,
   }),
 
   HTTP2_STREAMS_MAX: integer({
@@ -206,6 +237,11 @@ export interface AgentSettings {
   readonly requestTimeoutMs: number
   readonly clientIdleMs: number
   readonly keepAliveMs: number
+  readonly connectionRequestsMax: number
+  readonly bodyBytesPerSMin: number
+  readonly gatherBytes: number
+  readonly discardBytesMax: number
+  readonly discardMs: number
   readonly http2StreamsMax: number
   readonly http2ResetBurst: number
   readonly http2ResetsPerS: number
@@ -272,6 +308,11 @@ export function readAgentSettings(env: Readonly<Record<string, string | undefine
       requestTimeoutMs: values.REQUEST_TIMEOUT_MS,
       clientIdleMs: values.CLIENT_IDLE_MS,
       keepAliveMs: values.KEEP_ALIVE_MS,
+      connectionRequestsMax: values.CONNECTION_REQUESTS_MAX,
+      bodyBytesPerSMin: values.BODY_BYTES_PER_S_MIN,
+      gatherBytes: values.GATHER_BYTES,
+      discardBytesMax: values.DISCARD_BYTES_MAX,
+      discardMs: values.DISCARD_MS,
       http2StreamsMax: values.HTTP2_STREAMS_MAX,
       http2ResetBurst: values.HTTP2_RESET_BURST,
       http2ResetsPerS: values.HTTP2_RESETS_PER_S,
