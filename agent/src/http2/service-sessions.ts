@@ -160,8 +160,7 @@ export class ServiceSession extends Timed {
 
 export class ServiceSessions {
   readonly #wheel: Wheel
-  /** By address. */
-  readonly #sessions = new Map<string, Set<ServiceSession>>()
+  readonly #sessions = new Map<ServiceAddress, Set<ServiceSession>>()
 
   constructor(wheel: Wheel) {
     this.#wheel = wheel
@@ -169,8 +168,7 @@ export class ServiceSessions {
 
   /** @param except a session that has just refused a stream. @returns the session on which a place is sought. */
   seek(address: ServiceAddress, seeker: Seeker, except: ServiceSession | null): ServiceSession {
-    const key = `${address.host} ${address.port} ${address.serverName ?? ''}`
-    const sessions = this.#sessions.get(key) ?? new Set()
+    const sessions = this.#sessions.get(address) ?? new Set()
     for (const session of sessions) {
       if (session === except || !session.hasRoom) continue
       session.seek(seeker)
@@ -178,9 +176,9 @@ export class ServiceSessions {
     }
     const session = new ServiceSession(this.#wheel, address, (over) => {
       sessions.delete(over)
-      if (sessions.size === 0) this.#sessions.delete(key)
+      if (sessions.size === 0) this.#sessions.delete(address)
     })
-    this.#sessions.set(key, sessions.add(session))
+    this.#sessions.set(address, sessions.add(session))
     session.seek(seeker)
     return session
   }
@@ -192,10 +190,11 @@ export class ServiceSessions {
 }
 
 /** @param opened called when HTTP/2 can be spoken. */
-function open({ host, port, serverName }: ServiceAddress, opened: () => void): Socket {
+function open({ host, port, serverName, tls }: ServiceAddress, opened: () => void): Socket {
   if (serverName === null) return connect({ host, port, noDelay: true }, opened)
   const named = isIP(serverName) === 0 ? { servername: serverName } : {}
-  const socket = connectTls({ host, port, ...named, ALPNProtocols: ['h2'] }, () => {
+  const secured = tls === null ? {} : { secureContext: tls }
+  const socket = connectTls({ host, port, ...named, ...secured, ALPNProtocols: ['h2'] }, () => {
     if (socket.alpnProtocol === 'h2') opened()
     else socket.destroy()
   })
