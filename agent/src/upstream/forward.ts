@@ -74,7 +74,7 @@ export function createUpstreams(
   const of = (reference: ServiceReference): ServiceUpstream => byReference.get(reference) ?? adopt(reference)
 
   return {
-    pick: (reference, consumer, head) => of(reference).pick(consumer ?? null, head),
+    pick: (reference, consumer, head) => of(reference).pick(consumer, head),
     again: (failed, reference, failure) => of(reference).again(failed, failure),
     retain: (environments) => {
       const before = services

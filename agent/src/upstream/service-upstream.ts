@@ -166,7 +166,7 @@ export class ServiceUpstream implements PoolOwner, TargetOwner {
 
   again(failed: UpstreamTarget, { unreachable, sent, reset, timedOut, repeatable }: Failure): UpstreamTarget | null {
     const { attemptsMax, onTimeout } = this.#reference.retries
-    const isSafe = sent ? repeatable && (reset || (timedOut === true && onTimeout)) : unreachable
+    const isSafe = sent ? repeatable && (reset || (timedOut && onTimeout)) : unreachable
     if (attemptsMax < 2 || !isSafe || !this.#retries.isThere) return null
     const pool = failed instanceof Pool ? failed : null
     const key = Math.floor(this.#parts.random() * HASH_MAX)

@@ -177,7 +177,7 @@ export function createFakeUpstreams(
       fake.settle()
       // As the engine does it, once.
       if (request.end === 'upstream_unreachable' && request.target !== null) {
-        const failure = { unreachable: true, sent: false, reset: true, repeatable: true }
+        const failure = { unreachable: true, sent: false, reset: true, timedOut: false, repeatable: true }
         const next = upstreams.again(request.target, service, failure)
         if (next !== null) {
           request.end = null
