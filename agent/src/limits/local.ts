@@ -13,8 +13,8 @@
  *
  * @module
  */
-import { type LimitDemand, takeAll, type Taken } from '@headgate/core'
-import { type LimitMemory, LimitTable } from './table.ts'
+import { type CompiledLimit, type LimitDemand, takeAll, type Taken } from '@headgate/core'
+import { type HashBeginning, type LimitMemory, LimitTable } from './table.ts'
 
 export interface LocalLimits {
   /** Takes one unit from each, or from none. `environmentId` keeps environments of the same name apart. */
@@ -23,6 +23,10 @@ export interface LocalLimits {
   readonly size: number
   /** Counters that were given up although their limit was not whole. */
   readonly evicted: number
+}
+
+interface Beginning extends HashBeginning {
+  readonly environment: string
 }
 
 /** Whoever is faster has moved on, so one more try is mostly enough. Without a bound, a bug here would block a thread. */
@@ -35,17 +39,29 @@ const UNAVAILABLE: Taken = { kind: 'unavailable' }
  */
 export function createLocalLimits(memory: LimitMemory, monotonic: () => number): LocalLimits {
   const table = new LimitTable(memory)
+  // Made once for each limit that is live, and forgotten with it.
+  const beginnings = new WeakMap<CompiledLimit, Beginning>()
   // Of the request that is being counted, one for each demand: the two functions are made once, and not for each.
   const places: number[] = []
   const tags: number[] = []
   const seen: bigint[] = []
+  let environment = ''
   let nowMs = 0
   let count = 0
   let written = 0
   let outrun = false
 
-  const read = (key: string): number => {
-    const at = table.find(key, nowMs, places, count)
+  /** Of the keys of a limit, which holds no space: so no two combinations with an environment read the same. */
+  const beginningOf = (limit: CompiledLimit): HashBeginning => {
+    let known = beginnings.get(limit)
+    if (known === undefined || known.environment !== environment) {
+      known = { environment, ...table.beginning(`${environment} ${limit.id} `) }
+      beginnings.set(limit, known)
+    }
+    return known
+  }
+  const read = ({ limit, key }: LimitDemand): number => {
+    const at = table.find(beginningOf(limit), key, nowMs, places, count)
     const bits = table.bits(at)
     places[count] = at
     tags[count] = table.tag
@@ -54,7 +70,7 @@ export function createLocalLimits(memory: LimitMemory, monotonic: () => number):
     return table.numberOf(bits)
   }
   // Called in the order of the reads, once for each.
-  const write = (_key: string, tatMs: number): void => {
+  const write = (_demand: LimitDemand, tatMs: number): void => {
     if (outrun) return
     const [at = 0, tag = 0, bits = 0n] = [places[written], tags[written], seen[written]]
     if (!table.exchange(at, bits, tatMs)) {
@@ -81,12 +97,13 @@ export function createLocalLimits(memory: LimitMemory, monotonic: () => number):
       return table.evicted
     },
     take: (environmentId, demands) => {
+      environment = environmentId
       for (let tries = 0; tries < TRIES_MAX; tries++) {
         nowMs = monotonic()
         count = 0
         written = 0
         outrun = false
-        const taken = takeAll(demands, nowMs, read, write, environmentId)
+        const taken = takeAll(demands, nowMs, read, write)
         if (!outrun) return taken
         giveBack(demands)
       }

@@ -20,6 +20,12 @@ export interface LimitMemory {
   readonly places: number
 }
 
+/** A hash that is gone on with. */
+export interface HashBeginning {
+  readonly a: number
+  readonly b: number
+}
+
 /** Counters of one place: their tags are one line of the processor's cache. */
 const WAYS = 16
 /** Counters for each key that is to be kept: places fill unevenly. */
@@ -47,6 +53,8 @@ export class LimitTable {
   readonly #number = new Float64Array(1)
   readonly #bits = new BigInt64Array(this.#number.buffer)
   #tag = 0
+  #a = 0
+  #b = 0
 
   constructor({ buffer, seed, places }: LimitMemory) {
     const counters = places * WAYS
@@ -74,13 +82,20 @@ export class LimitTable {
     return this.#tag
   }
 
+  /** The hash of what is the same in front of many keys, so that it is not hashed for each. */
+  beginning(text: string): HashBeginning {
+    this.#hash(this.#seed, ~this.#seed, text)
+    return { a: this.#a, b: this.#b }
+  }
+
   /**
    * The counter of a key; one that is taken over when it has none.
    *
+   * @param beginning of the key, in front of `rest`.
    * @param kept counters that are not to be taken over: the first `keptCount` of them.
    */
-  find(key: string, nowMs: number, kept: readonly number[], keptCount: number): number {
-    const first = this.#place(key)
+  find(beginning: HashBeginning, rest: string, nowMs: number, kept: readonly number[], keptCount: number): number {
+    const first = this.#place(beginning, rest)
     const tags = this.#tags
     const tag = this.#tag
     for (let at = first; at < first + WAYS; at++) if (tags[at] === tag) return at
@@ -116,17 +131,23 @@ export class LimitTable {
   }
 
   /** Sets `#tag`; never 0, which is nobody's. */
-  #place(key: string): number {
-    let [a, b] = [this.#seed, ~this.#seed]
-    for (let index = 0; index < key.length; index++) {
-      const code = key.charCodeAt(index)
+  #place({ a, b }: HashBeginning, rest: string): number {
+    this.#hash(a, b, rest)
+    this.#tag = this.#b === 0 ? 1 : this.#b
+    return ((this.#a ^ (this.#a >>> 15)) & this.#mask) * WAYS
+  }
+
+  /** Goes on with a hash, and leaves it in `#a` and `#b`. */
+  #hash(from: number, and: number, text: string): void {
+    let [a, b] = [from, and]
+    for (let index = 0; index < text.length; index++) {
+      const code = text.charCodeAt(index)
       a = Math.imul(a ^ code, 0x01000193)
       b = Math.imul(b ^ code, 0x5bd1e995)
       b ^= b >>> 15
     }
-    a ^= a >>> 15
-    this.#tag = b === 0 ? 1 : b
-    return (a & this.#mask) * WAYS
+    this.#a = a
+    this.#b = b
   }
 
   /**

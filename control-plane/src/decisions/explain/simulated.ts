@@ -14,6 +14,7 @@ import {
   type RequestHead,
   type Verified,
   apiKeyRecord,
+  demandKey,
   formatApiKey,
   judgeApiKey,
   parseAddressRanges,
@@ -65,8 +66,8 @@ export async function simulate({
       takeAll(
         demands,
         nowMs,
-        (key) => counters.get(key) ?? 0,
-        (key, tatMs) => void counters.set(key, tatMs),
+        (demand) => counters.get(demandKey(demand)) ?? 0,
+        (demand, tatMs) => void counters.set(demandKey(demand), tatMs),
       ),
   })
 }
