@@ -121,11 +121,11 @@ function accessRule({ policy, origin }: CompiledAccess): RuleReference {
 function tightestOf(limits: readonly LimitState[]): number {
   let tightest = -1
   let least = Infinity
-  for (const [index, { remaining, requests }] of limits.entries()) {
+  let index = 0
+  for (const { remaining, requests } of limits) {
     const share = remaining / requests
-    if (share >= least) continue
-    least = share
-    tightest = index
+    if (share < least) [tightest, least] = [index, share]
+    index += 1
   }
   return tightest
 }

@@ -44,15 +44,14 @@ export class AllowedRequest implements Forwarding {
     raw: string,
   ) {
     const idField = ['X-Request-Id', id] as const
-    const onlyId = [idField]
-    const { principal, limits, hsts } = decision
+    const { principal } = decision
     this.service = service
     this.consumer = principal === null ? null : principal.consumer
     this.method = facts.method
     this.target = targetOf(facts, raw)
     this.credentialHeaders = decision.credentialHeaders
-    this.requestFields = principal === null ? onlyId : [idField, ['X-Headgate-Consumer', principal.consumer]]
-    this.responseFields = limits.length === 0 && hsts === null ? onlyId : responseHeaders(decision).concat([idField])
+    this.requestFields = principal === null ? [idField] : [idField, ['X-Headgate-Consumer', principal.consumer]]
+    this.responseFields = responseHeaders(decision, idField)
     this.#recorder = recorder
     this.#id = id
     this.#decision = decision
