@@ -150,6 +150,19 @@ const settings = defineSettings({
     max: 100_000,
   }),
 
+  WEBSOCKET_IDLE_MS: integer({
+    doc: 'Longest time without a byte in a WebSocket connection, in milliseconds; pings count',
+    default: 3_600_000,
+    min: 1_000,
+    max: 604_800_000,
+  }),
+  WEBSOCKET_MS_MAX: integer({
+    doc: 'Longest time that a WebSocket connection may last, in milliseconds, so that who was shut out meanwhile must ask again; 0: no bound',
+    default: 86_400_000,
+    min: 0,
+    max: 2_592_000_000,
+  }),
+
   UPSTREAM_CONNECTIONS_MAX: integer({
     doc: 'Connections to one target',
     default: 1_024,
@@ -242,6 +255,8 @@ export interface AgentSettings {
   readonly gatherBytes: number
   readonly discardBytesMax: number
   readonly discardMs: number
+  readonly websocketIdleMs: number
+  readonly websocketMsMax: number
   readonly http2StreamsMax: number
   readonly http2ResetBurst: number
   readonly http2ResetsPerS: number
@@ -313,6 +328,8 @@ export function readAgentSettings(env: Readonly<Record<string, string | undefine
       gatherBytes: values.GATHER_BYTES,
       discardBytesMax: values.DISCARD_BYTES_MAX,
       discardMs: values.DISCARD_MS,
+      websocketIdleMs: values.WEBSOCKET_IDLE_MS,
+      websocketMsMax: values.WEBSOCKET_MS_MAX,
       http2StreamsMax: values.HTTP2_STREAMS_MAX,
       http2ResetBurst: values.HTTP2_RESET_BURST,
       http2ResetsPerS: values.HTTP2_RESETS_PER_S,

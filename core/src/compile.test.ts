@@ -139,6 +139,17 @@ test('what nothing leads to is named', () => {
   ])
 })
 
+test('a WebSocket route to a service of HTTP/2 is refused: nothing could come of it', () => {
+  assert.deepEqual(
+    shortFindings(
+      service('shop', { protocol: 'http2' }),
+      route('a', '/a', { websocket: true }),
+      open('p', environment),
+    ),
+    ['error websocket_unsupported route/a /websocket'],
+  )
+})
+
 test('a route without access policy compiles, and is named', () => {
   const [finding] = findingsOf(route('a', '/a'))
   assert.equal(finding?.code, 'access_undecided')

@@ -77,7 +77,8 @@ export function compile(input: ReleaseInput): Compiled {
     if (service === null) continue
     const { access, limits, https, guard, effective: all } = policies.of(object.name, service.name)
     if (access === null) reportUndecided(object, findings)
-    const { hosts, match, exposure, methods, path, trailers } = object.spec
+    const { hosts, match, exposure, methods, path, trailers, websocket } = object.spec
+    if (websocket && service.protocol === 'http2') reportWebsocket(object, service, findings)
     const { name, subject } = object
     const route = {
       name,
@@ -87,6 +88,7 @@ export function compile(input: ReleaseInput): Compiled {
       methods,
       path,
       trailers,
+      websocket,
       access,
       limits,
       https,
@@ -141,6 +143,13 @@ function reportUndecided({ name, subject }: ReadObject<'route'>, findings: Findi
   const fix =
     'Put an access policy on the route, its service or the environment: credentials, or public with owner and reason'
   findings.warn(subject, { code: 'access_undecided', message, fix })
+}
+
+// The agent asks for the upgrade of HTTP/1.1; over HTTP/2 it would be another handshake (RFC 8441).
+function reportWebsocket({ subject }: ReadObject<'route'>, service: CompiledService, findings: FindingList): void {
+  const message = `The targets of ${service.name} speak HTTP/2, over which no WebSocket connection is made`
+  const fix = 'Let the service speak http1, or leave websocket out'
+  findings.error(subject, { code: 'websocket_unsupported', pointer: '/websocket', message, fix })
 }
 
 function reportUnusedServices(objects: ReadObjects, entries: readonly RouteEntry[], findings: FindingList): void {

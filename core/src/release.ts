@@ -150,6 +150,8 @@ export interface CompiledRoute {
   readonly path: string
   /** Whether trailers pass, beside those of gRPC calls. */
   readonly trailers: boolean
+  /** Whether a request may become a WebSocket connection. */
+  readonly websocket: boolean
   /** Null: nobody has decided, so nobody may call. */
   readonly access: CompiledAccess | null
   /** All of them apply. In the order of the policy names. */

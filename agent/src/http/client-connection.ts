@@ -29,6 +29,8 @@ import { writeRequestHead } from './request-writer.ts'
 import type { ResponseHead } from './response-head.ts'
 import { connectionSays, writeResponseHead } from './response-writer.ts'
 import type { Caller, ServiceConnection } from './service-connection.ts'
+import { Tunnel } from './tunnel.ts'
+import { type Handshake, WEBSOCKET_VERSION } from './websocket.ts'
 import { wireRefusal } from './wire-refusal.ts'
 import type { WireReason } from './wire-reasons.ts'
 
@@ -60,8 +62,10 @@ const states = {
   flushing: 6,
   /** The body of an answered request is read and thrown away. */
   discarding: 7,
+  /** The connection is one side of a tunnel. */
+  tunnel: 8,
   /** The last answer is given. */
-  closing: 8,
+  closing: 9,
 } as const
 
 /** States in which the client's bytes are wanted, beside `head`. */
@@ -81,6 +85,7 @@ export class ClientConnection extends BufferedConnection implements Exchange, Ca
   #headStartedMs = 0
   /** Since when the client takes nothing, while it is `blocked`. */
   #blockedMs = 0
+  #tunnel: Tunnel | null = null
 
   constructor(parts: EngineParts, io: Io, origin: ClientOrigin) {
     super(parts, io)
@@ -119,9 +124,15 @@ export class ClientConnection extends BufferedConnection implements Exchange, Ca
   }
 
   forward(forwarding: Forwarding): void {
-    const { upstreams, arena } = this.parts
+    const { upstreams, arena, requestHead } = this.parts
     this.#way.begin(forwarding)
     if (this.closed || this.#state === states.closing) return this.#way.end(this, 'abandoned', null)
+    this.#request.restore(arena)
+    if (requestHead.asksWebsocket) {
+      if (!this.#request.decideUpgrade(forwarding)) return this.#refuseHandshake()
+      // What comes behind an upgrade that is refused was perhaps meant for the other protocol.
+      if (this.handshake !== null) this.#keepAlive = false
+    }
     const target = upstreams.pick(forwarding.service, forwarding.consumer, this.#request)
     this.#way.target = target
     if (target === null) return this.#way.end(this, 'failed', 'upstream_overloaded')
@@ -146,7 +157,7 @@ export class ClientConnection extends BufferedConnection implements Exchange, Ca
     const id = requestId(clock.now())
     log.error({ err: thrown, request_id: id }, 'a request could not be handled: a bug')
     this.#keepAlive = false
-    if (this.#way.forwarding === null && this.#isOpen) this.#refuseWith('internal_error', id)
+    if (this.#way.forwarding === null && this.#isOpen) this.#refuseWith('internal_error', id, NO_FIELDS)
     else this.#cut()
   }
 
@@ -154,6 +165,7 @@ export class ClientConnection extends BufferedConnection implements Exchange, Ca
 
   received(start: number, end: number): void {
     if (this.#state === states.closing) return
+    if (this.#tunnel !== null) return this.#tunnel.received(this, start, end)
     if (this.#state === states.gathering) return this.#gatherMore(start, end)
     // Only a line's end can make a head whole; without this a head that drips would be read again for every byte.
     if (this.#state === states.head && this.waiting > 0 && this.waiting + end - start <= HEAD_BYTES_MAX) {
@@ -164,6 +176,7 @@ export class ClientConnection extends BufferedConnection implements Exchange, Ca
 
   ended(): void {
     if (this.#state === states.closing) return
+    if (this.#tunnel !== null) return this.#tunnel.ended(this)
     if (this.#state === states.flushing) {
       this.#keepAlive = false
       return
@@ -176,6 +189,7 @@ export class ClientConnection extends BufferedConnection implements Exchange, Ca
 
   gone(): void {
     this.parts.wheel.remove(this)
+    this.#tunnel?.gone(this)
     this.#abandon()
     this.forgetWaiting()
     this.parts.onGone(this)
@@ -183,6 +197,7 @@ export class ClientConnection extends BufferedConnection implements Exchange, Ca
 
   drained(): void {
     if (this.closed) return
+    if (this.#tunnel !== null) return this.#tunnel.drained(this)
     if (this.#state === states.flushing) {
       this.deadlineMs = 0
       this.#complete()
@@ -206,6 +221,9 @@ export class ClientConnection extends BufferedConnection implements Exchange, Ca
       case states.gathering:
       case states.body:
         this.#checkSender()
+        break
+      case states.tunnel:
+        this.#tunnel?.cut()
         break
       default:
         this.#cut()
@@ -254,6 +272,28 @@ export class ClientConnection extends BufferedConnection implements Exchange, Ca
     })
   }
 
+  get handshake(): Handshake | null {
+    return this.#request.handshake
+  }
+
+  switched(connection: ServiceConnection, head: ResponseHead, start: number, end: number): Tunnel {
+    const { out } = this.parts.arena
+    this.#way.status = head.status
+    this.#way.upstream = null
+    const added = this.#way.forwarding?.responseFields ?? NO_FIELDS
+    const wish = { added, connection: connectionSays.upgrade, chunks: false, trailers: false }
+    this.send(out, writeResponseHead(head, out, wish))
+    this.#state = states.tunnel
+    const tunnel = new Tunnel(this.parts, this, connection, () => this.#leaveTunnel())
+    this.#tunnel = tunnel
+    if (start < end) tunnel.received(connection, start, end)
+    if (this.blocked && !connection.paused && !connection.closed) connection.io.pause(connection)
+    // What the client has sent without waiting for the answer has waited until now.
+    this.readWaiting()
+    if (this.paused && !connection.blocked && !this.closed) this.io.resume(this)
+    return tunnel
+  }
+
   send(start: number, end: number): void {
     if (this.closed || end === start) return
     const wasBlocked = this.blocked
@@ -294,6 +334,12 @@ export class ClientConnection extends BufferedConnection implements Exchange, Ca
     if (this.#state === states.body) this.#goOn()
   }
 
+  /** Ends the connection because the time is over. */
+  leave(): void {
+    if (this.#tunnel === null) this.io.destroy(this)
+    else this.#tunnel.close()
+  }
+
   /** Ends the connection when nothing is being worked on. */
   closeIdle(): void {
     if (this.#state === states.head && this.waiting === 0) this.#close()
@@ -322,6 +368,10 @@ export class ClientConnection extends BufferedConnection implements Exchange, Ca
       case states.discarding:
         this.#discard()
         return true
+      case states.tunnel:
+        this.#tunnel?.received(this, this.at, this.end)
+        this.at = this.end
+        return false
       case states.gathering:
       case states.closing:
         return false
@@ -415,8 +465,7 @@ export class ClientConnection extends BufferedConnection implements Exchange, Ca
   /** Writes the head for a target to the arena's place of output. @returns the place behind it. */
   #writeHead(forwarding: Forwarding, target: UpstreamTarget): number {
     const { requestHead, arena } = this.parts
-    this.#request.restore(arena)
-    const trailers = this.#request.decideTrailers(forwarding)
+    const trailers = this.handshake === null ? this.#request.decideTrailers(forwarding) : null
     if (trailers !== null) this.#body.passTrailers(trailers)
     return writeRequestHead(requestHead, arena.out, forwarding, target.hostLine, this.#request)
   }
@@ -545,6 +594,19 @@ export class ClientConnection extends BufferedConnection implements Exchange, Ca
 
   // Ends.
 
+  #leaveTunnel(): void {
+    this.#state = states.closing
+    this.#tunnel = null
+    this.#isOpen = false
+    this.#way.end(this, 'answered', null)
+  }
+
+  /** What follows a handshake that is none may be anything. */
+  #refuseHandshake(): void {
+    this.#way.end(this, 'abandoned', null)
+    this.#refuseWire('handshake_invalid', [['sec-websocket-version', WEBSOCKET_VERSION]])
+  }
+
   #connectionSays(): number {
     if (!this.#keepAlive) return connectionSays.close
     return this.#request.chunks ? connectionSays.nothing : connectionSays.keepAlive
@@ -608,17 +670,17 @@ export class ClientConnection extends BufferedConnection implements Exchange, Ca
   }
 
   /** Says why nothing more can be read, and ends. */
-  #refuseWire(reason: WireReason): void {
+  #refuseWire(reason: WireReason, more: Fields = NO_FIELDS): void {
     const { onMalformed, requestId, clock } = this.parts
     onMalformed(reason)
     this.#keepAlive = false
     this.#isOpen = true
-    this.#refuseWith(reason, requestId(clock.now()))
+    this.#refuseWith(reason, requestId(clock.now()), more)
   }
 
-  #refuseWith(reason: WireReason, id: string): void {
+  #refuseWith(reason: WireReason, id: string, more: Fields): void {
     const { status, body } = wireRefusal(reason, id)
-    this.refuse(status, [...PROBLEM_FIELDS, ['x-request-id', id]], body)
+    this.refuse(status, [...PROBLEM_FIELDS, ['x-request-id', id], ...more], body)
   }
 
   #close(): void {

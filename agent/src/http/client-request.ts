@@ -15,6 +15,7 @@ import { PinnedHead } from './pinned-head.ts'
 import type { RequestHead } from './request-head.ts'
 import type { Origin } from './request-writer.ts'
 import { Trailers } from './trailers.ts'
+import { type Handshake, readHandshake } from './websocket.ts'
 
 /** Where the requests of a connection come from. */
 export interface ClientOrigin {
@@ -40,6 +41,7 @@ export class ClientRequest implements CoreHead, Origin {
   chunks = true
   takesTrailers = false
   sendsTrailers = false
+  handshake: Handshake | null = null
   /** When the head was read, in milliseconds of the monotonic clock. */
   startedMs = 0
   readonly #reader: RequestHead
@@ -65,6 +67,7 @@ export class ClientRequest implements CoreHead, Origin {
     this.toHead = head.method === 'HEAD'
     this.chunks = head.minor === 1
     this.takesTrailers = this.sendsTrailers = false
+    this.handshake = null
     this.#isThere = true
     if (head.hosts !== 1) this.#hosts = head.values('host')
     else {
@@ -104,6 +107,16 @@ export class ClientRequest implements CoreHead, Origin {
     this.sendsTrailers = isChunked
     if (!isChunked) return null
     return new Trailers(true, new Set([...forwarding.credentialHeaders, ...(head.options ?? NO_VALUES)]))
+  }
+
+  /**
+   * Decides whether it may become a WebSocket connection; else the wish is dropped. Before the head is written.
+   *
+   * @returns false when it may, and its handshake is none.
+   */
+  decideUpgrade({ service, websocket }: Forwarding): boolean {
+    this.handshake = service.protocol === 'http1' && websocket ? readHandshake(this.#reader) : null
+    return this.handshake !== null || !websocket
   }
 
   /** Keeps the fields, because the read that brought them ends before they are needed. */

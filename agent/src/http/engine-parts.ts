@@ -31,6 +31,10 @@ export interface EngineSettings {
   readonly clientIdleMs: number
   readonly keepAliveMs: number
   readonly upstreamIdleMs: number
+  /** Longest time without a byte in a WebSocket connection. */
+  readonly websocketIdleMs: number
+  /** Longest time that one may last; 0: no bound. */
+  readonly websocketMsMax: number
 }
 
 /** What connections of both sides need. */

@@ -53,6 +53,8 @@ export interface Engine extends Disposable {
 const CARRIED_BYTES_MAX = 67_108_864
 /** How long clients that keep a connection may still use it once the process stops, in milliseconds. */
 const DRAIN_GRACE_MS = 500
+/** How long tunnels may still end in good order once the time is over, in milliseconds. */
+const LEAVE_MS = 500
 /** How often connections are looked at meanwhile, in milliseconds. */
 const DRAIN_CHECK_MS = 20
 
@@ -105,7 +107,12 @@ export function createEngine(shared: SharedParts, options: EngineOptions): Engin
         for (const connection of connections) connection.closeIdle()
         await clock.sleep(DRAIN_CHECK_MS)
       }
-      if (connections.size > 0) log.warn({ connections: connections.size }, 'cutting what did not end in time')
+      if (connections.size > 0) log.warn({ connections: connections.size }, 'ending what did not end in time')
+      // Tunnels do not end by themselves: what is on its way in them still arrives.
+      for (const connection of connections) connection.leave()
+      for (let waitedMs = 0; connections.size > 0 && waitedMs < LEAVE_MS; waitedMs += DRAIN_CHECK_MS) {
+        await clock.sleep(DRAIN_CHECK_MS)
+      }
       for (const connection of connections) connection.io.destroy(connection)
       // Their ends are told by the system.
       while (connections.size > 0) await clock.sleep(1)

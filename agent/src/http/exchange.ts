@@ -31,6 +31,8 @@ export interface Forwarding {
   readonly responseFields: Fields
   /** Whether trailers pass, beside those of gRPC calls. Asked when there may be some. */
   readonly trailers: boolean
+  /** Whether it may become a WebSocket connection. Asked when that is what the client wants. */
+  readonly websocket: boolean
   /** Called once. After `failed` the exchange is still to be refused. */
   ended(exchange: Exchange, forwarded: Forwarded): void
 }

@@ -29,9 +29,10 @@ function forwarded(fields: string, credentialHeaders: readonly string[] = [], re
     requestFields,
     responseFields: [],
     trailers: false,
+    websocket: false,
     ended: () => {},
   }
-  const place = { host: 'a.example:80', target: '/in', sendsTrailers: false, takesTrailers: false }
+  const place = { host: 'a.example:80', target: '/in', sendsTrailers: false, takesTrailers: false, handshake: null }
   const origin = { forwardedFields: bytesOf('X-Forwarded-Host: '), ...place }
   const end = writeRequestHead(head, text.length, forwarding, bytesOf('Host: target:1\r\n'), origin)
   const [line, host, ...rest] = bytes.toString('latin1', text.length, end).split('\r\n')

@@ -14,6 +14,7 @@ export class PinnedHead extends Head {
   readonly #framing: number
   readonly #options: ReadonlySet<string> | null
   readonly #takesTrailers: boolean
+  readonly #asksWebsocket: boolean
 
   constructor(head: RequestHead) {
     const start = head.headStart
@@ -27,6 +28,7 @@ export class PinnedHead extends Head {
     this.#framing = head.framing
     this.#options = head.options
     this.#takesTrailers = head.takesTrailers
+    this.#asksWebsocket = head.asksWebsocket
   }
 
   /** Puts the fields back where the engine writes them from. */
@@ -41,5 +43,6 @@ export class PinnedHead extends Head {
     into.framing = this.#framing
     into.options = this.#options
     into.takesTrailers = this.#takesTrailers
+    into.asksWebsocket = this.#asksWebsocket
   }
 }

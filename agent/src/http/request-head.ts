@@ -29,6 +29,7 @@ const KEEP_ALIVE = bytesOf('keep-alive')
 const CONTINUE = bytesOf('100-continue')
 const VERSION = bytesOf('HTTP/1.')
 const CONTENT_TYPE = bytesOf('content-type')
+const WEBSOCKET = bytesOf('websocket')
 const GRPC = bytesOf('application/grpc')
 const PLUS = 0x2b
 const SEMICOLON = 0x3b
@@ -50,6 +51,8 @@ export class RequestHead extends Head {
   options: ReadonlySet<string> | null = null
   /** Whether the client understands trailers (RFC 9110 section 10.1.4). */
   takesTrailers = false
+  /** Whether it asks to become a WebSocket connection, in whatever handshake. */
+  asksWebsocket = false
   /** After `refused`. */
   reason: WireReason = 'framing_invalid'
 
@@ -124,7 +127,7 @@ export class RequestHead extends Head {
     this.keepAlive = this.minor === 1
     this.options = null
     this.expectsContinue = false
-    this.takesTrailers = false
+    this.takesTrailers = this.asksWebsocket = false
     if (this.contentLengths + this.transferEncodings > 1) return steps.refused
     if (this.contentLengths === 1) {
       const field = this.contentLengthField
@@ -139,6 +142,10 @@ export class RequestHead extends Head {
     if (this.expects > 0 && this.minor === 1) {
       if (this.expects > 1 || !this.#is(this.expectField, CONTINUE)) return this.#refuse('expectation_unknown')
       this.expectsContinue = this.framing !== framings.none
+    }
+    // Any other upgrade, and one that is asked of HTTP/1.0, is no business of ours (RFC 9110 section 7.8).
+    if (this.upgrades === 1 && this.minor === 1) {
+      this.asksWebsocket = this.#is(this.upgradeField, WEBSOCKET) && this.#hasOption('upgrade')
     }
     if (this.tes > 0 && this.minor === 1) this.takesTrailers = saysTrailers(this.valuesOfKind(kinds.te))
     return steps.done
@@ -160,6 +167,10 @@ export class RequestHead extends Head {
 
   #is(field: number, value: Uint8Array): boolean {
     return isName(this.bytes, this.valueStart(field), this.valueEnd(field), value)
+  }
+
+  #hasOption(name: string): boolean {
+    return this.options?.has(name) === true
   }
 
   #readConnection(): boolean {

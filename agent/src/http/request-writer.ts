@@ -11,12 +11,16 @@ import type { Fields, Forwarding } from './exchange.ts'
 import { passes } from './fields.ts'
 import { framings, type Head } from './head.ts'
 import { kinds } from './names.ts'
+import type { Handshake } from './websocket.ts'
 import type { RequestHead } from './request-head.ts'
 
 const VERSION = bytesOf(' HTTP/1.1\r\n')
 const CHUNKED = bytesOf('Transfer-Encoding: chunked\r\n')
 /** RFC 9110 section 10.1.4: `TE` is for the next recipient only, and must say so. */
 const TAKES_TRAILERS = bytesOf('TE: trailers\r\nConnection: TE\r\n')
+
+/** What switches to the protocol that a route allows; in answers, too. */
+export const UPGRADE = bytesOf('Connection: Upgrade\r\nUpgrade: websocket\r\n')
 
 /** What a service is told about where a request came from. */
 export interface Origin {
@@ -30,6 +34,8 @@ export interface Origin {
   readonly sendsTrailers: boolean
   /** Whether trailers of the response pass. */
   readonly takesTrailers: boolean
+  /** What is asked for instead of a response; null: nothing. */
+  readonly handshake: Handshake | null
 }
 
 /** Where the parts of the last head ended: what is asked of another target differs in the middle part only. */
@@ -57,6 +63,7 @@ export function writeRequestHead(
   at = putBytes(bytes, at, origin.forwardedFields)
   at = putCrlf(bytes, putValue(bytes, at, origin.host))
   at = writeAdded(bytes, at, requestFields)
+  if (origin.handshake !== null) at = putBytes(bytes, at, UPGRADE)
   if (origin.takesTrailers) at = putBytes(bytes, at, TAKES_TRAILERS)
   if (head.framing === framings.chunked) at = putBytes(bytes, at, CHUNKED)
   return putCrlf(bytes, at)

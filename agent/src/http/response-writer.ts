@@ -8,7 +8,7 @@ import type { Fields } from './exchange.ts'
 import { passes } from './fields.ts'
 import { framings } from './head.ts'
 import { kinds } from './names.ts'
-import { copyLine, nameText, writeAdded } from './request-writer.ts'
+import { copyLine, nameText, UPGRADE, writeAdded } from './request-writer.ts'
 import type { ResponseHead } from './response-head.ts'
 
 const VERSION = bytesOf('HTTP/1.1 ')
@@ -18,7 +18,7 @@ const CLOSE = bytesOf('Connection: close\r\n')
 const KEEP_ALIVE = bytesOf('Connection: keep-alive\r\n')
 
 /** What is to be said about the connection. Clients of HTTP/1.0 must be told that it stays. */
-export const connectionSays = { nothing: 0, close: 1, keepAlive: 2 } as const
+export const connectionSays = { nothing: 0, close: 1, keepAlive: 2, upgrade: 3 } as const
 
 export interface ResponseWish {
   /** Fields of our own; what the service sent under these names is gone. */
@@ -43,6 +43,7 @@ export function writeResponseHead(head: ResponseHead, to: number, wish: Response
   if (isChunked && wish.chunks) at = putBytes(bytes, at, CHUNKED)
   if (wish.connection === connectionSays.close) at = putBytes(bytes, at, CLOSE)
   else if (wish.connection === connectionSays.keepAlive) at = putBytes(bytes, at, KEEP_ALIVE)
+  else if (wish.connection === connectionSays.upgrade) at = putBytes(bytes, at, UPGRADE)
   return putCrlf(bytes, at)
 }
 

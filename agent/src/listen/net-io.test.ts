@@ -77,6 +77,7 @@ async function startProxy(wraps: boolean, target: string): Promise<Proxy> {
         requestFields: [],
         responseFields: [],
         trailers: false,
+        websocket: false,
         ended: (_, { kind }) => assert.equal(kind, 'answered'),
       })
     },

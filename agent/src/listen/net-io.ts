@@ -53,7 +53,7 @@ export class NetIo implements Connector {
   connect(connection: OutgoingConnection, { host, port, serverName, tls }: ServiceAddress): void {
     const onread = this.#onread(connection)
     if (serverName === null) {
-      const socket = connect({ host, port, noDelay: true, onread })
+      const socket = connect({ host, port, noDelay: true, allowHalfOpen: true, onread })
       this.#watch(connection, socket)
       socket.once('connect', () => {
         if (!connection.closed) connection.opened()
@@ -63,7 +63,7 @@ export class NetIo implements Connector {
     const named = isIP(serverName) === 0 ? { servername: serverName } : {}
     const secured = tls === null ? {} : { secureContext: tls }
     // The types do not know that these sockets take `onread` too.
-    const options = { host, port, ...named, ...secured, ALPNProtocols: ['http/1.1'], onread }
+    const options = { host, port, ...named, ...secured, ALPNProtocols: ['http/1.1'], allowHalfOpen: true, onread }
     const socket = connectTls(options)
     socket.setNoDelay(true)
     connection.copies = true

@@ -64,6 +64,10 @@ export class AllowedRequest implements Forwarding {
     return this.#route?.trailers === true
   }
 
+  get websocket(): boolean {
+    return this.#route?.websocket === true
+  }
+
   get #route(): CompiledRoute | undefined {
     return this.#environment.release.routes.get(this.#decision.route ?? '')
   }

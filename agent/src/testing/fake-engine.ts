@@ -37,6 +37,8 @@ export interface FakeEngine extends Disposable {
   readonly malformed: readonly string[]
   /** Whether the route lets trailers pass. */
   trailers: boolean
+  /** Whether the route lets requests become WebSocket connections. */
+  websocket: boolean
   /** What is done with requests: by default they are forwarded as they are. */
   handle: (exchange: Exchange) => void
   /** Forwards to the service. */
@@ -71,6 +73,8 @@ const SETTINGS: EngineSettings = {
   discardBytesMax: 262_144,
   discardMs: 2_000,
   upstreamIdleMs: 300_000,
+  websocketIdleMs: 3_600_000,
+  websocketMsMax: 86_400_000,
 }
 
 const SERVICE = serviceReference(['http://127.0.0.1:80'])
@@ -140,6 +144,7 @@ export function createFakeEngine(changed: Partial<EngineSettings> = {}): FakeEng
     outcomes,
     malformed,
     trailers: false,
+    websocket: false,
     handle: (exchange) => fake.forward(exchange),
     forward: (exchange) => {
       const { method, target } = exchange.head
@@ -152,6 +157,7 @@ export function createFakeEngine(changed: Partial<EngineSettings> = {}): FakeEng
         requestFields: [['X-Request-Id', 'id']],
         responseFields: [['X-Request-Id', 'id']],
         trailers: fake.trailers,
+        websocket: fake.websocket,
         ended: (ended, forwarded) => {
           outcomes.push(forwarded)
           if (forwarded.kind === 'failed') ended.refuse(502, [], forwarded.reason)

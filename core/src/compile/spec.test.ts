@@ -19,6 +19,7 @@ test('defaults are filled in', () => {
       hosts: [],
       methods: [],
       match: 'exact',
+      websocket: false,
       trailers: false,
     },
   })

@@ -36,6 +36,10 @@ export const routeSpec = z
       .enum(['exact', 'prefix'])
       .default('exact')
       .describe('prefix: the path itself and everything below it, at segment boundaries'),
+    websocket: z
+      .boolean()
+      .default(false)
+      .describe('Whether a request may become a WebSocket connection (RFC 6455). Policies apply to its handshake'),
     trailers: z
       .boolean()
       .default(false)

@@ -25,6 +25,7 @@ export class FakeRequest implements Caller {
   toHead = false
   chunks = true
   takesTrailers = false
+  readonly handshake = null
   blocked = false
   stalledSinceMs = 0
   readonly startedMs: number
@@ -53,6 +54,10 @@ export class FakeRequest implements Caller {
   writeHead(head: { readonly status: number }, to: number): number {
     this.status = head.status
     return to
+  }
+
+  switched(): never {
+    throw new Error('nobody has asked for an upgrade')
   }
 
   send(): void {}
