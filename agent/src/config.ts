@@ -32,6 +32,11 @@ const settings = defineSettings({
     doc: 'Where to serve HTTP/2 without TLS to clients that know that it is there, such as gRPC inside a network. Over HTTPS it is always offered',
     default: 'off',
   }),
+  IO: choice({
+    doc: 'What carries plain connections: sockets of Node.js (net), or an io_uring of Linux 6.1 or newer (uring). TLS is on sockets always',
+    oneOf: ['net', 'uring'],
+    default: 'net',
+  }),
   ADMIN_LISTEN: listenAddress({
     doc: 'Where to serve /livez, /readyz, /metrics and /state. Off unless set, because nobody signs in there',
     default: 'off',
@@ -233,6 +238,7 @@ export interface AgentSettings {
   readonly httpListen: ListenAddress | undefined
   readonly httpsListen: ListenAddress | undefined
   readonly h2cListen: ListenAddress | undefined
+  readonly io: 'net' | 'uring'
   readonly adminListen: ListenAddress | undefined
   /** Threads that serve; 0: the main thread does, which is for tests. */
   readonly workers: number
@@ -309,6 +315,7 @@ export function readAgentSettings(env: Readonly<Record<string, string | undefine
       httpListen: values.HTTP_LISTEN,
       httpsListen: values.HTTPS_LISTEN,
       h2cListen: values.H2C_LISTEN,
+      io: values.IO,
       adminListen: values.ADMIN_LISTEN,
       workers,
       tlsProfile: values.TLS_PROFILE,

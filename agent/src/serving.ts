@@ -21,6 +21,7 @@ import { type Certificates, createCertificates } from './listen/certificates.ts'
 import { type Listener, listenHttp, listenHttps } from './listen/listeners.ts'
 import { canWrapHandles, NetIo } from './listen/net-io.ts'
 import type { TicketKeys } from './listen/ticket-keys.ts'
+import { createUringBackend, RING_ROOM_BYTES } from './listen/uring/backend.ts'
 import type { Live } from './live.ts'
 import { createHandler } from './pipeline/handle.ts'
 import type { DecisionRecord } from './telemetry/events.ts'
@@ -65,13 +66,15 @@ export async function createServing(options: ServingOptions): Promise<Serving> {
   const { settings, env, live, tickets, limitMemory, reusePort, clock, log, slots, agent, keep } = options
   await using stack = new AsyncDisposableStack()
 
-  const arena = new Arena()
+  const isUring = settings.io === 'uring'
+  const arena = new Arena(isUring ? RING_ROOM_BYTES : 0)
   const io = new NetIo(arena, await canWrapHandles())
+  const uring = isUring ? stack.use(await createUringBackend(arena, io)) : null
   const shared = createSharedParts(settings, clock, arena)
   const http2 = stack.use(new Http2Connector(arena, shared.wheel))
   const upstreams = createUpstreams(
     shared,
-    { http1: io, http2 },
+    { http1: uring?.io ?? io, http2 },
     {
       connectionsMax: settings.upstreamConnectionsMax,
       queueMax: settings.upstreamQueueMax,
@@ -113,7 +116,10 @@ export async function createServing(options: ServingOptions): Promise<Serving> {
   })
   const listening = { ...settings, reusePort, engine, io, clock, log: log.child({ area: 'http' }), onMalformed }
   const { httpListen, httpsListen } = settings
-  const http = httpListen === undefined ? null : await listenHttp(httpListen, listening)
+  const http =
+    httpListen === undefined
+      ? null
+      : await (uring?.listen(httpListen, listening) ?? listenHttp(httpListen, listening))
   if (http !== null) listeners.push(http)
   const https =
     httpsListen === undefined

@@ -88,6 +88,8 @@ export function testSettings(changed: Partial<AgentSettings> = {}): AgentSetting
     HEADGATE_DRAIN_MS: '200',
     HEADGATE_WORKERS: '0',
     HEADGATE_AGENT_NAME: 'agent-under-test',
+    // The same tests hold for both backends: `HEADGATE_IO=uring npm test -- agent/src/http`.
+    HEADGATE_IO: process.env['HEADGATE_IO'] ?? 'net',
   })
   if (read.kind === 'invalid') throw new Error(read.problems.join('; '))
   return { ...read.settings, ...changed }
