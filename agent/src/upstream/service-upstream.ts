@@ -14,6 +14,7 @@ import type { Connectors, ServiceAddress } from '#agent/http/io.ts'
 import { type Balancer, createBalancer } from './balance.ts'
 import { hashText } from './hash.ts'
 import type { HealthChecks } from './health-checks.ts'
+import { HealthLog } from './health-log.ts'
 import type { Names } from './names.ts'
 import { Pool, type PoolOptions, type PoolOwner, type PoolTarget } from './pool.ts'
 import { RetryBudget } from './retry-budget.ts'
@@ -22,6 +23,7 @@ import { ServiceLoad } from './service-load.ts'
 import type { ServiceState, TargetState } from './state.ts'
 import { Target, type TargetOwner } from './target.ts'
 import { followTargetTls, type TlsMade } from './target-tls.ts'
+import { Warmth } from './warmth.ts'
 
 /** What all services of a thread share. */
 export interface UpstreamParts {
@@ -39,11 +41,6 @@ export interface UpstreamParts {
   readonly random: () => number
 }
 
-/** Share of its weight with which a target begins that comes, or comes back. */
-const WARMTH_MIN = 0.1
-/** How often shares grow meanwhile, in milliseconds. */
-const WARMTH_STEP_MS = 100
-
 /** Addresses that are known within this time after the first one begin with it, in milliseconds. */
 const FIRST_MS = 1_000
 
@@ -54,6 +51,8 @@ export class ServiceUpstream implements PoolOwner, TargetOwner {
   readonly #environmentId: string
   readonly #parts: UpstreamParts
   readonly #retries: RetryBudget
+  readonly #warmth: Warmth
+  readonly #log: HealthLog
   #reference: ServiceReference
   #targets: readonly Target[] = []
   #pools: readonly Pool[] = []
@@ -64,12 +63,8 @@ export class ServiceUpstream implements PoolOwner, TargetOwner {
   #turn = 0
   /** When its first address was known, in milliseconds of the wheel. */
   #firstMs: number | null = null
-  /** Until when shares grow, and when they did so last, in milliseconds of the wheel. */
-  #warmUntilMs = 0
-  #warmedMs = 0
   #stopTls: (() => void) | null = null
   #checked = new Map<Pool, () => void>()
-  readonly #told = new Set<Pool>()
   #retried = 0
   #overloaded = 0
   #closed = false
@@ -80,6 +75,8 @@ export class ServiceUpstream implements PoolOwner, TargetOwner {
     this.#reference = reference
     this.load = new ServiceLoad(reference.breaker)
     this.#retries = new RetryBudget(reference.retries.budgetPercent)
+    this.#warmth = new Warmth(parts.shared.wheel, reference.balancing.slowStartMs)
+    this.#log = new HealthLog(parts.log, environmentId, reference.name)
     this.#first = createBalancer(reference.balancing.algorithm, parts.random)
     this.#second = createBalancer(reference.balancing.algorithm, parts.random)
     this.#begin()
@@ -121,7 +118,7 @@ export class ServiceUpstream implements PoolOwner, TargetOwner {
     const { nowMs } = shared.wheel
     this.#firstMs ??= nowMs
     // The first ones of a service have nobody to leave the requests to.
-    if (nowMs - this.#firstMs > FIRST_MS) this.#warm(pool)
+    if (nowMs - this.#firstMs > FIRST_MS) this.#warmth.begin(pool)
     return pool
   }
 
@@ -142,8 +139,8 @@ export class ServiceUpstream implements PoolOwner, TargetOwner {
     if (this.#closed) return
     const { state, onTrial } = pool.outlier
     if (state === 'unreachable') this.#targets.find(({ pools }) => pools.includes(pool))?.refresh()
-    if (state === 'used' && onTrial) this.#warm(pool)
-    this.#tellEjection(pool)
+    if (state === 'used' && onTrial) this.#warmth.begin(pool)
+    this.#log.ejection(pool)
     this.#select()
   }
 
@@ -152,7 +149,7 @@ export class ServiceUpstream implements PoolOwner, TargetOwner {
   }
 
   unresolved({ url }: Target): void {
-    this.#parts.log.warn({ ...this.#named, target: url }, 'the name of a target has no address')
+    this.#log.unresolved(url)
   }
 
   // What requests ask.
@@ -186,6 +183,7 @@ export class ServiceUpstream implements PoolOwner, TargetOwner {
     this.#reference = reference
     this.load.bounds = reference.breaker
     this.#retries.percent = reference.retries.budgetPercent
+    this.#warmth.slowStartMs = reference.balancing.slowStartMs
     if (before.balancing.algorithm !== reference.balancing.algorithm) {
       this.#first = createBalancer(reference.balancing.algorithm, this.#parts.random)
       this.#second = createBalancer(reference.balancing.algorithm, this.#parts.random)
@@ -227,10 +225,6 @@ export class ServiceUpstream implements PoolOwner, TargetOwner {
     for (const target of this.#targets) target.destroy()
   }
 
-  get #named(): { readonly environment_id: string; readonly service: string } {
-    return { environment_id: this.#environmentId, service: this.#reference.name }
-  }
-
   /** Takes the targets of the release over: those that stay, stay with their connections. */
   #begin(): void {
     const { names, env } = this.#parts
@@ -254,8 +248,7 @@ export class ServiceUpstream implements PoolOwner, TargetOwner {
   }
 
   #useTls(made: TlsMade): void {
-    if (made.kind === 'failed')
-      this.#parts.log.error({ ...this.#named, why: made.why }, 'targets cannot be connected to')
+    if (made.kind === 'failed') this.#log.noTls(made.why)
     for (const target of this.#targets) target.useTls(made.kind === 'made' ? made.context : null)
   }
 
@@ -278,13 +271,10 @@ export class ServiceUpstream implements PoolOwner, TargetOwner {
     const { host } = new URL(pool.url)
     const subject = { address: pool.address, host, protocol: this.#reference.protocol }
     return this.#parts.checks.watch(subject, rules, (isHealthy, why) => {
-      const { log } = this.#parts
-      const about = { ...this.#named, target: pool.url, address: pool.address.host }
-      if (isHealthy) log.info(about, 'a target passes its checks')
-      else log.warn({ ...about, why }, 'a target does not pass its checks')
+      this.#log.check(pool, isHealthy, why)
       pool.failsChecks = !isHealthy
       if (isHealthy) {
-        this.#warm(pool)
+        this.#warmth.begin(pool)
         pool.outlier.reachable()
       }
       this.#select()
@@ -299,16 +289,6 @@ export class ServiceUpstream implements PoolOwner, TargetOwner {
     this.#checked = new Map()
   }
 
-  #tellEjection(pool: Pool): void {
-    const { state, onTrial } = pool.outlier
-    const { log } = this.#parts
-    const about = { ...this.#named, target: pool.url, address: pool.address.host }
-    if (state !== 'used' && !this.#told.has(pool)) {
-      this.#told.add(pool)
-      log.warn({ ...about, why: state }, 'a target is left alone')
-    } else if (state === 'used' && !onTrial && this.#told.delete(pool)) log.info(about, 'a target works again')
-  }
-
   #select(): void {
     const { balancing, health } = this.#reference
     const before = this.#selection.panic
@@ -321,39 +301,20 @@ export class ServiceUpstream implements PoolOwner, TargetOwner {
     this.#share()
     const { panic } = this.#selection
     // Where there is only one, nothing was given up.
-    if (panic === before || this.#pools.length < 2) return
-    if (panic) this.#parts.log.warn(this.#named, 'too few targets are usable: all are used')
-    else this.#parts.log.info(this.#named, 'enough targets are usable again')
-  }
-
-  /** Its share grows from now on, when the service wants that. */
-  #warm(pool: Pool): void {
-    const { slowStartMs } = this.#reference.balancing
-    if (slowStartMs === 0) return
-    const { nowMs } = this.#parts.shared.wheel
-    pool.warmSinceMs = nowMs
-    this.#warmUntilMs = nowMs + slowStartMs
-  }
-
-  #warmthOf({ warmSinceMs }: Pool): number {
-    const { slowStartMs } = this.#reference.balancing
-    const { nowMs } = this.#parts.shared.wheel
-    return slowStartMs === 0 ? 1 : Math.min(1, Math.max(WARMTH_MIN, (nowMs - warmSinceMs) / slowStartMs))
+    if (panic !== before && this.#pools.length > 1) this.#log.panic(panic)
   }
 
   /** Hands the balancers what they choose from. */
   #share(): void {
-    this.#warmedMs = this.#parts.shared.wheel.nowMs
-    for (const pool of this.#pools) pool.share = pool.weight * this.#warmthOf(pool)
+    this.#warmth.grown()
+    for (const pool of this.#pools) pool.share = pool.weight * this.#warmth.of(pool)
     this.#first.use(this.#selection.first)
     this.#second.use(this.#selection.second)
   }
 
   #choose(key: number, except: Pool | null): UpstreamTarget | null {
     if (this.#pools.length === 0) return this.#unready()
-    if (this.#warmedMs < this.#warmUntilMs && this.#parts.shared.wheel.nowMs - this.#warmedMs >= WARMTH_STEP_MS) {
-      this.#share()
-    }
+    if (this.#warmth.isDue) this.#share()
     return this.#first.choose(key, except) ?? this.#second.choose(key, except) ?? this.#last(except)
   }
 
@@ -384,7 +345,7 @@ export class ServiceUpstream implements PoolOwner, TargetOwner {
       address: pool.address.host,
       zone,
       health: healthOf(pool),
-      warmth: this.#warmthOf(pool),
+      warmth: this.#warmth.of(pool),
       requests: pool.busy,
       connections: pool.connections,
       ejections: pool.outlier.ejections,

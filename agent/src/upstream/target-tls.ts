@@ -50,8 +50,9 @@ export function followTargetTls(
   }
 
   async function follow(): Promise<void> {
-    if (tls?.certificate == null) return tell(make(tls, null))
-    const read = await readSecret(tls.certificate.key, env)
+    const reference = tls?.certificate?.key
+    if (reference === undefined) return tell(make(tls, null))
+    const read = await readSecret(reference, env)
     if (read.kind === 'missing') tell({ kind: 'failed', why: read.why })
     else if (read.value !== key) {
       const result = make(tls, read.value)

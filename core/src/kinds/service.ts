@@ -109,7 +109,9 @@ const passiveHealth = z.strictObject({
     .min(100)
     .max(3_600_000)
     .default(5_000)
-    .describe('How long it is left alone the first time, in milliseconds; doubles each time, up to eight times as long'),
+    .describe(
+      'How long it is left alone the first time, in milliseconds; doubles each time, up to eight times as long',
+    ),
   ejected_max_percent: percent
     .default(50)
     .describe('Share of the targets that may be left alone for how they answer; 0: none. Unreachable ones always are'),
