@@ -105,13 +105,14 @@ export async function createServing(options: ServingOptions): Promise<Serving> {
     }),
   )
 
-  const sessions = createSessions(shared, { settings, engine, clock, onMalformed })
+  const sessions = createSessions(shared, { settings, engine, onMalformed })
 
   const listeners: Listener[] = []
   // Disposal is in reverse: listeners close and connections drain before anything that they need goes.
   stack.defer(async () => {
     await Promise.all(listeners.map(closeBetween))
-    await Promise.all([engine.drain(settings.drainMs), sessions.drain()])
+    sessions.drain()
+    await engine.drain(settings.drainMs)
     sessions.destroy()
   })
   const listening = { ...settings, reusePort, engine, io, clock, log: log.child({ area: 'http' }), onMalformed }

@@ -23,7 +23,7 @@ export class ClientSession extends Timed {
   readonly #wheel: Wheel
   readonly #settings: EngineSettings
   readonly #onMalformed: (reason: string) => void
-  #open = 0
+  readonly #streams = new Set<ServerHttp2Stream>()
   #answered = 0
   /** When it is over unless a stream begins. */
   #idleUntilMs: number
@@ -52,10 +52,10 @@ export class ClientSession extends Timed {
 
   /** A stream has begun. */
   opened(stream: ServerHttp2Stream): void {
-    this.#open += 1
+    this.#streams.add(stream)
     stream.once('close', () => {
-      this.#open -= 1
-      if (this.#open === 0) this.#idleUntilMs = this.#wheel.nowMs + this.#settings.keepAliveMs
+      this.#streams.delete(stream)
+      if (this.#streams.size === 0) this.#idleUntilMs = this.#wheel.nowMs + this.#settings.keepAliveMs
     })
   }
 
@@ -63,13 +63,20 @@ export class ClientSession extends Timed {
     if (this.session.destroyed) return
     const { nowMs } = this.#wheel
     this.#answered = 0
-    if (this.effort.isWasted(this.#socket.bytesRead, nowMs)) this.#calm()
-    else if (this.#open === 0 && nowMs > this.#idleUntilMs) this.#endIdle()
+    if (this.effort.isWasted(this.#socket.bytesRead, this.#unreadBytes(), nowMs)) this.#calm()
+    else if (this.#streams.size === 0 && nowMs > this.#idleUntilMs) this.#endIdle()
     else this.#wheel.set(this, CHECK_MS)
   }
 
   forget(): void {
     this.#wheel.remove(this)
+  }
+
+  /** Data that arrived and waits until the engine reads on. */
+  #unreadBytes(): number {
+    let bytes = 0
+    for (const { readableLength } of this.#streams) bytes += readableLength
+    return bytes
   }
 
   #count(): void {

@@ -23,6 +23,7 @@ export class Effort {
   #allowed = WASTE_BYTES_MAX
   #read = 0
   #useful = 0
+  #unread = 0
   #lastMs: number
 
   constructor(nowMs: number) {
@@ -41,14 +42,18 @@ export class Effort {
 
   /**
    * @param readBytes that arrived on the connection since it began.
+   * @param unreadBytes of data among them that were not told by `arrived` yet.
    * @returns whether too much of it was for nothing.
    */
-  isWasted(readBytes: number, nowMs: number): boolean {
-    const waste = Math.max(0, readBytes - this.#read - this.#useful)
+  isWasted(readBytes: number, unreadBytes: number, nowMs: number): boolean {
+    // Frames of a few bytes are surrounded by as much again.
+    const unread = 2 * unreadBytes
+    const waste = Math.max(0, readBytes - this.#read - this.#useful - Math.max(0, unread - this.#unread))
     const forgiven = ((nowMs - this.#lastMs) * FORGIVEN_BYTES_PER_S) / 1_000
     this.#allowed = Math.min(WASTE_BYTES_MAX, this.#allowed + forgiven) - waste
     this.#read = readBytes
     this.#useful = 0
+    this.#unread = unread
     this.#lastMs = nowMs
     return this.#allowed < 0
   }

@@ -29,6 +29,8 @@ const HEADER_LIST_BYTES_MAX = 65_536
 /** What a service may send before it is read, in bytes: of one response, and of all on a session. */
 const STREAM_WINDOW_BYTES = 262_144
 const SESSION_WINDOW_BYTES = 1_048_576
+/** Memory of one session, in MiB: what waits to be sent on its streams counts. */
+const SESSION_MEMORY_MIB = 64
 /** How often a session is looked at, in milliseconds. */
 const CHECK_MS = 5_000
 /** Looks at a session without streams until it is ended. */
@@ -121,6 +123,7 @@ export class ServiceSession extends Timed {
         maxHeaderListSize: HEADER_LIST_BYTES_MAX,
       },
       maxHeaderListPairs: HEADER_PAIRS_MAX,
+      maxSessionMemory: SESSION_MEMORY_MIB,
       strictSingleValueFields: false,
     }
     const session = connectHttp2('http://service', options)

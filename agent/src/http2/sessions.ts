@@ -12,7 +12,6 @@
 import { constants, performServerHandshake, type ServerHttp2Stream } from 'node:http2'
 import type { Socket } from 'node:net'
 import type { TlsPeer } from '@headgate/core'
-import type { Clock } from '@headgate/kit/clock.ts'
 import type { Engine } from '#agent/http/engine.ts'
 import type { EngineSettings, SharedParts } from '#agent/http/engine-parts.ts'
 import { ResponseHead } from '#agent/http/response-head.ts'
@@ -32,7 +31,6 @@ export interface Http2Settings extends EngineSettings {
 export interface SessionsOptions {
   readonly settings: Http2Settings
   readonly engine: Engine
-  readonly clock: Clock
   readonly onMalformed: (reason: string) => void
 }
 
@@ -52,8 +50,11 @@ export interface Sessions {
   readonly size: number
   /** Takes over a connection from which nothing was read yet. */
   accept(socket: Socket, origin: ClientOrigin): void
-  /** Tells clients to go elsewhere; what they have begun is finished. */
-  drain(): Promise<void>
+  /**
+   * Tells clients to go elsewhere. What they have begun is finished; what is on its way was not looked at, and they are
+   * told so.
+   */
+  drain(): void
   /** Ends all at once. */
   destroy(): void
 }
@@ -70,12 +71,8 @@ const REJECTED_STREAMS_MAX = 100
 const SETTINGS_MAX = 16
 /** Memory of one session, in MiB. */
 const SESSION_MEMORY_MIB = 4
-/** How long streams that are on their way are still taken once the process stops, in milliseconds. */
-const DRAIN_GRACE_MS = 500
-const LAST_STREAM_ID = 2 ** 31 - 1
-
 export function createSessions(parts: SharedParts, options: SessionsOptions): Sessions {
-  const { settings, engine, clock, onMalformed } = options
+  const { settings, engine, onMalformed } = options
   const clients = new Set<ClientSession>()
   // The engine's own is in use while it writes.
   const head = new ResponseHead(parts.arena.bytes)
@@ -135,11 +132,7 @@ export function createSessions(parts: SharedParts, options: SessionsOptions): Se
         begin(client, stream, raw as string[], (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0)
       })
     },
-    drain: async () => {
-      for (const { session } of clients) {
-        if (!session.destroyed) session.goaway(constants.NGHTTP2_NO_ERROR, LAST_STREAM_ID)
-      }
-      if (clients.size > 0) await clock.sleep(DRAIN_GRACE_MS)
+    drain: () => {
       for (const { session } of clients) session.close()
     },
     destroy: () => {
