@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
+import { Agent } from 'node:https'
 import { connect, type Socket } from 'node:net'
 import { test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { openRelease, setRelease, startAgent, type TestAgent } from '#agent/testing/agent.ts'
 import { startService } from '#agent/testing/service.ts'
-import { certificate, issue, shake } from '#agent/testing/tls.ts'
+import { certificate, get, issue, shake } from '#agent/testing/tls.ts'
 
 const keyed = await issue('one.test')
 
@@ -34,6 +36,17 @@ test('a handshake that does not come to its end is cut in its time, however it d
   for (const socket of [silent, halfway, dripping]) if (!socket.closed) await once(socket, 'close')
   clearInterval(drip)
   assert.equal(agent.app.slots.malformed.get('tls_failed'), 3)
+})
+
+test('a connection lives on when the time of its handshake is over', async () => {
+  await using service = await startService()
+  await using agent = await start(service.url, { settings: { headTimeoutMs: 100, keepAliveMs: 5_000 } })
+  const kept = new Agent({ keepAlive: true, maxSockets: 1 })
+  assert.equal(await get(agent.https, 'one.test', { agent: kept }), 200)
+  await sleep(500)
+  assert.equal(await get(agent.https, 'one.test', { agent: kept }), 200)
+  assert.equal(agent.app.slots.malformed.size, 0)
+  kept.destroy()
 })
 
 test('when there are too many handshakes, the oldest gives way, and a client that is quick is served', async () => {
