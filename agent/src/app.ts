@@ -22,7 +22,7 @@ import type { Gauges } from './telemetry/points.ts'
 import { prometheusText } from './telemetry/prometheus.ts'
 import type { Counters } from './telemetry/totals.ts'
 import type { Listening } from './workers/messages.ts'
-import { createOwnSide, type ServingSide, type SideOptions } from './workers/side.ts'
+import type { OwnSide, ServingSide, SideOptions } from './workers/side.ts'
 import { createThreads } from './workers/threads.ts'
 
 /** What the connection to the control plane is given. It fills `live`, from disk and from the stream. */
@@ -97,7 +97,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   const firstSecret = ticketSecret()
   const keep: SideOptions['keep'] = (record) => telemetry.keep(record)
   const sideOptions = { settings, env, live, ticketSecret: firstSecret, agentName, clock, log, keep }
-  const own = settings.workers === 0 ? createOwnSide(sideOptions) : null
+  const own = settings.workers === 0 ? await serveHere(sideOptions) : null
   const side: ServingSide = own ?? (await createThreads({ ...sideOptions, ...threadsOf(options) }))
 
   const gauges = (): Omit<Gauges, 'dropped'> => {
@@ -186,6 +186,12 @@ export async function createApp(options: AppOptions): Promise<App> {
     restart: async () => await side.restart(),
     [Symbol.asyncDispose]: async () => await disposal.disposeAsync(),
   }
+}
+
+/** Loaded only where the main thread serves: the HTTP engine is large. */
+async function serveHere(options: SideOptions): Promise<OwnSide> {
+  const { createOwnSide } = await import('./workers/side.ts')
+  return createOwnSide(options)
 }
 
 function threadsOf({ threads }: AppOptions): NonNullable<AppOptions['threads']> {

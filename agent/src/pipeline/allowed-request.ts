@@ -15,7 +15,7 @@ import {
   responseHeaders,
 } from '@headgate/core'
 import type { Exchange, Fields, Forwarded, Forwarding } from '#agent/http/exchange.ts'
-import type { LiveEnvironment } from '#agent/live.ts'
+import type { LiveEnvironment } from '#agent/live-table.ts'
 import type { Recorder } from '#agent/telemetry/recorder.ts'
 import { refuseWith } from './answers.ts'
 

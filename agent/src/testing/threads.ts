@@ -19,7 +19,11 @@ export interface ThreadedAgent extends AsyncDisposable {
   readonly logged: () => string
 }
 
-export async function startThreads(settings: Partial<AgentSettings>): Promise<ThreadedAgent> {
+/** @param entry another module that starts threads. */
+export async function startThreads(
+  settings: Partial<AgentSettings>,
+  entry = new URL('../main.ts', import.meta.url),
+): Promise<ThreadedAgent> {
   let logged = ''
   const log = createLog({ name: 'agent', level: 'debug', destination: { write: (line) => void (logged += line) } })
   const app = await createApp({
@@ -35,7 +39,7 @@ export async function startThreads(settings: Partial<AgentSettings>): Promise<Th
     clock: systemClock,
     log,
     control: null,
-    threads: { entry: new URL('../main.ts', import.meta.url), machineNs: () => process.hrtime.bigint() },
+    threads: { entry, machineNs: () => process.hrtime.bigint() },
   })
   const records: DecisionRecord[] = []
   const keep = app.telemetry.keep.bind(app.telemetry)
