@@ -21,6 +21,7 @@ import type { ControlLink } from './telemetry/exporters.ts'
 import type { Gauges } from './telemetry/points.ts'
 import { prometheusText } from './telemetry/prometheus.ts'
 import type { Counters } from './telemetry/totals.ts'
+import { targetGauges } from './upstream/state.ts'
 import type { Listening } from './workers/messages.ts'
 import type { OwnSide, ServingSide, SideOptions } from './workers/side.ts'
 import { createThreads } from './workers/threads.ts'
@@ -101,11 +102,12 @@ export async function createApp(options: AppOptions): Promise<App> {
   const side: ServingSide = own ?? (await createThreads({ ...sideOptions, ...threadsOf(options) }))
 
   const gauges = (): Omit<Gauges, 'dropped'> => {
-    const { connections, certificatesUnusable, certificatesOutdated } = side.gauges()
+    const { connections, certificatesUnusable, certificatesOutdated, services } = side.gauges()
     return {
       releases: live.environments().map(({ id, number }) => ({ environmentId: id, number })),
       certificatesUnusable: countByEnvironment(certificatesUnusable),
       certificatesOutdated: countByEnvironment(certificatesOutdated),
+      ...targetGauges(services),
       connections,
     }
   }

@@ -28,6 +28,7 @@ import type { DecisionRecord } from './telemetry/events.ts'
 import type { Slots } from './telemetry/metrics.ts'
 import { createRecorder } from './telemetry/recorder.ts'
 import { createUpstreams } from './upstream/forward.ts'
+import type { ServiceState } from './upstream/state.ts'
 
 export interface ServingOptions {
   readonly settings: AgentSettings
@@ -54,6 +55,8 @@ export interface Serving extends AsyncDisposable {
   readonly certificates: Certificates
   /** Open connections of clients. */
   readonly connections: number
+  /** What is known of services at this moment. */
+  readonly services: readonly ServiceState[]
   /** Null where it is off. */
   readonly httpUrl: string | null
   readonly httpsUrl: string | null
@@ -86,12 +89,12 @@ export async function createServing(options: ServingOptions): Promise<Serving> {
   stack.defer(() => upstreams.destroy())
   const retain = (): void => upstreams.retain(live.environments())
   stack.defer(live.onChange(retain))
+  retain()
 
   const certificates = stack.use(
     createCertificates({ live, env, clock, profile: settings.tlsProfile, log: log.child({ area: 'listen' }) }),
   )
   const limits = createLocalLimits(limitMemory, () => clock.monotonic())
-  retain()
   const requestId = createRequestIds()
   const recorder = createRecorder({ slots, live, clock, agent, allowedPerS: settings.recordsAllowedPerS, keep })
   const onMalformed = (reason: string): void => slots.countMalformed(reason)
@@ -118,9 +121,7 @@ export async function createServing(options: ServingOptions): Promise<Serving> {
   const listening = { ...settings, reusePort, engine, io, clock, log: log.child({ area: 'http' }), onMalformed }
   const { httpListen, httpsListen } = settings
   const http =
-    httpListen === undefined
-      ? null
-      : await (uring?.listen(httpListen, listening) ?? listenHttp(httpListen, listening))
+    httpListen === undefined ? null : await (uring?.listen(httpListen, listening) ?? listenHttp(httpListen, listening))
   if (http !== null) listeners.push(http)
   const https =
     httpsListen === undefined
@@ -141,6 +142,9 @@ export async function createServing(options: ServingOptions): Promise<Serving> {
     certificates,
     get connections() {
       return engine.connections
+    },
+    get services() {
+      return upstreams.state()
     },
     httpUrl: http?.url ?? null,
     httpsUrl: https?.url ?? null,

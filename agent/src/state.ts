@@ -26,7 +26,7 @@ interface StateParts {
 
 export function agentState(parts: StateParts): object {
   const { agentName, version, startedAtMs, clock, live, side, listening, control, sources } = parts
-  const { connections, certificatesUnusable, certificatesOutdated, dropped } = side.gauges()
+  const { connections, certificatesUnusable, certificatesOutdated, services, dropped } = side.gauges()
   const nowMs = clock.monotonic()
   return {
     agent: agentName,
@@ -57,6 +57,7 @@ export function agentState(parts: StateParts): object {
       up_ms: Math.round(nowMs - worker.startedAtMs),
       connections: worker.connections,
     })),
+    services: services.map(({ environmentId, ...service }) => ({ environment_id: environmentId, ...service })),
     connections,
     certificates_unusable: certificatesUnusable,
     certificates_outdated: certificatesOutdated,

@@ -24,6 +24,10 @@ export const metricNames = {
   certificatesUnusable: 'headgate.certificates.unusable',
   /** Gauge, `{certificate}`: certificates that are presented, but expired or not valid yet. Attribute: `environmentId`. */
   certificatesOutdated: 'headgate.certificates.outdated',
+  /** Gauge, `{address}`: addresses of a target. Attributes: `environmentId`, `service`, `target`, `health`. */
+  targetAddresses: 'headgate.target.addresses',
+  /** Gauge, `{request}`: requests that a target works on. Attributes: `environmentId`, `service`, `target`. */
+  targetRequests: 'headgate.target.requests',
   /** Gauge, `{connection}`: open client connections. */
   connections: 'headgate.connections',
 } as const
@@ -38,6 +42,12 @@ export const metricAttributes = {
   reason: 'headgate.decision.reason',
   /** First digit of the status: 2, 3, 4, 5. */
   statusClass: 'headgate.status_class',
+  /** Name of the service. */
+  service: 'headgate.service',
+  /** Address of the target, as configured. */
+  target: 'headgate.target',
+  /** `usable`, or why it is left alone. */
+  health: 'headgate.target.health',
   /** `control_plane` or `collector`. */
   receiver: 'headgate.telemetry.receiver',
   /** `allowed` or `refused`. */

@@ -11,6 +11,12 @@ import { AggregationTemporality, DataPointType, type MetricData } from '@opentel
 import { DURATION_BOUNDS_S, metricAttributes, metricNames, type Slot } from './metrics.ts'
 import type { Counters } from './totals.ts'
 
+interface TargetLabels {
+  readonly environmentId: string
+  readonly service: string
+  readonly target: string
+}
+
 /** What is measured beside requests, at the moment of collection. */
 export interface Gauges {
   /** By environment id. */
@@ -19,6 +25,8 @@ export interface Gauges {
   readonly certificatesUnusable: readonly { readonly environmentId: string; readonly count: number }[]
   /** Likewise: presented, but expired or not valid yet. */
   readonly certificatesOutdated: readonly { readonly environmentId: string; readonly count: number }[]
+  readonly targetAddresses: readonly (TargetLabels & { readonly health: string; readonly count: number })[]
+  readonly targetRequests: readonly (TargetLabels & { readonly count: number })[]
   readonly connections: number
   readonly dropped: readonly { readonly receiver: string; readonly kind: string; readonly count: number }[]
 }
@@ -114,6 +122,18 @@ export function createCollector(slots: Counters, temporality: 'delta' | 'cumulat
         ),
         gauge(metricNames.certificatesUnusable, '{certificate}', byEnvironment(gauges.certificatesUnusable)),
         gauge(metricNames.certificatesOutdated, '{certificate}', byEnvironment(gauges.certificatesOutdated)),
+        gauge(
+          metricNames.targetAddresses,
+          '{address}',
+          gauges.targetAddresses.map((each) =>
+            point(each.count, { ...targetAttributes(each), [metricAttributes.health]: each.health }),
+          ),
+        ),
+        gauge(
+          metricNames.targetRequests,
+          '{request}',
+          gauges.targetRequests.map((each) => point(each.count, targetAttributes(each))),
+        ),
         gauge(metricNames.connections, '{connection}', [point(gauges.connections, {})]),
       ]
       return {
@@ -180,6 +200,14 @@ function slotAttributes({ environmentId, route, reason, statusClass }: Slot): At
     [metricAttributes.route]: route,
     [metricAttributes.reason]: reason,
     [metricAttributes.statusClass]: statusClass,
+  }
+}
+
+function targetAttributes({ environmentId, service, target }: TargetLabels): Attributes {
+  return {
+    [metricAttributes.environmentId]: environmentId,
+    [metricAttributes.service]: service,
+    [metricAttributes.target]: target,
   }
 }
 

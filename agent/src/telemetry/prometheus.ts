@@ -59,9 +59,26 @@ export function prometheusText(slots: Counters, gauges: Gauges): string {
     }
   }
 
+  const addresses = plain(metricNames.targetAddresses)
+  lines.push(`# TYPE ${addresses} gauge`)
+  for (const each of gauges.targetAddresses) {
+    lines.push(`${addresses}{${targetLabels(each)},${label(metricAttributes.health, each.health)}} ${each.count}`)
+  }
+  const inFlight = plain(metricNames.targetRequests)
+  lines.push(`# TYPE ${inFlight} gauge`)
+  for (const each of gauges.targetRequests) lines.push(`${inFlight}{${targetLabels(each)}} ${each.count}`)
+
   const connections = plain(metricNames.connections)
   lines.push(`# TYPE ${connections} gauge`, `${connections} ${gauges.connections}`)
   return `${lines.join('\n')}\n`
+}
+
+function targetLabels({ environmentId, service, target }: Gauges['targetRequests'][number]): string {
+  return [
+    label(metricAttributes.environmentId, environmentId),
+    label(metricAttributes.service, service),
+    label(metricAttributes.target, target),
+  ].join(',')
 }
 
 function slotLabels({ environmentId, route, reason, statusClass }: Slot): string {

@@ -13,6 +13,7 @@ import type { LimitMemory } from '#agent/limits/table.ts'
 import type { CertificateProblem } from '#agent/listen/certificates.ts'
 import type { DecisionRecord } from '#agent/telemetry/events.ts'
 import type { CounterDelta } from '#agent/telemetry/totals.ts'
+import type { ServiceState } from '#agent/upstream/state.ts'
 
 /** What a serving thread begins with. */
 export interface ThreadData {
@@ -80,6 +81,8 @@ export interface ThreadReport {
   readonly connections: number
   readonly certificatesUnusable: readonly CertificateProblem[]
   readonly certificatesOutdated: readonly CertificateProblem[]
+  /** Null: as it said before. */
+  readonly services: readonly ServiceState[] | null
   /** Records that were given up here, since the last report. */
   readonly dropped: { readonly allowed: number; readonly refused: number }
 }

@@ -9,6 +9,7 @@ import { errorText } from '@headgate/kit/errors.ts'
 import { postMemory } from '#agent/directory/hand-over.ts'
 import type { MemoryHandle } from '#agent/directory/memory.ts'
 import type { DecisionRecord } from '#agent/telemetry/events.ts'
+import type { ServiceState } from '#agent/upstream/state.ts'
 import type { FromThread, Listening, ThreadData, ThreadReport, ToThread } from './messages.ts'
 import type { WorkerReport } from './side.ts'
 
@@ -42,6 +43,7 @@ export class ServingThread {
   #lastBeat = 0
   #missed = 0
   #report: ThreadReport | null = null
+  #services: readonly ServiceState[] = []
 
   constructor(options: ServingThreadOptions) {
     const { entry, data, clock } = options
@@ -69,6 +71,11 @@ export class ServingThread {
   /** What it said last; null: nothing yet. */
   get report(): ThreadReport | null {
     return this.#state === 'ended' ? null : this.#report
+  }
+
+  /** What it knows of services, as it said last. */
+  get services(): readonly ServiceState[] {
+    return this.#state === 'ended' ? [] : this.#services
   }
 
   /** How often in a row it was looked at, and its event loop had not moved since. */
@@ -142,6 +149,7 @@ export class ServingThread {
         break
       case 'report':
         this.#report = message.report
+        this.#services = message.report.services ?? this.#services
         this.#options.onReport(message.report)
         break
       case 'drained':

@@ -17,6 +17,7 @@ import { createServing, type Serving } from '#agent/serving.ts'
 import type { DecisionRecord } from '#agent/telemetry/events.ts'
 import { createSlots } from '#agent/telemetry/metrics.ts'
 import type { Counters } from '#agent/telemetry/totals.ts'
+import type { ServiceState } from '#agent/upstream/state.ts'
 import type { Listening } from './messages.ts'
 
 export interface SideOptions {
@@ -38,6 +39,8 @@ export interface SideGauges {
   readonly connections: number
   readonly certificatesUnusable: readonly CertificateProblem[]
   readonly certificatesOutdated: readonly CertificateProblem[]
+  /** As of some seconds ago at most. */
+  readonly services: readonly ServiceState[]
   /** Records that were given up on their way here. */
   readonly dropped: { readonly allowed: number; readonly refused: number }
 }
@@ -98,6 +101,7 @@ export function createOwnSide(options: SideOptions): OwnSide {
       connections: serving?.connections ?? 0,
       certificatesUnusable: serving?.certificates.unusable ?? [],
       certificatesOutdated: serving?.certificates.outdated ?? [],
+      services: serving?.services ?? [],
       dropped: { allowed: 0, refused: 0 },
     }),
     workers: () => [

@@ -31,6 +31,8 @@ const BATCH_RECORDS = 256
 const BATCHES_MAX = 4
 /** Pause between two reports, in milliseconds. */
 const REPORT_MS = 500
+/** Services are told of in each so many-th report. */
+const SERVICES_EVERY = 10
 
 /** @param machineNs the machine's monotonic clock, in nanoseconds. */
 export function startThread(data: ThreadData, port: MessagePort, machineNs: () => bigint): void {
@@ -47,6 +49,7 @@ export function startThread(data: ThreadData, port: MessagePort, machineNs: () =
   let { agentName } = data
   let serving: Serving | null = null
   let underWay = 0
+  let reports = 0
   let droppedTold = { allowed: 0, refused: 0 }
 
   const say = (message: FromThread): void => port.postMessage(message)
@@ -76,6 +79,8 @@ export function startThread(data: ThreadData, port: MessagePort, machineNs: () =
         connections: serving?.connections ?? 0,
         certificatesUnusable: serving?.certificates.unusable ?? [],
         certificatesOutdated: serving?.certificates.outdated ?? [],
+        // They may be many, and nobody looks at them so often.
+        services: serving !== null && reports++ % SERVICES_EVERY === 0 ? serving.services : null,
         dropped: { allowed: allowed - droppedTold.allowed, refused: refused - droppedTold.refused },
       },
     })

@@ -14,6 +14,7 @@ import { createLimitMemory } from '#agent/limits/table.ts'
 import { assertFree, canReusePort } from '#agent/listen/reuse-port.ts'
 import type { LiveEnvironment } from '#agent/live-table.ts'
 import { createTotals } from '#agent/telemetry/totals.ts'
+import { mergeStates } from '#agent/upstream/state.ts'
 import type { AgentSettings } from '#agent/config.ts'
 import type { ListenAddresses, Listening, ToThread } from './messages.ts'
 import { ServingThread } from './serving-thread.ts'
@@ -212,6 +213,7 @@ export async function createThreads(options: ThreadsOptions): Promise<ServingSid
         // Every thread has the same certificates.
         certificatesUnusable: newest?.certificatesUnusable ?? [],
         certificatesOutdated: newest?.certificatesOutdated ?? [],
+        services: mergeStates(Array.from(threads, ({ services }) => services)),
         dropped,
       }
     },
