@@ -37,6 +37,8 @@ export interface ControlParts {
   readonly listeners: () => readonly string[]
   /** To be called when there is an identity, and again when it is renewed. */
   readonly onIdentity: (identity: AgentIdentity) => void
+  /** Resolves when requests are taken: what is large and not needed for that is loaded afterwards. */
+  readonly serving: Promise<void>
 }
 
 /** Who the agent is to its control plane. */
@@ -94,6 +96,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   let listening: Listening | null = null
   let control: ControlSide | null = null
   let stopping = false
+  const serving = Promise.withResolvers<void>()
 
   const firstSecret = ticketSecret()
   const keep: SideOptions['keep'] = (record) => telemetry.keep(record)
@@ -116,6 +119,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     counters: side.counters,
     gauges,
     droppedBefore: () => side.gauges().dropped,
+    serving: serving.promise,
     agent: () => agentName,
     version,
     clock,
@@ -124,6 +128,8 @@ export async function createApp(options: AppOptions): Promise<App> {
   // Disposal is in reverse: first nobody is ready any more, then listeners drain while the admin endpoint says so, and
   // telemetry goes last and can tell about the rest.
   stack.defer(async () => await telemetry.close(FLUSH_MS_MAX))
+  // Nobody waits for what a start that failed does not reach.
+  stack.defer(() => serving.resolve())
 
   const state = (): object =>
     agentState({ ...options, agentName, startedAtMs, live, side, listening, control: control?.status() ?? null })
@@ -161,12 +167,15 @@ export async function createApp(options: AppOptions): Promise<App> {
         side.useAgentName(agentName)
         telemetry.useControlPlane(identity.link)
       },
+      serving: serving.promise,
     })
     stack.use(control)
+    stack.defer(() => serving.resolve())
   }
   // Only now, so that nobody is told that there is no release while it is still being read from disk.
   await live.settled()
   listening = await side.listen()
+  serving.resolve()
   const { httpUrl, httpsUrl, h2cUrl } = listening
   log.info(
     { http: httpUrl, https: httpsUrl, h2c: h2cUrl, admin: admin?.url, version, workers: settings.workers },
