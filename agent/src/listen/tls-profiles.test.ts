@@ -67,6 +67,22 @@ test('intermediate speaks TLS 1.2 and 1.3, with forward secrecy and authenticate
   }
 })
 
+test('the key exchange is safe from tomorrow for clients that can, and works for those that cannot', async () => {
+  await using service = await startService()
+  await using agent = await start(service.url)
+  const groups = ['X25519MLKEM768', 'X25519', 'P-256', 'P-384']
+  for (const group of groups) {
+    const socket = connect({
+      port: Number(new URL(agent.https).port),
+      servername: 'one.test',
+      rejectUnauthorized: false,
+      ecdhCurve: group,
+    })
+    await once(socket, 'secureConnect')
+    socket.destroy()
+  }
+})
+
 test('a certificate may ask for modern, which is TLS 1.3 only; the others keep theirs', async () => {
   await using service = await startService()
   await using agent = await start(service.url)

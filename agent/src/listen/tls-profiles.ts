@@ -10,7 +10,7 @@
  * @module
  */
 import { constants } from 'node:crypto'
-import type { SecureContextOptions } from 'node:tls'
+import { createSecureContext, type SecureContextOptions } from 'node:tls'
 import type { TlsProfile } from '@headgate/core'
 
 const TLS_1_3 = ['TLS_AES_128_GCM_SHA256', 'TLS_AES_256_GCM_SHA384', 'TLS_CHACHA20_POLY1305_SHA256'] as const
@@ -26,7 +26,7 @@ const TLS_1_2 = [
 ] as const
 
 /** The first keeps what is recorded today from being read by a quantum computer of tomorrow. */
-const GROUPS = ['X25519MLKEM768', 'X25519', 'P-256', 'P-384'] as const
+const GROUPS = ['X25519MLKEM768', 'X25519', 'P-256', 'P-384'].filter(isGroup)
 
 const COMMON: SecureContextOptions = {
   maxVersion: 'TLSv1.3',
@@ -38,6 +38,16 @@ const COMMON: SecureContextOptions = {
 export const tlsProfiles: Readonly<Record<TlsProfile, SecureContextOptions>> = {
   modern: { ...COMMON, minVersion: 'TLSv1.3', ciphers: TLS_1_3.join(':') },
   intermediate: { ...COMMON, minVersion: 'TLSv1.2', ciphers: [...TLS_1_3, ...TLS_1_2].join(':') },
+}
+
+/** Whether this OpenSSL has it: an older one, or one that is bound to FIPS 140, has fewer. */
+function isGroup(name: string): boolean {
+  try {
+    createSecureContext({ ecdhCurve: name })
+    return true
+  } catch {
+    return false
+  }
 }
 
 /** @param asked what a certificate asks for; null: nothing. */
