@@ -46,6 +46,19 @@ test('requests are counted apart by environment, route, reason and status class'
   assert.equal(slots.all[0]?.durationMsSum, 4)
 })
 
+test('slots keep their numbers and stay the same objects while others are added', () => {
+  const slots = createSlots()
+  slots.count('env_1', 'route-0', 'allowed', 200, 2)
+  const [first] = slots.all
+  for (let route = 0; route < 1_000; route++) slots.count('env_1', `route-${route}`, 'allowed', 200, 1)
+  const all = slots.all
+  assert.equal(all[0], first)
+  assert.deepEqual([first?.requests, first?.durationMsSum, first?.buckets[1]], [2, 3, 1])
+  for (const [index, { route, requests }] of all.entries()) {
+    assert.deepEqual([route, requests], [`route-${index}`, index === 0 ? 2 : 1])
+  }
+})
+
 test('every duration is in the bucket of the semantic conventions that it belongs to', () => {
   const slots = createSlots()
   for (const ms of [0, 0.5, 0.6, 5, 5.1, 10_000, 10_001, 1e9]) slots.count('e', 'r', 'allowed', 200, ms)

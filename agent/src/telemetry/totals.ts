@@ -19,12 +19,12 @@ export interface CounterDelta {
 }
 
 /** @returns what came since it was called last, each time. */
-export function createCounterFeed({ all, malformed }: Counters): () => CounterDelta {
+export function createCounterFeed(counters: Counters): () => CounterDelta {
   const told = new Map<Slot, Slot>()
   const malformedTold = new Map<string, number>()
   return () => {
     const slots: Slot[] = []
-    for (const slot of all) {
+    for (const slot of counters.all) {
       const before = told.get(slot)
       if (before?.requests === slot.requests) continue
       const now = { ...slot, buckets: slot.buckets.slice() }
@@ -32,7 +32,7 @@ export function createCounterFeed({ all, malformed }: Counters): () => CounterDe
       slots.push(before === undefined ? now : difference(now, before))
     }
     const reasons: [string, number][] = []
-    for (const [reason, count] of malformed) {
+    for (const [reason, count] of counters.malformed) {
       const since = count - (malformedTold.get(reason) ?? 0)
       if (since === 0) continue
       malformedTold.set(reason, count)
