@@ -90,7 +90,7 @@ test('a request arrives as one of HTTP/1.1, and its answer as one of HTTP/2', as
       ? 'HTTP/1.1 304 Not Modified\r\netag: "x"\r\n\r\n'
       : 'HTTP/1.1 200 OK\r\nConnection: x-hop\r\nX-Hop: 1\r\nSet-Cookie: a=1\r\nSet-Cookie: b=2\r\nContent-Length: 2\r\n\r\nok',
   )
-  await using agent = await startAgent({ objects: openRelease(service.url) })
+  await using agent = await startAgent({ objects: openRelease(service.url), settings: { drainMs: 20 } })
   await using client = open(agent.h2c)
 
   await t.test('a body of unknown length is sent in chunks', async () => {
@@ -143,7 +143,7 @@ test('interim responses cross, and a service is told to go on', async () => {
     response.writeEarlyHints({ link: '</x>; rel=preload' })
     incoming.resume().on('end', () => response.end('ok'))
   })
-  await using agent = await startAgent({ objects: openRelease(service.url) })
+  await using agent = await startAgent({ objects: openRelease(service.url), settings: { drainMs: 20 } })
   await using client = open(agent.h2c)
   const answer = await ask(client, { ':method': 'POST', expect: '100-continue' }, 'hello')
   assert.deepEqual([answer.status, answer.body], [200, 'ok'])
@@ -161,7 +161,7 @@ test('uploads and downloads cross whole, many at a time, and no faster than they
       response.end(body)
     })
   })
-  await using agent = await startAgent({ objects: openRelease(service.url) })
+  await using agent = await startAgent({ objects: openRelease(service.url), settings: { drainMs: 20 } })
   await using client = open(agent.h2c)
   await Promise.all(
     Array.from({ length: 8 }, async () => {
@@ -189,7 +189,7 @@ test('a client that takes nothing slows the service down, and other streams go o
     response.on('drain', more)
     more()
   })
-  await using agent = await startAgent({ objects: openRelease(service.url) })
+  await using agent = await startAgent({ objects: openRelease(service.url), settings: { drainMs: 20 } })
   await using client = open(agent.h2c)
   client.request({ ':authority': 'api.example.com' }).pause()
   await until('the service to begin', () => written > 0)
@@ -210,7 +210,7 @@ test('the first bytes of an event stream are not held back', async () => {
       response.write('data: 1\n\n')
     }, 50)
   })
-  await using agent = await startAgent({ objects: openRelease(service.url) })
+  await using agent = await startAgent({ objects: openRelease(service.url), settings: { drainMs: 20 } })
   await using client = open(agent.h2c)
   const stream = client.request({ ':authority': 'api.example.com' })
   await new Promise<void>((resolve) => stream.on('response', () => resolve()))
@@ -221,7 +221,7 @@ test('the first bytes of an event stream are not held back', async () => {
 
 test('a stream that is reset takes its request to the service along, and a truncated body never looks whole', async () => {
   await using service = await startService(() => null)
-  await using agent = await startAgent({ objects: openRelease(service.url) })
+  await using agent = await startAgent({ objects: openRelease(service.url), settings: { drainMs: 20 } })
   // CANCEL, and NO_ERROR, which is no error and yet no end of a body.
   for (const code of [8, 0]) {
     await using client = await openFrames(agent.h2c)
@@ -239,7 +239,7 @@ test('a response that stops short is a reset, not an end', async () => {
     setTimeout(() => socket.destroy(), 20)
     return 'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n'
   })
-  await using agent = await startAgent({ objects: openRelease(service.url) })
+  await using agent = await startAgent({ objects: openRelease(service.url), settings: { drainMs: 20 } })
   await using client = open(agent.h2c)
   const answer = await ask(client, {})
   assert.deepEqual([answer.status, answer.body, answer.code], [200, 'abc', constants.NGHTTP2_INTERNAL_ERROR])
@@ -249,7 +249,7 @@ test('an answer before the end of an upload is read, and the rest is not waited 
   await using service = await serve((_incoming, response) => {
     response.writeHead(413, { connection: 'close' }).end('too much')
   })
-  await using agent = await startAgent({ objects: openRelease(service.url) })
+  await using agent = await startAgent({ objects: openRelease(service.url), settings: { drainMs: 20 } })
   await using client = await openFrames(agent.h2c)
   client.write(headers(1, POST, 0), data(1, Buffer.alloc(16_384)), data(1, 'x'))
   assert.ok(await client.until(() => client.of(types.data, 1).some(({ flags }) => flags === 1)))
