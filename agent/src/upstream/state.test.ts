@@ -20,8 +20,14 @@ test('counts of threads add up, and the worst that one of them knows is told', (
   const other = { ...service(target('10.0.0.1', { health: 'unreachable', warmth: 0.5, ejections: 2 })), panic: true }
   assert.deepEqual(mergeStates([[one], [other], []]), [
     {
-      ...{ environmentId: 'env_1', service: 'shop', panic: true },
-      ...{ requests: 6, pending: 2, connections: 8, retries: 10, overloaded: 12 },
+      environmentId: 'env_1',
+      service: 'shop',
+      panic: true,
+      requests: 6,
+      pending: 2,
+      connections: 8,
+      retries: 10,
+      overloaded: 12,
       targets: [
         target('10.0.0.1', { health: 'unreachable', warmth: 0.5, requests: 2, connections: 4, ejections: 2 }),
         target('10.0.0.2', { ejections: 1 }),

@@ -95,6 +95,15 @@ test('a target that speaks an old TLS is sent nothing', async () => {
   assert.deepEqual([await statusOf(agent), service.asked()], [502, 0])
 })
 
+test('an authority that cannot be read trusts nobody, and is told', async () => {
+  await using service = await serve(await issue('localhost'))
+  const broken = '-----BEGIN CERTIFICATE-----\nbm90aGluZw==\n-----END CERTIFICATE-----\n'
+  const objects = shop([`https://localhost:${service.port}`], { tls: { ca: broken } })
+  await using agent = await startAgent({ objects })
+  assert.deepEqual([await statusOf(agent), service.asked()], [502, 0])
+  assert.match(agent.logged(), /its TLS cannot be used/)
+})
+
 test('the agent presents its certificate, waits for a key that is not there yet, and says so', async () => {
   const client = await clientCertificate()
   await using service = await serve(await issue('localhost'), { ca, requestCert: true, rejectUnauthorized: true })

@@ -7,6 +7,7 @@
  *
  * @module
  */
+import { X509Certificate } from 'node:crypto'
 import { createSecureContext, type SecureContext } from 'node:tls'
 import type { CompiledTargetTls } from '@headgate/core'
 import { errorText } from '@headgate/kit/errors.ts'
@@ -73,6 +74,7 @@ function make(tls: CompiledTargetTls | null, key: string | null): TlsMade {
   const isUsual = tls === null || (tls.ca === null && key === null)
   if (isUsual && usual !== null) return { kind: 'made', context: usual }
   try {
+    if (tls !== null && tls.ca !== null) assertReadable(tls.ca)
     const context = createSecureContext({
       ...tlsProfiles.intermediate,
       ...(tls !== null && tls.ca !== null && { ca: tls.ca }),
@@ -83,4 +85,17 @@ function make(tls: CompiledTargetTls | null, key: string | null): TlsMade {
   } catch (thrown) {
     return { kind: 'failed', why: `its TLS cannot be used: ${errorText(thrown)}` }
   }
+}
+
+const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g
+
+/**
+ * A secure context passes over what it cannot read, and then nobody is trusted and nobody is told why.
+ *
+ * @throws when one of them is no certificate.
+ */
+function assertReadable(authorities: string): void {
+  const all = authorities.match(CERTIFICATE) ?? []
+  if (all.length === 0) throw new Error('there is no authority')
+  for (const each of all) new X509Certificate(each)
 }
