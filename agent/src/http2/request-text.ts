@@ -53,7 +53,8 @@ export function requestText(list: HeaderList, ends: boolean): RequestText | null
     if (name === 'te' && value.toLowerCase() !== 'trailers') return null
     if (name === 'host' && authority !== undefined) {
       // Two names for whom it is meant: each reader could take another one.
-      if (value !== authority) return null
+      if (value !== authority || hasHost) return null
+      hasHost = true
       continue
     }
     if (name === 'cookie') {
@@ -61,13 +62,12 @@ export function requestText(list: HeaderList, ends: boolean): RequestText | null
       cookies += cookies === '' ? value : `; ${value}`
       continue
     }
-    if (name === 'host') hasHost = true
-    else if (name === 'content-length') hasLength = true
+    if (name === 'content-length') hasLength = true
     else if (name === 'content-type') grpc = GRPC.test(value)
     fields += `${name}: ${value}\r\n`
   }
   const chunked = !ends && !hasLength
-  const host = authority === undefined || hasHost ? '' : `host: ${authority}\r\n`
+  const host = authority === undefined ? '' : `host: ${authority}\r\n`
   const cookie = cookies === '' ? '' : `cookie: ${cookies}\r\n`
   const framing = chunked ? 'transfer-encoding: chunked\r\n' : ''
   const head = `${line.method} ${line.target} HTTP/1.1\r\n${host}${fields}${cookie}${framing}connection: close\r\n\r\n`

@@ -399,6 +399,11 @@ const cases: readonly Case[] = [
   },
   { title: '8.3.1 host beside another :authority', send: [get('host', 'other.example.com')], outcome: MALFORMED },
   {
+    title: '8.3.1 host twice beside the same :authority',
+    send: [get('host', 'api.example.com', 'host', 'api.example.com')],
+    outcome: MALFORMED,
+  },
+  {
     title: '8.3.1 neither host nor :authority',
     send: [f.headers(1, without(':authority'))],
     outcome: ['answered', MALFORMED],
