@@ -55,10 +55,13 @@ export async function createUringBackend(arena: Arena, secure: Connector): Promi
       [Symbol.dispose]: () => disposal.dispose(),
     }
   } catch (thrown) {
-    throw new Error(`HEADGATE_IO=uring cannot be used: ${reasonOf(thrown)}. HEADGATE_IO=net works everywhere`, {
-      cause: thrown,
-    })
+    throw new Error(whyUnusable(thrown), { cause: thrown })
   }
+}
+
+/** What is said to whoever asked for a ring where there can be none. */
+export function whyUnusable(thrown: unknown): string {
+  return `HEADGATE_IO=uring cannot be used: ${reasonOf(thrown)}. HEADGATE_IO=net works everywhere`
 }
 
 async function nativeHere(): Promise<Native> {

@@ -16,7 +16,7 @@ import type { Ring } from './ring.ts'
 /** A power of two. One turn reads so much at most; what comes beyond waits in the sockets. */
 const BUFFERS = 512
 /** Not longer than what the engine takes at a time. */
-const BUFFER_BYTES = 16_384
+export const BUFFER_BYTES = 16_384
 /** Places for what is written, and their length: most heads with a small body fit. */
 const PLACES = 1_024
 const PLACE_BYTES = 8_192

@@ -3,20 +3,20 @@
  *
  * At most one read, one send and one of connect, shutdown and close are under way. What is written meanwhile waits in
  * order, within a bound. A read that has begun may bring bytes although the engine wants none any more: they are held.
- * A connection that was made to wait once is read piece by piece from then on, so that this is never more than one
- * buffer.
+ * So that this is rarely more than one buffer, a connection is read piece by piece while much comes or it is made to
+ * wait; where little comes at a time, one read goes on for all of it.
  *
  * @module
  */
 import type { Arena } from '#agent/http/arena.ts'
 import type { Connection } from '#agent/http/io.ts'
-import type { RingMemory, Written } from './memory.ts'
+import { BUFFER_BYTES, type RingMemory, type Written } from './memory.ts'
 import { COMPLETION_BUFFER, COMPLETION_BUFFER_SHIFT, COMPLETION_MORE, kinds, Party, type Ring } from './ring.ts'
 
 /** When so much waits to be sent, nothing more is to be written, in bytes. */
-const QUEUED_BYTES_MAX = 65_536
+const QUEUED_BYTES_MAX = 32_768
 /** When so little is left, there is room again. */
-const QUEUED_BYTES_LOW = 16_384
+const QUEUED_BYTES_LOW = 8_192
 
 const ENOBUFS = -105
 const ECANCELED = -125
@@ -43,7 +43,7 @@ export class RingSocket extends Party {
   /** -1: none yet, or closed. */
   #fd: number
   #isReading = false
-  #isPiecewise = false
+  #isPiecewise = true
   /** Bytes that came although the connection is paused. */
   readonly #held: Buffer[] = []
   /** The other side sends nothing more, and whether the engine knows. */
@@ -99,8 +99,7 @@ export class RingSocket extends Party {
 
   pause(): void {
     this.connection.paused = true
-    if (this.#isReading && !this.#isPiecewise) this.#parts.ring.cancelRecv(this)
-    this.#isPiecewise = true
+    this.#readPiecewise()
   }
 
   resume(): void {
@@ -180,6 +179,8 @@ export class RingSocket extends Party {
       const start = this.#parts.memory.startOf(buffer)
       if (result > 0 && !this.connection.closed) this.#take(start, start + result)
       this.#parts.memory.giveBack(buffer)
+      if (result === BUFFER_BYTES) this.#readPiecewise()
+      else if (!this.#isReading && !this.connection.paused) this.#isPiecewise = false
     }
     if (this.connection.closed) return
     if (result === 0) {
@@ -187,6 +188,11 @@ export class RingSocket extends Party {
       if (!this.connection.paused && this.#held.length === 0) this.#tellEnd()
     } else if (result > 0 || result === ENOBUFS || result === ECANCELED) this.read()
     else this.destroy()
+  }
+
+  #readPiecewise(): void {
+    if (this.#isReading && !this.#isPiecewise && !this.isLeaving) this.#parts.ring.cancelRecv(this)
+    this.#isPiecewise = true
   }
 
   #take(start: number, end: number): void {

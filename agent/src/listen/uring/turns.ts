@@ -62,19 +62,19 @@ export class Turns implements Disposable {
 
   readonly #turn = (): void => {
     if (this.#isOver) return
-    try {
-      this.#watch.arm()
-      this.#ring.enter(this.#work.hasLater ? 0 : this.#waitMs())
-      this.#ring.complete()
-      this.#work.finishTurn()
-    } finally {
-      // Not before: the event loop would have something to do. In any case: what throws does not end the turns.
-      setImmediate(this.#turn)
-    }
+    // First: what throws in this turn does not end the turns.
+    const next = setImmediate(this.#turn)
+    this.#watch.arm()
+    this.#ring.enter(this.#work.hasLater ? 0 : this.#waitMs(next))
+    this.#ring.complete()
+    this.#work.finishTurn()
   }
 
-  #waitMs(): number {
+  /** @param next the next turn, which is no reason for the event loop not to wait. */
+  #waitMs(next: NodeJS.Immediate): number {
+    next.unref()
     const waitMs = this.#loop.waitMs()
+    next.ref()
     return waitMs === -1 ? WAIT_MS_MAX : Math.min(waitMs, WAIT_MS_MAX)
   }
 }
