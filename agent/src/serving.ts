@@ -113,7 +113,7 @@ export async function createServing(options: ServingOptions): Promise<Serving> {
   const listeners: Listener[] = []
   // Disposal is in reverse: listeners close and connections drain before anything that they need goes.
   stack.defer(async () => {
-    await Promise.all(listeners.map(closeBetween))
+    for (const listener of listeners) await closeBetween(listener, clock)
     sessions.drain()
     await engine.drain(settings.drainMs)
     sessions.destroy()
@@ -154,18 +154,22 @@ export async function createServing(options: ServingOptions): Promise<Serving> {
   }
 }
 
-/** Turns of the event loop after which a listener is closed although connections still come. */
-const CLOSE_TURNS_MAX = 1_000
+/** Longest search for a good moment to close a listener, in milliseconds. */
+const CLOSE_SEARCH_MS_MAX = 2_000
+/** A turn of the event loop in which nothing happened takes less, in milliseconds. */
+const QUIET_TURN_MS = 0.1
 
 /**
- * Closes a listener right after a look that found no connection waiting. What waits when it is closed is lost: the
- * kernel resets it, also where other threads listen on the same address (`net.ipv4.tcp_migrate_req` is 0 by default).
+ * Closes a listener right after a turn of the event loop in which no connection waited, and nothing else did. What
+ * waits when it is closed is lost: the kernel resets it, also where other threads listen on the same address, unless
+ * `net.ipv4.tcp_migrate_req` is 1 (it is 0 by default; Linux 5.14).
  */
-async function closeBetween(listener: Listener): Promise<void> {
-  for (let turns = 0; turns < CLOSE_TURNS_MAX; turns++) {
+async function closeBetween(listener: Listener, clock: Clock): Promise<void> {
+  const deadlineMs = clock.monotonic() + CLOSE_SEARCH_MS_MAX
+  for (let startMs = clock.monotonic(); startMs < deadlineMs; startMs = clock.monotonic()) {
     const before = listener.accepted
     await turn()
-    if (listener.accepted === before) break
+    if (listener.accepted === before && clock.monotonic() - startMs < QUIET_TURN_MS) break
   }
   listener.close()
 }
