@@ -272,6 +272,9 @@ export class ClientConnection extends BufferedConnection implements Exchange, Ca
     })
   }
 
+  get address(): string {
+    return this.#request.address
+  }
   get handshake(): Handshake | null {
     return this.#request.handshake
   }

@@ -41,6 +41,8 @@ export interface Caller {
   readonly chunks: boolean
   /** Whether trailers of the response pass. */
   readonly takesTrailers: boolean
+  /** Source address of the client, without port. */
+  readonly address: string
   /** What the client has asked for instead of a response; null: nothing. */
   readonly handshake: Handshake | null
   /** When the head of the request was read, in milliseconds of the monotonic clock. */
@@ -166,6 +168,11 @@ export class ServiceConnection extends OutgoingConnection {
     if (caller === null) return
     this.abandon()
     caller.failed('upstream_timeout', false)
+  }
+
+  /** Source address of whoever uses it; empty: nobody does. */
+  get callerAddress(): string {
+    return this.#caller?.address ?? ''
   }
 
   /** Gives it up for others that wait. */

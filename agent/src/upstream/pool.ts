@@ -1,5 +1,5 @@
 /**
- * The connections to one address: kept for the next request, bounded, and shared in order of arrival.
+ * The connections to one address: kept for the next request, bounded, and shared in turn by those who wait.
  *
  * The connection that was used last is used first, so that after a burst the others become idle and end. A request that
  * finds none opens one; when there are as many as there may be, it waits, for a bounded time and in a bounded queue.
@@ -13,6 +13,7 @@ import type { Connector, ServiceAddress } from '#agent/http/io.ts'
 import type { Caller } from '#agent/http/service-connection.ts'
 import { Timed } from '#agent/http/wheel.ts'
 import type { Candidate } from './balance.ts'
+import { FairQueue } from './fair-queue.ts'
 import { hashText } from './hash.ts'
 import { Outlier, type OutlierOwner } from './outlier.ts'
 import { PooledConnection, type PooledOwner } from './pooled-connection.ts'
@@ -20,6 +21,8 @@ import type { ServiceLoad } from './service-load.ts'
 
 /** How long a client may hold a connection up while others wait for one, in milliseconds. */
 const STALLED_MS_MAX = 1_000
+/** The same for clients of an address that holds more than its share of the connections. */
+const STALLED_MS_MAX_CROWD = 250
 /** How often that is looked at while somebody waits, in milliseconds. */
 const STALLED_CHECK_MS = 50
 
@@ -53,11 +56,6 @@ export interface PoolTarget {
   readonly hostLine: Uint8Array
 }
 
-interface Waiting {
-  readonly caller: Caller
-  readonly sinceMs: number
-}
-
 export class Pool implements UpstreamTarget, PooledOwner, Candidate {
   readonly url: string
   readonly hostLine: Uint8Array
@@ -84,7 +82,7 @@ export class Pool implements UpstreamTarget, PooledOwner, Candidate {
   readonly #idle: PooledConnection[] = []
   /** Idle ones included. */
   readonly #open = new Set<PooledConnection>()
-  readonly #waiting: Waiting[] = []
+  readonly #waiting = new FairQueue()
   readonly #check = new QueueCheck(() => this.#checkQueue())
   #closed = false
 
@@ -137,7 +135,7 @@ export class Pool implements UpstreamTarget, PooledOwner, Candidate {
 
   /** Requests in flight, and those that wait. */
   get busy(): number {
-    return this.#open.size - this.#idle.length + this.#waiting.length
+    return this.#open.size - this.#idle.length + this.#waiting.size
   }
 
   get connections(): number {
@@ -145,7 +143,7 @@ export class Pool implements UpstreamTarget, PooledOwner, Candidate {
   }
 
   get waiting(): number {
-    return this.#waiting.length
+    return this.#waiting.size
   }
 
   get hasRoom(): boolean {
@@ -156,8 +154,13 @@ export class Pool implements UpstreamTarget, PooledOwner, Candidate {
   /** Whether there is neither a connection nor a place in the queue for one more request. */
   get isFull(): boolean {
     const { connectionsMax, queueMax } = this.#options
-    if (this.#idle.length > 0 || this.#waiting.length < queueMax) return false
+    if (this.#idle.length > 0 || this.#waiting.size < queueMax) return false
     return this.#open.size >= connectionsMax
+  }
+
+  /** Whether there would be a place in the queue for an address of which fewer wait than of another one. */
+  givesWay(address: string): boolean {
+    return this.#waiting.givesWay(address)
   }
 
   take(): PooledConnection | null {
@@ -177,19 +180,17 @@ export class Pool implements UpstreamTarget, PooledOwner, Candidate {
       return true
     }
     // Where it has no connection, none becomes free.
-    if (this.#open.size === 0 || this.#waiting.length >= this.#options.queueMax || !load.takesPending) return false
-    this.#waiting.push({ caller, sinceMs: this.#parts.wheel.nowMs })
+    if (this.#open.size === 0) return false
+    if ((this.#waiting.size >= this.#options.queueMax || !load.takesPending) && !this.#makeWay(caller)) return false
+    this.#waiting.push(caller, this.#parts.wheel.nowMs)
     load.pending += 1
     if (this.#check.deadlineMs === 0) this.#parts.wheel.set(this.#check, 0)
     return true
   }
 
   leave(caller: Caller): void {
-    const index = this.#waiting.findIndex((waiting) => waiting.caller === caller)
-    if (index !== -1) {
-      this.#waiting.splice(index, 1)
-      this.#owner.load.pending -= 1
-    } else for (const connection of this.#open) connection.disown(caller)
+    if (this.#waiting.remove(caller)) this.#owner.load.pending -= 1
+    else for (const connection of this.#open) connection.disown(caller)
   }
 
   free(connection: PooledConnection): void {
@@ -254,37 +255,58 @@ export class Pool implements UpstreamTarget, PooledOwner, Candidate {
   /** Ends everything at once. */
   destroy(): void {
     this.close()
-    this.#owner.load.pending -= this.#waiting.length
-    this.#waiting.length = 0
+    this.#owner.load.pending -= this.#waiting.size
+    this.#waiting.clear()
     for (const connection of this.#open) connection.abandon()
   }
 
   #nextWaiting(): Caller | null {
     const next = this.#waiting.shift()
-    if (next === undefined) return null
+    if (next !== null) this.#owner.load.pending -= 1
+    return next
+  }
+
+  /** Lets somebody go of an address of which more wait than of the caller's. */
+  #makeWay({ address }: Caller): boolean {
+    const goes = this.#waiting.giveWay(address)
+    if (goes === null) return false
     this.#owner.load.pending -= 1
-    return next.caller
+    goes.failed('upstream_overloaded', false)
+    return true
   }
 
   /** Lets those who wait in vain go, and those who hold connections up the longest, as many as others wait. */
   #checkQueue(): void {
     const { wheel } = this.#parts
     const waitMs = Math.min(this.connectTimeoutMs, WAIT_MS_MAX)
-    for (let first = this.#waiting[0]; first !== undefined; first = this.#waiting[0]) {
-      if (first.sinceMs + waitMs > wheel.nowMs) break
-      this.#nextWaiting()?.failed('upstream_overloaded', false)
+    const sinceMs = wheel.nowMs - waitMs
+    for (let late = this.#waiting.takeWaitingSince(sinceMs); late !== null;) {
+      this.#owner.load.pending -= 1
+      late.failed('upstream_overloaded', false)
+      late = this.#waiting.takeWaitingSince(sinceMs)
     }
-    let wanted = this.#waiting.length
+    let wanted = this.#waiting.size
     if (wanted === 0) return
-    const sinceMs = wheel.nowMs - STALLED_MS_MAX
+    const held = this.#heldByAddress()
+    const share = Math.ceil(this.#open.size / new Set([...held.keys(), ...this.#waiting.addresses()]).size)
     const stalled: PooledConnection[] = []
     for (const connection of this.#open) {
       if (connection.closed) wanted -= 1
-      else if (connection.stalledSinceMs !== 0 && connection.stalledSinceMs < sinceMs) stalled.push(connection)
+      else if (connection.stalledSinceMs !== 0) {
+        const isCrowd = (held.get(connection.callerAddress) ?? 0) > share
+        const patienceMs = isCrowd ? STALLED_MS_MAX_CROWD : STALLED_MS_MAX
+        if (connection.stalledSinceMs < wheel.nowMs - patienceMs) stalled.push(connection)
+      }
     }
     stalled.sort((a, b) => a.stalledSinceMs - b.stalledSinceMs)
     for (const connection of stalled.slice(0, Math.max(0, wanted))) connection.evict()
     wheel.set(this.#check, STALLED_CHECK_MS)
+  }
+
+  #heldByAddress(): Map<string, number> {
+    const held = new Map<string, number>()
+    for (const { callerAddress } of this.#open) held.set(callerAddress, (held.get(callerAddress) ?? 0) + 1)
+    return held
   }
 
   #connect(caller: Caller): void {

@@ -156,7 +156,9 @@ export class ServiceUpstream implements PoolOwner, TargetOwner {
 
   pick(consumer: string | null, head: RequestHead | undefined): UpstreamTarget | null {
     this.#retries.earn()
-    const target = this.load.takesRequest ? this.#choose(this.#keyOf(consumer, head), null) : null
+    const target = this.load.takesRequest
+      ? this.#choose(this.#keyOf(consumer, head), null, head?.address ?? null)
+      : null
     if (target === null) this.#overloaded += 1
     return target
   }
@@ -165,10 +167,10 @@ export class ServiceUpstream implements PoolOwner, TargetOwner {
     const { attemptsMax, onTimeout } = this.#reference.retries
     const isSafe = sent ? repeatable && (reset || (timedOut && onTimeout)) : unreachable
     if (attemptsMax < 2 || !isSafe || !this.#retries.isThere) return null
-    const pool = failed instanceof Pool ? failed : null
+    const except = failed instanceof Pool || failed instanceof Target ? failed : null
     const key = Math.floor(this.#parts.random() * HASH_MAX)
     // What was sent may be sent again to the same target, over a new connection.
-    const next = this.#choose(key, pool) ?? (sent ? failed : null)
+    const next = this.#choose(key, except, null) ?? (sent ? failed : null)
     if (next === null) return null
     this.#retries.spend()
     this.#retried += 1
@@ -312,21 +314,29 @@ export class ServiceUpstream implements PoolOwner, TargetOwner {
     this.#second.use(this.#selection.second)
   }
 
-  #choose(key: number, except: Pool | null): UpstreamTarget | null {
-    if (this.#pools.length === 0) return this.#unready()
+  /** @param address for which somebody else may have to give way; null: nobody does. */
+  #choose(key: number, failed: Pool | Target | null, address: string | null): UpstreamTarget | null {
+    if (this.#pools.length === 0) return this.#unready(failed)
+    const except = failed instanceof Pool ? failed : null
     if (this.#warmth.isDue) this.#share()
-    return this.#first.choose(key, except) ?? this.#second.choose(key, except) ?? this.#last(except)
+    return this.#first.choose(key, except) ?? this.#second.choose(key, except) ?? this.#last(except, address)
   }
 
   /** Those that one request at a time tries take more when nobody else can. */
-  #last(except: Pool | null): Pool | null {
+  #last(except: Pool | null, address: string | null): Pool | null {
     for (const pool of this.#selection.first) if (pool !== except && !pool.isFull) return pool
+    if (address === null) return null
+    for (const pool of this.#selection.first) if (pool.givesWay(address)) return pool
     return null
   }
 
-  #unready(): Target | null {
-    this.#turn = this.#turn + 1 < this.#targets.length ? this.#turn + 1 : 0
-    return this.#targets[this.#turn] ?? null
+  #unready(failed: Pool | Target | null): Target | null {
+    for (let step = 0; step < this.#targets.length; step++) {
+      this.#turn = this.#turn + 1 < this.#targets.length ? this.#turn + 1 : 0
+      const target = this.#targets[this.#turn]
+      if (target !== undefined && target !== failed) return target
+    }
+    return null
   }
 
   #keyOf(consumer: string | null, head: RequestHead | undefined): number {

@@ -10,7 +10,7 @@ import type { RequestHead } from '@headgate/core'
 import type { Clock } from '@headgate/kit/clock.ts'
 import { Arena } from '#agent/http/arena.ts'
 import { createSharedParts } from '#agent/http/engine.ts'
-import type { UpstreamTarget } from '#agent/http/engine-parts.ts'
+import type { Failure, UpstreamTarget } from '#agent/http/engine-parts.ts'
 import type { ServiceReference, UpstreamReason } from '#agent/http/exchange.ts'
 import type { Connector, OutgoingConnection, ServiceAddress } from '#agent/http/io.ts'
 import type { Caller, ServiceConnection } from '#agent/http/service-connection.ts'
@@ -26,6 +26,7 @@ export class FakeRequest implements Caller {
   chunks = true
   takesTrailers = false
   readonly handshake = null
+  address = ''
   blocked = false
   stalledSinceMs = 0
   readonly startedMs: number
@@ -72,7 +73,11 @@ export class FakeRequest implements Caller {
 
   upstreamDrained(): void {}
 
-  evicted(): void {}
+  evicted(): void {
+    this.connection?.abandon()
+    this.connection = null
+    this.end = 'upstream_failed'
+  }
 }
 
 export interface FakeUpstreams extends Disposable {
@@ -87,6 +92,8 @@ export interface FakeUpstreams extends Disposable {
   use(spec: object, ...urls: readonly string[]): void
   /** Chooses a target and gets or opens a connection. */
   begin(head?: Partial<RequestHead>, consumer?: string | null): FakeRequest
+  /** Where a request is tried once more; null: not at all. */
+  again(failed: UpstreamTarget, failure: Failure): UpstreamTarget | null
   /** Opens what was asked for, or lets it fail. Done by `ask` too. */
   settle(): void
   /** The response to a request arrives. */
@@ -153,11 +160,13 @@ export function createFakeUpstreams(
     begin: (head = {}, consumer = null) => {
       const request = new FakeRequest(service, nowMs)
       const whole = { address: '192.0.2.1', header: () => [], ...head } as unknown as RequestHead
+      request.address = whole.address
       request.target = upstreams.pick(service, consumer, whole)
       if (request.target === null) request.end = 'upstream_overloaded'
       else enter(request, request.target)
       return request
     },
+    again: (failed, failure) => upstreams.again(failed, service, failure),
     settle: () => {
       for (const [connection, address] of asked.splice(0)) {
         connected.push(address)
