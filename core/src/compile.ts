@@ -72,12 +72,15 @@ export function compile(input: ReleaseInput): Compiled {
   const policies = policyTable(input, objects, findings)
   const effective = new Map<string, EffectivePolicy>()
   const entries: RouteEntry[] = []
+  // Most routes have the same few: requests then share the memory that they look at.
+  const methodLists = new Map<string, readonly string[]>()
   for (const object of objects.byKind.route) {
     const service = serviceOf(object, services, objects, findings)
     if (service === null) continue
     const { access, limits, https, guard, effective: all } = policies.of(object.name, service.name)
     if (access === null) reportUndecided(object, findings)
-    const { hosts, match, exposure, methods, path, trailers, websocket } = object.spec
+    const { hosts, match, exposure, path, trailers, websocket } = object.spec
+    const methods = methodLists.getOrInsert(object.spec.methods.join(), object.spec.methods)
     if (websocket && service.protocol === 'http2') reportWebsocket(object, service, findings)
     const { name, subject } = object
     const route = {

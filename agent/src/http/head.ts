@@ -94,8 +94,9 @@ export class Head {
     let found: string[] | null = null
     for (let field = 0; field < this.count; field++) {
       if (!isNameText(this.bytes, this.nameStart(field), this.nameEnd(field), name)) continue
-      found ??= []
-      found.push(this.valueText(field))
+      // Nearly always it is the only one: a list that grows has room for many.
+      if (found === null) found = [this.valueText(field)]
+      else found.push(this.valueText(field))
     }
     return found ?? NO_VALUES
   }

@@ -6,7 +6,7 @@
 import type { CompiledRoute } from '#core/release.ts'
 import { allTrees, hostTrees, reachTree, type HostTrees } from '#core/match/hosts.ts'
 import { looseIndex } from '#core/match/loose.ts'
-import { type Endpoint, type RouteIndex, takesMethod } from '#core/match/match.ts'
+import { type Endpoint, type RouteIndex, routeOf } from '#core/match/match.ts'
 import { parsePattern, reachNode, visitsMax } from '#core/match/paths.ts'
 import type { FindingList, Subject } from './findings.ts'
 import { shadowedRoutes } from './shadows.ts'
@@ -16,6 +16,9 @@ import { shadowedRoutes } from './shadows.ts'
  * literals and parameters that are mixed on every level need more, and then every request would pay.
  */
 const VISITS_MAX = 1000
+
+// One for all.
+const NONE: readonly CompiledRoute[] = []
 
 /** A route and what only `compile` knows of it. */
 export interface RouteEntry {
@@ -34,13 +37,15 @@ export function routeTable(entries: readonly RouteEntry[], findings: FindingList
     const { segments, ending } = parsePattern(entry.route.path, entry.match)
     for (const host of entry.hosts.length === 0 ? ['*'] : new Set(entry.hosts)) {
       const node = reachNode(reachTree(strict, host), segments)
-      const endpoint = (node[ending] ??= { routes: [], allow: [] })
+      const known = node[ending]
+      const endpoint = known ?? (node[ending] = { first: entry.route, others: NONE, allow: [] })
       endpoints.add(endpoint)
-      const other = putRoute(endpoint, entry.route)
+      const other = known === null ? null : addRoute(known, entry.route)
       if (other !== null) reportConflict(entry, other, host, reported, findings)
     }
   }
-  for (const endpoint of endpoints) endpoint.allow = [...new Set(endpoint.routes.flatMap(methodsOf))].toSorted()
+  for (const endpoint of endpoints)
+    endpoint.allow = [...new Set([endpoint.first, ...endpoint.others].flatMap(methodsOf))].toSorted()
   reportShadows(strict, entries, findings)
   const loose = looseIndex(entries)
   reportCost(strict, findings)
@@ -49,15 +54,14 @@ export function routeTable(entries: readonly RouteEntry[], findings: FindingList
 }
 
 /** @returns the route that takes one of the methods already; then the endpoint is as it was. */
-function putRoute(endpoint: Endpoint, route: CompiledRoute): CompiledRoute | null {
-  const [first] = endpoint.routes
-  const takesAll = route.methods.length === 0 || first?.methods.length === 0
-  if (first !== undefined && takesAll) return first
+function addRoute(endpoint: Endpoint, route: CompiledRoute): CompiledRoute | null {
+  const { first } = endpoint
+  if (route.methods.length === 0 || first.methods.length === 0) return first
   for (const method of methodsOf(route)) {
-    const other = endpoint.routes.find((known) => takesMethod(known, method))
-    if (other !== undefined) return other
+    const other = routeOf(endpoint, method)
+    if (other !== null) return other
   }
-  endpoint.routes.push(route)
+  endpoint.others = [...endpoint.others, route]
   return null
 }
 

@@ -63,11 +63,13 @@ function mark(
 ): void {
   if (endpoint === null || regions.some((takers) => takers === null)) return
   const names = new Set(
-    regions.flatMap((takers) => takers ?? []).flatMap((taker) => taker.routes.map(({ name }) => name)),
+    regions.flatMap((takers) => takers ?? []).flatMap((taker) => routesOf(taker).map(({ name }) => name)),
   )
-  for (const route of endpoint.routes) {
+  for (const route of routesOf(endpoint)) {
     const shadow = found.get(route)
     if (shadow === undefined) found.set(route, { places: 1, names: [...names].slice(0, NAMES_MAX) })
     else shadow.places++
   }
 }
+
+const routesOf = ({ first, others }: Endpoint): readonly CompiledRoute[] => [first, ...others]

@@ -12,8 +12,9 @@ import { escapesGuard, type LooseIndex } from './loose.ts'
 
 /** The routes of one host and path pattern: at most one per method. */
 export interface Endpoint {
-  /** One that takes all methods, or some that share them. */
-  readonly routes: CompiledRoute[]
+  readonly first: CompiledRoute
+  /** Nearly always none. */
+  others: readonly CompiledRoute[]
   /** Methods that are served, sorted, for `Allow`. */
   allow: readonly string[]
 }
@@ -39,19 +40,21 @@ const AMBIGUOUS: Match = { kind: 'ambiguous' }
 export function matchRoute(index: RouteIndex, host: string, path: string, method: string): Match {
   const endpoint = findInTrees(index.strict, host, path)
   if (endpoint === null) return UNKNOWN
-  const route = routeOf(endpoint.routes, method)
+  const route = routeOf(endpoint, method)
   if (route === null) return { kind: 'method_not_allowed', allow: endpoint.allow }
   if (index.loose !== null && escapesGuard(index.loose, host, path, route)) return AMBIGUOUS
   return { kind: 'route', route }
 }
 
-function routeOf(routes: readonly CompiledRoute[], method: string): CompiledRoute | null {
-  for (const route of routes) if (takesMethod(route, method)) return route
+/** The route of an endpoint that takes a method. */
+export function routeOf({ first, others }: Endpoint, method: string): CompiledRoute | null {
+  if (takesMethod(first, method)) return first
+  for (const route of others) if (takesMethod(route, method)) return route
   return null
 }
 
 /** HEAD goes with GET (RFC 9110 section 9.3.2). */
-export function takesMethod({ methods }: CompiledRoute, method: string): boolean {
+function takesMethod({ methods }: CompiledRoute, method: string): boolean {
   if (methods.length === 0) return true
   for (const each of methods) if (each === method || (each === 'GET' && method === 'HEAD')) return true
   return false

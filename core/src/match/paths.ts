@@ -24,14 +24,22 @@ export type Ending =
   /** The node and everything below it: `/orders` with match `prefix`. */
   | 'prefix'
 
+/**
+ * Nodes by the hash of their segment: so a request's segment is compared where it is, and not copied. Open addressing,
+ * at most half full. Plain data, so that a release can be handed to another thread.
+ */
+export interface LiteralTable<T> {
+  readonly hashes: Int32Array
+  /** As many: a power of two. */
+  readonly nodes: (PathNode<T> | null)[]
+  count: number
+}
+
 /** A node of the tree. `T` is what the owner of the index stores per pattern. */
 export interface PathNode<T> {
   /** The segment that leads here; empty for a parameter and for the root. */
   readonly literal: string
-  /** By the hash of their segment, so that a request's segment is compared where it is, and not copied. */
-  literals: Map<number, PathNode<T>> | null
-  /** The next node beside this one whose segment has the same hash. */
-  twin: PathNode<T> | null
+  literals: LiteralTable<T> | null
   param: PathNode<T> | null
   exact: T | null
   slash: T | null
@@ -43,7 +51,7 @@ export interface PathNode<T> {
 /** An empty tree, or a new branch. All fields are there from the start: one shape for the engine. */
 export function pathNode<T>(literal = ''): PathNode<T> {
   const ends = { exact: null, slash: null, star: null, slashPrefix: null, prefix: null }
-  return { literal, literals: null, twin: null, param: null, ...ends }
+  return { literal, literals: null, param: null, ...ends }
 }
 
 /** A pattern taken apart. Segments are literals; null stands for one `{param}`. */
@@ -81,21 +89,36 @@ export function reachNode<T>(root: PathNode<T>, segments: readonly (string | nul
 
 function addLiteral<T>(node: PathNode<T>, segment: string): PathNode<T> {
   const added = pathNode<T>(segment)
-  const literals = (node.literals ??= new Map<number, PathNode<T>>())
-  const hash = hashOf(segment)
-  added.twin = literals.get(hash) ?? null
-  literals.set(hash, added)
+  node.literals ??= literalTable(4)
+  if (node.literals.count * 2 >= node.literals.nodes.length) {
+    const larger = literalTable<T>(node.literals.nodes.length * 2)
+    for (const known of literalNodes(node)) putLiteral(larger, known)
+    node.literals = larger
+  }
+  putLiteral(node.literals, added)
   return added
+}
+
+function literalTable<T>(size: number): LiteralTable<T> {
+  return { hashes: new Int32Array(size), nodes: Array.from({ length: size }, () => null), count: 0 }
+}
+
+function putLiteral<T>(table: LiteralTable<T>, node: PathNode<T>): void {
+  const hash = hashOf(node.literal)
+  let at = placeOf(hash, table.nodes.length)
+  while (table.nodes[at] !== null) at = (at + 1) & (table.nodes.length - 1)
+  table.hashes[at] = hash
+  table.nodes[at] = node
+  table.count += 1
 }
 
 /** All nodes that literals lead to. */
 export function literalNodes<T>({ literals }: PathNode<T>): readonly PathNode<T>[] {
-  const nodes: PathNode<T>[] = []
-  for (const first of literals?.values() ?? []) {
-    for (let node: PathNode<T> | null = first; node !== null; node = node.twin) nodes.push(node)
-  }
-  return nodes
+  return literals === null ? [] : literals.nodes.filter((node) => node !== null)
 }
+
+/** Where the search for a hash begins. */
+const placeOf = (hash: number, size: number): number => (hash ^ (hash >>> 15)) & (size - 1)
 
 /** One step of the hash of a segment: a whole number of 32 bits. */
 const hashStep = (hash: number, code: number): number => (Math.imul(hash, 31) + code) | 0
@@ -115,10 +138,12 @@ function literalBelow<T>(
   hash: number,
 ): PathNode<T> | null {
   if (literals === null) return null
-  let node = literals.get(hash) ?? null
-  while (node !== null && !(node.literal.length === end - start && path.startsWith(node.literal, start)))
-    node = node.twin
-  return node
+  const { hashes, nodes } = literals
+  for (let at = placeOf(hash, nodes.length); ; at = (at + 1) & (nodes.length - 1)) {
+    const node = nodes[at] ?? null
+    if (node === null) return null
+    if (hashes[at] === hash && node.literal.length === end - start && path.startsWith(node.literal, start)) return node
+  }
 }
 
 /**
@@ -161,11 +186,17 @@ function findAt<T>(node: PathNode<T>, path: string, end: number): T | null {
 /** How many nodes a look-up can visit at most, whatever the path is. A node whose segment is only compared counts. */
 export function visitsMax<T>(root: PathNode<T>): number {
   let deepest = 0
-  for (const first of root.literals?.values() ?? []) {
-    let compared = 0
-    for (let node: PathNode<T> | null = first; node !== null; node = node.twin) {
-      deepest = Math.max(deepest, compared++ + visitsMax(node))
-    }
+  for (const node of literalNodes(root)) deepest = Math.max(deepest, visitsMax(node))
+  const compared = root.literals === null ? 0 : longestRun(root.literals.nodes) - 1
+  return 1 + compared + deepest + (root.param === null ? 0 : visitsMax(root.param))
+}
+
+/** Most nodes in a row, round the end too: so many may be looked at to find one. */
+function longestRun(nodes: readonly unknown[]): number {
+  let [run, longest] = [0, 0]
+  for (const node of [...nodes, ...nodes]) {
+    run = node === null ? 0 : run + 1
+    longest = Math.max(longest, run)
   }
-  return 1 + deepest + (root.param === null ? 0 : visitsMax(root.param))
+  return longest
 }
