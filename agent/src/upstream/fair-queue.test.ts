@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { createFakeUpstreams, FakeRequest } from './testing/fake-upstreams.ts'
 import { serviceReference } from '#agent/testing/upstream.ts'
+import { createFakeUpstreams, FakeRequest } from '#agent/upstream/testing/fake-upstreams.ts'
 import { FairQueue } from './fair-queue.ts'
 
 const service = serviceReference(['http://127.0.0.1:80'])

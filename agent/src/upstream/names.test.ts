@@ -4,8 +4,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { startNameServer } from '#agent/upstream/testing/name-server.ts'
 import { createNames, createResolve, type Resolve, type Resolved } from './names.ts'
-import { startNameServer } from './testing/name-server.ts'
 
 const monotonic = (): number => performance.now()
 

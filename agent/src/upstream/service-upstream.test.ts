@@ -4,8 +4,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { createFakeUpstreams, type FakeUpstreams } from '#agent/upstream/testing/fake-upstreams.ts'
 import type { Resolved } from './names.ts'
-import { createFakeUpstreams, type FakeUpstreams } from './testing/fake-upstreams.ts'
 
 const ONE = '10.0.0.1'
 const TWO = '10.0.0.2'
@@ -59,6 +59,9 @@ test('where a name has no address, requests fail at once, and another target tak
   const request = fake.begin()
   await sleep(1)
   assert.equal(request.end, 'upstream_unreachable')
+  const failure = { unreachable: true, sent: false, reset: false, timedOut: false, repeatable: true }
+  assert.ok(request.target !== null)
+  assert.equal(fake.again(request.target, failure), null, 'nobody asks the same name twice')
   fake.use({}, 'http://shop.test', `http://${TWO}`)
   assert.deepEqual(spread(fake, 3), { [TWO]: 3 })
 })

@@ -14,12 +14,12 @@ import { temporaryFolder } from '@headgate/kit/testing.ts'
 import { startAgent, type TestAgent } from '#agent/testing/agent.ts'
 import { sendRaw } from '#agent/testing/raw-client.ts'
 import { ca, clientCertificate, issue } from '#agent/testing/tls.ts'
-import { shop } from './testing/shop.ts'
+import { shop } from '#agent/upstream/testing/shop.ts'
 
 const GET = 'GET / HTTP/1.1\r\nHost: api.example.com\r\n\r\n'
 const folder = temporaryFolder('targets')
 
-/** Answers with the serial number of the client's certificate, or `none`. */
+/** Answers with the serial number of the client's certificate. */
 async function serve(
   keyed: KeyedCertificate,
   options: ServerOptions = {},
@@ -28,7 +28,7 @@ async function serve(
   let asked = 0
   const server = createServer({ ...pair, ...options }, (request, response) => {
     asked += 1
-    const { serialNumber = 'none' } = (request.socket as TLSSocket).getPeerCertificate()
+    const { serialNumber } = (request.socket as TLSSocket).getPeerCertificate()
     response.end(serialNumber)
   })
   server.on('tlsClientError', () => {})

@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { startAgent } from '#agent/testing/agent.ts'
 import { openRaw, type RawResponse, sendRaw } from '#agent/testing/raw-client.ts'
 import { startService } from '#agent/testing/service.ts'
-import { shop } from './testing/shop.ts'
+import { shop } from '#agent/upstream/testing/shop.ts'
 
 const HEAD = 'Host: api.example.com\r\n'
 const GET = `GET / HTTP/1.1\r\n${HEAD}\r\n`
@@ -76,7 +76,7 @@ test('an attempt that takes too long is made at another target, where a second o
   assert.equal(quick.arrived.length, 2)
   assert.ok(slow.arrived.length > 0)
   const statuses = [(await sendRaw(agent.http, POST)).status, (await sendRaw(agent.http, POST)).status]
-  assert.deepEqual(statuses.toSorted(), [200, 504])
+  assert.deepEqual(new Set(statuses), new Set([200, 504]))
 })
 
 test('an attempt that takes too long is not repeated where the service has not asked for it', async () => {
@@ -84,7 +84,7 @@ test('an attempt that takes too long is not repeated where the service has not a
   await using quick = await startService(() => OK)
   await using agent = await startAgent({ objects: shop([slow.url, quick.url], { response_timeout_ms: 100 }) })
   const statuses = [(await sendRaw(agent.http, GET)).status, (await sendRaw(agent.http, GET)).status]
-  assert.deepEqual(statuses.toSorted(), [200, 504])
+  assert.deepEqual(new Set(statuses), new Set([200, 504]))
 })
 
 test('one attempt is one attempt', async () => {

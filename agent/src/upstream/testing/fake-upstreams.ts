@@ -9,16 +9,16 @@
 import type { RequestHead } from '@headgate/core'
 import type { Clock } from '@headgate/kit/clock.ts'
 import { Arena } from '#agent/http/arena.ts'
-import { createSharedParts } from '#agent/http/engine.ts'
 import type { Failure, UpstreamTarget } from '#agent/http/engine-parts.ts'
+import { createSharedParts } from '#agent/http/engine.ts'
 import type { ServiceReference, UpstreamReason } from '#agent/http/exchange.ts'
 import type { Connector, OutgoingConnection, ServiceAddress } from '#agent/http/io.ts'
 import type { Caller, ServiceConnection } from '#agent/http/service-connection.ts'
 import { testSettings } from '#agent/testing/agent.ts'
 import { createRandom } from '#agent/testing/random.ts'
 import { serviceReference, upstreamsOptions } from '#agent/testing/upstream.ts'
-import { createUpstreams, type ServiceUpstreams, type UpstreamsOptions } from '../forward.ts'
-import type { ServiceState } from '../state.ts'
+import { createUpstreams, type ServiceUpstreams, type UpstreamsOptions } from '#agent/upstream/forward.ts'
+import type { ServiceState } from '#agent/upstream/state.ts'
 
 /** One request to the service. */
 export class FakeRequest implements Caller {

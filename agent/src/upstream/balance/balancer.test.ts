@@ -5,7 +5,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { createRandom } from '#agent/testing/random.ts'
-import { type Balancer, type Candidate, createBalancer } from './balance.ts'
+import { type Balancer, type Candidate, createBalancer } from './balancer.ts'
 import { hashText } from './hash.ts'
 
 interface Fake extends Candidate {

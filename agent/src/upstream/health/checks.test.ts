@@ -10,8 +10,8 @@ import type { CompiledActiveHealth } from '@headgate/core'
 import { startAgent } from '#agent/testing/agent.ts'
 import { sendRaw } from '#agent/testing/raw-client.ts'
 import { type Arrived, startService } from '#agent/testing/service.ts'
-import { type Check, checkOnce, createHealthChecks } from './health-checks.ts'
-import { shop } from './testing/shop.ts'
+import { shop } from '#agent/upstream/testing/shop.ts'
+import { type Check, checkOnce, createHealthChecks } from './checks.ts'
 
 const GET = 'GET / HTTP/1.1\r\nHost: api.example.com\r\n\r\n'
 const RULES: CompiledActiveHealth = {

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Log } from '@headgate/kit/log.ts'
-import type { Pool } from './pool.ts'
+import type { Pool } from '#agent/upstream/pool.ts'
 
 export class HealthLog {
   readonly #log: Log
