@@ -128,14 +128,14 @@ export class ServiceSession extends Timed {
     }
     const session = connectHttp2('http://service', options)
     this.#session = session
-    session.on('connect', () => void session.setLocalWindowSize(SESSION_WINDOW_BYTES))
+    session.on('connect', () => session.setLocalWindowSize(SESSION_WINDOW_BYTES))
     session.on('error', () => {})
     session.once('remoteSettings', () => {
       this.#ready = true
       for (const seeker of this.#seekers) this.#place(seeker)
     })
     // Nothing new on it; what was begun and is among what the service has seen goes on.
-    session.on('goaway', (_code, lastStreamId) => {
+    session.on('goaway', (_code, lastStreamId: number) => {
       this.lastStreamId = lastStreamId
       this.#end()
     })

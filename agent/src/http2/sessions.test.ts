@@ -42,7 +42,7 @@ async function ask(client: ClientHttp2Session, fields: OutgoingHttpHeaders, body
   stream.on('error', () => {})
   if (body !== undefined) stream.end(body)
   await new Promise<void>((resolve) => stream.on('close', () => resolve()))
-  const { rstCode: code = 0 } = stream
+  const { rstCode: code } = stream
   return { status: Number(got[':status']), fields: got, body: Buffer.concat(pieces).toString(), interim, code }
 }
 

@@ -120,7 +120,7 @@ export function createSessions(parts: SharedParts, options: SessionsOptions): Se
       const session = performServerHandshake(socket, handshake)
       const client = new ClientSession(parts, session, socket, origin, onMalformed)
       clients.add(client)
-      session.on('connect', () => void session.setLocalWindowSize(WINDOW_BYTES))
+      session.on('connect', () => session.setLocalWindowSize(WINDOW_BYTES))
       // An error is followed by `close`, which is what counts.
       session.on('error', () => {})
       session.on('close', () => {
