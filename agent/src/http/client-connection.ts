@@ -124,8 +124,9 @@ export class ClientConnection extends BufferedConnection implements Exchange, Ca
   }
 
   forward(forwarding: Forwarding): void {
-    const { upstreams, arena, requestHead } = this.parts
-    this.#way.begin(forwarding)
+    const { upstreams, arena, requestHead, clock } = this.parts
+    // What is decided at once took no time worth asking the system for.
+    this.#way.begin(forwarding, this.isReading ? this.startedMs : clock.monotonic())
     if (this.closed || this.#state === states.closing) return this.#way.end(this, 'abandoned', null)
     this.#request.restore(arena)
     if (requestHead.asksWebsocket) {

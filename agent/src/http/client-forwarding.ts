@@ -28,12 +28,13 @@ export class ClientForwarding {
     this.#parts = parts
   }
 
-  begin(forwarding: Forwarding): void {
+  /** @param nowMs of the monotonic clock. */
+  begin(forwarding: Forwarding, nowMs: number): void {
     this.forwarding = forwarding
     this.target = null
     this.status = 0
     this.#isAgain = false
-    this.#startedMs = this.#parts.clock.monotonic()
+    this.#startedMs = nowMs
   }
 
   /** Nothing was forwarded of the request that begins now. */

@@ -32,7 +32,7 @@ export class ClientRequest implements CoreHead, Origin {
   readonly scheme: 'http' | 'https'
   readonly address: string
   readonly peer: TlsPeer | null
-  readonly forwardedFields: Uint8Array
+  forwardedFields: Uint8Array = NO_BYTES
   method = ''
   target = ''
   /** Whether only the head of the response is wanted. */
@@ -55,7 +55,6 @@ export class ClientRequest implements CoreHead, Origin {
     this.scheme = scheme
     this.address = address
     this.peer = peer
-    this.forwardedFields = bytesOf(`X-Forwarded-For: ${address}\r\nX-Forwarded-Proto: ${scheme}\r\nX-Forwarded-Host: `)
   }
 
   /** Takes over the head that was just read. */
@@ -63,19 +62,28 @@ export class ClientRequest implements CoreHead, Origin {
     const head = this.#reader
     this.startedMs = startedMs
     this.method = head.method
-    this.target = head.bytes.toString('latin1', head.targetStart, head.targetEnd)
+    // Clients ask for the same again and again, of the same host.
+    if (!isText(head.bytes, head.targetStart, head.targetEnd, this.target)) {
+      this.target = head.bytes.toString('latin1', head.targetStart, head.targetEnd)
+    }
     this.toHead = head.method === 'HEAD'
     this.chunks = head.minor === 1
     this.takesTrailers = this.sendsTrailers = false
     this.handshake = null
     this.#isThere = true
-    if (head.hosts !== 1) this.#hosts = head.values('host')
-    else {
-      // Nearly always the same as before.
-      const { hostField } = head
-      const same = isText(head.bytes, head.valueStart(hostField), head.valueEnd(hostField), this.host)
-      if (!same || this.#hosts.length !== 1) this.#hosts = [head.valueText(hostField)]
-    }
+    const { hostField } = head
+    const isSameHost =
+      head.hosts === 1 &&
+      this.#hosts.length === 1 &&
+      isText(head.bytes, head.valueStart(hostField), head.valueEnd(hostField), this.host)
+    if (!isSameHost) this.#takeHosts(head.values('host'))
+  }
+
+  #takeHosts(hosts: readonly string[]): void {
+    this.#hosts = hosts
+    this.forwardedFields = bytesOf(
+      `X-Forwarded-For: ${this.address}\r\nX-Forwarded-Proto: ${this.scheme}\r\nX-Forwarded-Host: ${this.host}\r\n`,
+    )
   }
 
   get host(): string {
@@ -137,3 +145,4 @@ export class ClientRequest implements CoreHead, Origin {
 }
 
 const NO_VALUES: readonly string[] = []
+const NO_BYTES = new Uint8Array()

@@ -24,12 +24,13 @@ export const UPGRADE = bytesOf('Connection: Upgrade\r\nUpgrade: websocket\r\n')
 
 /** What a service is told about where a request came from. */
 export interface Origin {
-  /** `X-Forwarded-For` and `-Proto`, and the name of `-Host` up to its value; the same for a whole connection. */
+  /**
+   * `X-Forwarded-For`, `-Proto` and `-Host`, as lines; nearly always the same for a whole connection. The last is the
+   * value of the only `Host`, as it arrived, with its port: a service builds links with it.
+   */
   readonly forwardedFields: Uint8Array
   /** The target, as it arrived. */
   readonly target: string
-  /** Value of the only `Host`, as it arrived, with its port: a service builds links with it. */
-  readonly host: string
   /** Whether the request's own trailers pass. */
   readonly sendsTrailers: boolean
   /** Whether trailers of the response pass. */
@@ -61,7 +62,6 @@ export function writeRequestHead(
   written.hostEnd = at
   at = writeFields(head, at, credentialHeaders, head.options, origin.sendsTrailers)
   at = putBytes(bytes, at, origin.forwardedFields)
-  at = putCrlf(bytes, putValue(bytes, at, origin.host))
   at = writeAdded(bytes, at, requestFields)
   if (origin.handshake !== null) at = putBytes(bytes, at, UPGRADE)
   if (origin.takesTrailers) at = putBytes(bytes, at, TAKES_TRAILERS)

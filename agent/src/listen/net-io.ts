@@ -18,17 +18,24 @@ import { type OnRead, wrapAccepted, wrapSecured } from './handles.ts'
 
 const NOTHING = Buffer.alloc(0)
 
+/** Longest range of which a view is kept, in bytes: most heads, and short bodies with them. */
+const VIEW_BYTES_MAX = 4_096
+
 export class NetIo implements Connector {
   readonly streams = false
   readonly #arena: Arena
   readonly #input: Buffer
   readonly #wraps: boolean
+  /** Where output is written nearly always, and views of it by length: making one costs more than finding it. */
+  readonly #home: number
+  readonly #views: (Buffer | null)[] = Array.from({ length: VIEW_BYTES_MAX + 1 }, () => null)
 
   /** @param wraps whether handles of accepted sockets may be wrapped again: see `canWrapHandles`. */
   constructor(arena: Arena, wraps: boolean) {
     this.#arena = arena
     this.#input = arena.bytes.subarray(arena.input, arena.input + INPUT_BYTES)
     this.#wraps = wraps
+    this.#home = arena.out
   }
 
   /** Takes over an accepted socket that was not read yet (`pauseOnConnect`). */
@@ -79,16 +86,22 @@ export class NetIo implements Connector {
     const socket = connection.socket as Socket
     const arena = this.#arena
     if (connection.copies) {
-      const range = arena.bytes.subarray(start, end)
+      const range = this.#range(start, end)
       // A socket without a handle has ended, and keeps nothing.
       if (!socket.write(socket.writableLength > 0 ? Buffer.from(range) : range)) connection.blocked = true
       return
     }
     const isLent = arena.canLend
-    const range = arena.bytes.subarray(start, end)
+    const range = this.#range(start, end)
     socket.write(isLent ? range : Buffer.from(range))
     // Nearly always the system has taken it by now, and the memory is free again.
     if (socket.writableLength > 0) this.#awaitWritten(connection, socket, isLent ? arena.lend() : -1)
+  }
+
+  #range(start: number, end: number): Buffer {
+    const length = end - start
+    if (start !== this.#home || length > VIEW_BYTES_MAX) return this.#arena.bytes.subarray(start, end)
+    return (this.#views[length] ??= this.#arena.bytes.subarray(start, end))
   }
 
   pause(connection: Connection): void {
