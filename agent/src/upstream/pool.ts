@@ -213,11 +213,11 @@ export class Pool implements UpstreamTarget, PooledOwner, Candidate {
 
   failed(reason: UpstreamReason): void {
     // Told by `unreachable` already.
-    if (reason !== 'upstream_unreachable') this.outlier.failed()
+    if (reason !== 'upstream_unreachable' && !this.#closed) this.outlier.failed()
   }
 
   unreachable(): void {
-    this.outlier.unreachable()
+    if (!this.#closed) this.outlier.unreachable()
   }
 
   lost(connection: PooledConnection): void {

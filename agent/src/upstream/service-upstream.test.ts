@@ -5,6 +5,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createFakeUpstreams, type FakeUpstreams } from '#agent/upstream/testing/fake-upstreams.ts'
+import { createLog } from '@headgate/kit/log.ts'
 import type { Resolved } from './names.ts'
 
 const ONE = '10.0.0.1'
@@ -281,6 +282,21 @@ test('a release that changes weights keeps connections and what is known; one th
   assert.deepEqual(healthOf(fake), ['unreachable', 'usable', 'usable'])
   fake.use({ protocol: 'http2' })
   assert.deepEqual(healthOf(fake), ['usable', 'usable', 'usable'])
+})
+
+test('nothing is said of a target that is gone', () => {
+  let logged = ''
+  const log = createLog({ name: 'test', level: 'debug', destination: { write: (line) => void (logged += line) } })
+  using fake = createFakeUpstreams(URLS, {}, { log })
+  const late = fake.begin()
+  fake.down.add(ONE)
+  fake.use({}, ...URLS.slice(1))
+  fake.settle()
+  assert.equal(late.end, 'upstream_unreachable')
+  assert.equal(logged, '')
+  fake.down.add(TWO)
+  spread(fake, 3)
+  assert.match(logged, /a target is left alone/)
 })
 
 test('a service that is gone from all releases has no connections, and those in flight are finished', () => {
