@@ -39,6 +39,8 @@ export interface ServingOptions {
   readonly tickets: TicketKeys
   /** Counters of limits; the same in all threads. */
   readonly limitMemory: LimitMemory
+  /** Notes what the thread opens past Node.js, for whoever outlives it. */
+  readonly descriptors?: Int32Array
   /** Others listen on the same addresses. */
   readonly reusePort: boolean
   readonly clock: Clock
@@ -72,7 +74,7 @@ export async function createServing(options: ServingOptions): Promise<Serving> {
   const isUring = settings.io === 'uring'
   const arena = new Arena(isUring ? RING_ROOM_BYTES : 0)
   const io = new NetIo(arena, await canWrapHandles())
-  const uring = isUring ? stack.use(await createUringBackend(arena, io)) : null
+  const uring = isUring ? stack.use(await createUringBackend(arena, io, options.descriptors)) : null
   const shared = createSharedParts(settings, clock, arena)
   const http2 = stack.use(new Http2Connector(arena, shared.wheel))
   const upstreams = createUpstreams(

@@ -31,6 +31,8 @@ export interface ThreadData {
   readonly memories: MessagePort
   /** Beats of the thread's event loop. */
   readonly beat: Int32Array
+  /** What the thread has opened past Node.js. */
+  readonly descriptors: Int32Array
   /** What the clock of the process counts from, in nanoseconds of the machine's monotonic clock. */
   readonly clockOriginNs: bigint
 }

@@ -9,6 +9,8 @@ import { errorText } from '@headgate/kit/errors.ts'
 import { postMemory } from '#agent/directory/hand-over.ts'
 import type { MemoryHandle } from '#agent/directory/memory.ts'
 import type { DecisionRecord } from '#agent/telemetry/events.ts'
+import { createDescriptors } from '#agent/listen/uring/descriptors.ts'
+import { closeAfter } from '#agent/listen/uring/native.ts'
 import type { ServiceState } from '#agent/upstream/state.ts'
 import type { FromThread, Listening, ThreadData, ThreadReport, ToThread } from './messages.ts'
 import type { WorkerReport } from './side.ts'
@@ -16,7 +18,7 @@ import type { WorkerReport } from './side.ts'
 export interface ServingThreadOptions {
   /** The module that runs `startThread` when it is not on the main thread. */
   readonly entry: URL
-  readonly data: Omit<ThreadData, 'kind' | 'memories' | 'beat'>
+  readonly data: Omit<ThreadData, 'kind' | 'memories' | 'beat' | 'descriptors'>
   readonly clock: Clock
   readonly onRecords: (records: readonly DecisionRecord[]) => void
   readonly onReport: (report: ThreadReport) => void
@@ -32,6 +34,7 @@ export class ServingThread {
   readonly #thread: Worker
   readonly #memories = new MessageChannel()
   readonly #beat = new Int32Array(new SharedArrayBuffer(4))
+  readonly #descriptors = createDescriptors()
   readonly #clock: Clock
   readonly #options: ServingThreadOptions
   readonly #syncs = new Map<number, () => void>()
@@ -56,12 +59,19 @@ export class ServingThread {
     // Whoever waits for it hears of it; nobody has to.
     this.listening.catch(() => {})
     const { port2: memories } = this.#memories
-    const workerData: ThreadData = { ...data, kind: 'serving thread', memories, beat: this.#beat }
+    const own = { beat: this.#beat, descriptors: this.#descriptors }
+    const workerData: ThreadData = { ...data, ...own, kind: 'serving thread', memories }
     this.#thread = new Worker(entry, { workerData, transferList: [memories], name: `serving ${data.worker}` })
     this.#thread.on('message', (message: FromThread) => this.#hear(message))
     this.#thread.on('messageerror', (error) => this.end(`a message could not be read: ${errorText(error)}`))
     this.#thread.on('error', (error) => (this.#why = errorText(error)))
-    this.#thread.on('exit', () => this.#end())
+    this.#thread.on('exit', () => {
+      // Nobody is told before what it held open is closed.
+      closeAfter(this.#descriptors).then(
+        () => this.#end(),
+        () => this.#end(),
+      )
+    })
   }
 
   get state(): WorkerReport['state'] {

@@ -36,7 +36,7 @@ const SERVICES_EVERY = 10
 
 /** @param machineNs the machine's monotonic clock, in nanoseconds. */
 export function startThread(data: ThreadData, port: MessagePort, machineNs: () => bigint): void {
-  const { settings, env, worker, beat, limitMemory } = data
+  const { settings, env, worker, beat, limitMemory, descriptors } = data
   const clock = clockSince(data.clockOriginNs, machineNs)
   const log = createLog({ name: 'agent', level: settings.logLevel }).child({ worker })
   const memoryOf = createMemories(data.memories)
@@ -95,6 +95,7 @@ export function startThread(data: ThreadData, port: MessagePort, machineNs: () =
         live,
         tickets,
         limitMemory,
+        descriptors,
         reusePort,
         clock,
         log,

@@ -10,6 +10,7 @@ import type { Arena } from '#agent/http/arena.ts'
 import type { Connector } from '#agent/http/io.ts'
 import type { ListenAddress } from '@headgate/kit/settings.ts'
 import type { Listener, ListenerOptions } from '../listeners.ts'
+import { createDescriptors } from './descriptors.ts'
 import { loadNative, type Native, NativeError } from './native.ts'
 import { Ring } from './ring.ts'
 import { Turns } from './turns.ts'
@@ -37,12 +38,17 @@ const REASONS: Readonly<Record<string, string>> = {
 
 /**
  * @param secure opens connections that are to be TLS.
+ * @param descriptors notes what this thread has open; see `descriptors.ts`.
  * @throws with what is missing, and how to go back.
  */
-export async function createUringBackend(arena: Arena, secure: Connector): Promise<UringBackend> {
+export async function createUringBackend(
+  arena: Arena,
+  secure: Connector,
+  descriptors: Int32Array = createDescriptors(),
+): Promise<UringBackend> {
   using stack = new DisposableStack()
   try {
-    const native = await nativeHere()
+    const native = await nativeHere(descriptors)
     const ring = stack.use(new Ring(native))
     if (!ring.knowsOperations()) throw new NativeError('io_uring_register', 'EINVAL')
     const io = stack.use(new UringIo(native, ring, arena, secure))
@@ -64,11 +70,11 @@ export function whyUnusable(thrown: unknown): string {
   return `HEADGATE_IO=uring cannot be used: ${reasonOf(thrown)}. HEADGATE_IO=net works everywhere`
 }
 
-async function nativeHere(): Promise<Native> {
+async function nativeHere(descriptors: Int32Array): Promise<Native> {
   if (platform() !== 'linux') throw new Error(`it needs Linux, and this is ${platform()}`)
   const isKnown = endianness() === 'LE' && ['x64', 'arm64'].includes(arch())
   if (!isKnown) throw new Error(`it needs a processor of x64 or arm64, and this is ${arch()}`)
-  return await loadNative()
+  return await loadNative(descriptors)
 }
 
 function reasonOf(thrown: unknown): string {

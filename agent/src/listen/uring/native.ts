@@ -12,12 +12,15 @@
  * @module
  */
 import { getSystemErrorName } from 'node:util'
+import { crossOutDescriptor, crossOutMapping, noteDescriptor, noteMapping, takeNoted } from './descriptors.ts'
 import type { EventLoop } from './turns.ts'
 
 /** Numbers of system calls; the same on all architectures of Linux that Node runs on. */
 const calls = { setup: 425n, enter: 426n, register: 427n } as const
 
 const [PROT_READ_WRITE, MAP_SHARED_POPULATE, MAP_PRIVATE_ANONYMOUS] = [3, 0x8001, 0x22]
+
+const SHUT_RDWR = 2
 
 /** A call that failed, with the name of its error, such as `EADDRINUSE`. */
 export class NativeError extends Error {
@@ -38,8 +41,11 @@ export interface Mapped {
 
 export type Native = Awaited<ReturnType<typeof loadNative>>
 
-/** @throws when the runtime has no `node:ffi`, forbids it, or lacks a function. */
-export async function loadNative() {
+/**
+ * @param descriptors notes what is open; see `descriptors.ts`.
+ * @throws when the runtime has no `node:ffi`, forbids it, or lacks a function.
+ */
+export async function loadNative(descriptors: Int32Array) {
   const ffi = await import('node:ffi')
   // From the process itself: whatever libc it was linked with.
   const { functions: libc } = ffi.dlopen(null, {
@@ -75,12 +81,18 @@ export async function loadNative() {
     return result
   }
 
+  const mapped = (address: bigint, length: number): Mapped => {
+    noteMapping(descriptors, { address, length })
+    return { address, buffer: ffi.toArrayBuffer(address, length, false) }
+  }
+
   return {
     /** @returns the descriptor. @param params as `struct io_uring_params`; filled by the kernel. */
     setup: (entries: number, params: Uint8Array): number => {
       scratch.set(params)
       const fd = check('io_uring_setup', Number(libc.syscall(calls.setup, BigInt(entries), at, 0n, 0n)))
       params.set(scratch.subarray(0, params.length))
+      noteDescriptor(descriptors, fd)
       return fd
     },
     /** @param argument at most 256 bytes; what the kernel writes there is copied back. */
@@ -100,15 +112,16 @@ export async function loadNative() {
     mapRing: (fd: number, offset: number, bytes: number): Mapped => {
       const address = libc.mmap(0n, BigInt(bytes), PROT_READ_WRITE, MAP_SHARED_POPULATE, fd, BigInt(offset))
       if (BigInt.asIntN(64, address) === -1n) throw new NativeError('mmap', errorName())
-      return { address, buffer: ffi.toArrayBuffer(address, bytes, false) }
+      return mapped(address, bytes)
     },
     /** Maps fresh memory that starts at a page. */
     mapPages: (bytes: number): Mapped => {
       const address = libc.mmap(0n, BigInt(bytes), PROT_READ_WRITE, MAP_PRIVATE_ANONYMOUS, -1, 0n)
       if (BigInt.asIntN(64, address) === -1n) throw new NativeError('mmap', errorName())
-      return { address, buffer: ffi.toArrayBuffer(address, bytes, false) }
+      return mapped(address, bytes)
     },
     unmap: ({ address, buffer }: Mapped): void => {
+      crossOutMapping(descriptors, { address, length: buffer.byteLength })
       check('munmap', libc.munmap(address, BigInt(buffer.byteLength)))
     },
     /** Where memory lies. It is not moved, but it must be kept referenced. User addresses fit into 53 bits. */
@@ -120,7 +133,15 @@ export async function loadNative() {
       return { descriptor: libc.uv_backend_fd(loop), waitMs: () => libc.uv_backend_timeout(loop) }
     },
 
-    socket: (family: number, type: number): number => check('socket', libc.socket(family, type, 0)),
+    socket: (family: number, type: number): number => {
+      const fd = check('socket', libc.socket(family, type, 0))
+      noteDescriptor(descriptors, fd)
+      return fd
+    },
+    /** A descriptor was opened by the ring. */
+    opened: (fd: number): void => noteDescriptor(descriptors, fd),
+    /** A descriptor is about to be closed by the ring. */
+    closing: (fd: number): void => crossOutDescriptor(descriptors, fd),
     setOption: (fd: number, level: number, option: number, value: number): void => {
       scratch.writeInt32LE(value)
       check('setsockopt', libc.setsockopt(fd, level, option, at, 4))
@@ -141,6 +162,27 @@ export async function loadNative() {
       scratch.writeInt32LE(128, 128)
       return libc.getpeername(fd, at, at + 128n) < 0 ? null : scratch
     },
-    close: (fd: number): void => void libc.close(fd),
+    close: (fd: number): void => {
+      crossOutDescriptor(descriptors, fd)
+      libc.close(fd)
+    },
   }
+}
+
+/** Ends what a thread has left open. Only when the thread is gone: its typed arrays are gone with it. */
+export async function closeAfter(descriptors: Int32Array): Promise<void> {
+  const { fds, mappings } = takeNoted(descriptors)
+  if (fds.length === 0 && mappings.length === 0) return
+  const ffi = await import('node:ffi')
+  const { functions: libc } = ffi.dlopen(null, {
+    shutdown: { arguments: ['int32', 'int32'], return: 'int32' },
+    close: { arguments: ['int32'], return: 'int32' },
+    munmap: { arguments: ['pointer', 'uint64'], return: 'int32' },
+  })
+  for (const fd of fds) {
+    // At once: what is under way on the ring keeps a socket open until the kernel has cleared the ring away.
+    libc.shutdown(fd, SHUT_RDWR)
+    libc.close(fd)
+  }
+  for (const { address, length } of mappings) libc.munmap(address, BigInt(length))
 }

@@ -236,6 +236,7 @@ export class Ring implements Disposable {
 
   /** In the order of the queue, so that nothing put in before meets another file under the same number. */
   close(party: Party, fd: number): void {
+    this.#native.closing(fd)
     this.#next(operations.close, fd, party, kinds.close)
   }
 

@@ -105,6 +105,7 @@ class RingListener extends Party {
   #take(fd: number): void {
     const { native, engine, io } = this.#options
     this.accepted += 1
+    native.opened(fd)
     const peer = native.peerAddress(fd)
     const connection = peer === null ? null : engine.accept(io, 'http', readHost(peer), null)
     if (connection === null) native.close(fd)
