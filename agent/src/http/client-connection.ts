@@ -1,29 +1,23 @@
 /**
- * One connection of a client: reads requests one after the other, hands each to the pipeline, and passes on its body
- * and its answer.
+ * One connection of a client, and what becomes of its requests: how their bodies and answers are passed on.
  *
- * One request is worked on at a time. What arrives meanwhile (pipelining) waits unread in a bounded piece, and the
- * socket is not read: whatever a client sends without taking answers, it fills its own buffers. Every wait for the
- * client is bounded; a client that leaves takes its request to the service along.
+ * Every wait for the client is bounded; a client that leaves takes its request to the service along. What belongs
+ * together has its own file: `request-connection.ts` (reading and refusing requests), `client-request.ts` (what was
+ * asked), `client-body.ts` (how the body comes), `client-forwarding.ts` (the way to the service), `tunnel.ts`.
  *
- * What belongs together has its own file: `client-request.ts` (what was asked), `client-body.ts` (how the body comes),
- * `client-forwarding.ts` (the way to the service), `buffered-connection.ts` (bytes that wait). Here is when what happens.
- *
- * Sources: RFC 9112 section 9.3 (pipelining, persistence) and 9.6 (tear-down), RFC 9110 section 10.1.1 (Expect).
+ * Source: RFC 9110 section 10.1.1 (Expect).
  *
  * @module
  */
-import type { RequestHead as CoreHead } from '@headgate/core'
-import { BufferedConnection } from './buffered-connection.ts'
-import { CR, LF, putBytes } from './bytes.ts'
-import { ClientBody } from './client-body.ts'
+import { LF, putBytes } from './bytes.ts'
 import { ClientForwarding } from './client-forwarding.ts'
-import { type ClientOrigin, ClientRequest } from './client-request.ts'
+import type { ClientOrigin } from './client-request.ts'
 import type { EngineParts, UpstreamTarget } from './engine-parts.ts'
-import type { Exchange, Fields, Forwarding, UpstreamReason } from './exchange.ts'
-import { framings, steps } from './head.ts'
+import type { Forwarding, UpstreamReason } from './exchange.ts'
+import { framings } from './head.ts'
 import type { Io } from './io.ts'
-import { CONTINUE, writeRefusal } from './refusals.ts'
+import { CONTINUE } from './refusals.ts'
+import { LINGER_MS, NO_FIELDS, RequestConnection, states } from './request-connection.ts'
 import { HEAD_BYTES_MAX } from './request-head.ts'
 import { writeRequestHead } from './request-writer.ts'
 import type { ResponseHead } from './response-head.ts'
@@ -31,167 +25,85 @@ import { connectionSays, writeResponseHead } from './response-writer.ts'
 import type { Caller, ServiceConnection } from './service-connection.ts'
 import { Tunnel } from './tunnel.ts'
 import { type Handshake, WEBSOCKET_VERSION } from './websocket.ts'
-import { wireRefusal } from './wire-refusal.ts'
-import type { WireReason } from './wire-reasons.ts'
 
-/** How long a client may still send after its last answer: closing at once could overtake the answer with a reset. */
-const LINGER_MS = 500
-/** Blank lines in front of a request, in bytes. */
-const BLANK_BYTES_MAX = 64
-
-const PROBLEM_FIELDS: Fields = [
-  ['content-type', 'application/problem+json'],
-  ['cache-control', 'no-store'],
-]
-const NO_FIELDS: Fields = []
-
-const states = {
-  /** Between requests, or in the middle of a head. */
-  head: 0,
-  /** The decision is awaited. */
-  deciding: 1,
-  /** The beginning of the request's body is awaited. */
-  gathering: 2,
-  /** A connection to the service is awaited. */
-  waiting: 3,
-  /** The request's body is passed on. */
-  body: 4,
-  /** The request is with the service to its last byte. */
-  sent: 5,
-  /** The response is complete, and its last bytes wait for the client. */
-  flushing: 6,
-  /** The body of an answered request is read and thrown away. */
-  discarding: 7,
-  /** The connection is one side of a tunnel. */
-  tunnel: 8,
-  /** The last answer is given. */
-  closing: 9,
-} as const
-
-/** States in which the client's bytes are wanted, beside `head`. */
-const READING: ReadonlySet<number> = new Set([states.gathering, states.body, states.discarding, states.closing])
-
-export class ClientConnection extends BufferedConnection implements Exchange, Caller {
-  readonly tls: string | null
-  readonly #request: ClientRequest
-  readonly #body: ClientBody
+export class ClientConnection extends RequestConnection implements Caller {
   readonly #way: ClientForwarding
-  #state: number = states.head
-  #keepAlive = true
-  /** Whether a request is there that is owed an answer. */
-  #isOpen = false
-  #requests = 0
-  #blankBytes = 0
-  #headStartedMs = 0
   /** Since when the client takes nothing, while it is `blocked`. */
   #blockedMs = 0
   #tunnel: Tunnel | null = null
 
   constructor(parts: EngineParts, io: Io, origin: ClientOrigin) {
-    super(parts, io)
-    this.tls = origin.tls
-    this.#request = new ClientRequest(parts.requestHead, origin)
-    this.#body = new ClientBody(parts)
+    super(parts, io, origin)
     this.#way = new ClientForwarding(parts)
-    // A connection on which nothing comes is no better than a head that does not come.
-    parts.wheel.set(this, parts.settings.headTimeoutMs)
   }
 
-  // The exchange, as the pipeline sees it.
-
-  get head(): CoreHead {
-    return this.#request
+  protected get isForwarding(): boolean {
+    return this.#way.forwarding !== null
   }
 
-  get startedMs(): number {
-    return this.#request.startedMs
-  }
-
-  refuse(status: number, fields: Fields, body: string): void {
-    if (!this.#isOpen) return
-    this.#isOpen = false
-    if (this.closed || this.#state === states.closing) return
-    const { arena, settings, draining, date } = this.parts
-    // A client that was not told to continue may send its body or not: the connection cannot be read any further.
-    const isUnreadable = this.#body.expectsContinue || this.#body.left > settings.discardBytesMax
-    if ((!this.#body.done && isUnreadable) || draining()) this.#keepAlive = false
-    this.#request.letFieldsGo()
-    const { out } = arena
-    const { toHead } = this.#request
-    const refusal = { status, fields, body, date: date(), connection: this.#connectionSays(), toHead }
-    this.send(out, writeRefusal(arena.bytes, out, refusal))
-    this.#endExchange()
+  protected begun(): void {
+    this.#way.reset()
   }
 
   forward(forwarding: Forwarding): void {
     const { upstreams, arena, requestHead, clock } = this.parts
     // What is decided at once took no time worth asking the system for.
     this.#way.begin(forwarding, this.isReading ? this.startedMs : clock.monotonic())
-    if (this.closed || this.#state === states.closing) return this.#way.end(this, 'abandoned', null)
-    this.#request.restore(arena)
+    if (this.closed || this.state === states.closing) return this.#way.end(this, 'abandoned', null)
+    this.request.restore(arena)
     if (requestHead.asksWebsocket) {
-      if (!this.#request.decideUpgrade(forwarding)) return this.#refuseHandshake()
+      if (!this.request.decideUpgrade(forwarding)) return this.#refuseHandshake()
       // What comes behind an upgrade that is refused was perhaps meant for the other protocol.
-      if (this.handshake !== null) this.#keepAlive = false
+      if (this.handshake !== null) this.keepAlive = false
     }
-    const target = upstreams.pick(forwarding.service, forwarding.consumer, this.#request)
+    const target = upstreams.pick(forwarding.service, forwarding.consumer, this.request)
     this.#way.target = target
     if (target === null) return this.#way.end(this, 'failed', 'upstream_overloaded')
     const end = this.#writeHead(forwarding, target)
-    const isGathered = this.#body.done || target.streams || this.#isEnoughThere(end)
-    if (this.#body.invalid) {
-      this.#request.letFieldsGo()
+    const isGathered = this.body.done || target.streams || this.#isEnoughThere(end)
+    if (this.body.invalid) {
+      this.request.letFieldsGo()
       return this.#refuseBody()
     }
     const connection = isGathered ? target.take() : null
     if (connection === null || this.#isRepeatable || !this.isReading) this.#way.keepHead(end)
-    this.#request.letFieldsGo()
+    this.request.letFieldsGo()
     if (!isGathered) this.#gather()
     else if (connection === null) this.#wait(target)
     else if (this.isReading) this.#launch(connection, end)
     else this.connected(connection)
   }
 
-  crash(thrown: unknown): void {
-    const { onMalformed, log, requestId, clock } = this.parts
-    onMalformed('internal_error')
-    const id = requestId(clock.now())
-    log.error({ err: thrown, request_id: id }, 'a request could not be handled: a bug')
-    this.#keepAlive = false
-    if (this.#way.forwarding === null && this.#isOpen) this.#refuseWith('internal_error', id, NO_FIELDS)
-    else this.#cut()
-  }
-
   // The socket's side.
 
   received(start: number, end: number): void {
-    if (this.#state === states.closing) return
+    if (this.state === states.closing) return
     if (this.#tunnel !== null) return this.#tunnel.received(this, start, end)
-    if (this.#state === states.gathering) return this.#gatherMore(start, end)
+    if (this.state === states.gathering) return this.#gatherMore(start, end)
     // Only a line's end can make a head whole; without this a head that drips would be read again for every byte.
-    if (this.#state === states.head && this.waiting > 0 && this.waiting + end - start <= HEAD_BYTES_MAX) {
+    if (this.state === states.head && this.waiting > 0 && this.waiting + end - start <= HEAD_BYTES_MAX) {
       if (!this.parts.arena.bytes.subarray(start, end).includes(LF)) return this.keep(start, end)
     }
     this.read(start, end)
   }
 
   ended(): void {
-    if (this.#state === states.closing) return
+    if (this.state === states.closing) return
     if (this.#tunnel !== null) return this.#tunnel.ended(this)
-    if (this.#state === states.flushing) {
-      this.#keepAlive = false
+    if (this.state === states.flushing) {
+      this.keepAlive = false
       return
     }
-    this.#abandon()
+    this.abandon()
     this.io.end(this)
-    this.#state = states.closing
+    this.state = states.closing
     this.parts.wheel.set(this, LINGER_MS)
   }
 
   gone(): void {
     this.parts.wheel.remove(this)
     this.#tunnel?.gone(this)
-    this.#abandon()
+    this.abandon()
     this.forgetWaiting()
     this.parts.onGone(this)
   }
@@ -199,21 +111,21 @@ export class ClientConnection extends BufferedConnection implements Exchange, Ca
   drained(): void {
     if (this.closed) return
     if (this.#tunnel !== null) return this.#tunnel.drained(this)
-    if (this.#state === states.flushing) {
+    if (this.state === states.flushing) {
       this.deadlineMs = 0
       this.#complete()
-    } else if (this.#state === states.head) this.#next()
-    else if (this.#state !== states.closing) {
+    } else if (this.state === states.head) this.next()
+    else if (this.state !== states.closing) {
       this.#watchReader()
       this.#way.upstream?.resume()
     }
   }
 
   override expired(): void {
-    switch (this.#state) {
+    switch (this.state) {
       case states.head:
-        if (this.waiting === 0 || this.blocked) this.#cut()
-        else this.#refuseWire('request_timeout')
+        if (this.waiting === 0 || this.blocked) this.cut()
+        else this.refuseWire('request_timeout')
         break
       case states.waiting:
         this.#way.target?.leave(this)
@@ -227,20 +139,20 @@ export class ClientConnection extends BufferedConnection implements Exchange, Ca
         this.#tunnel?.cut()
         break
       default:
-        this.#cut()
+        this.cut()
     }
   }
 
   // The service's side.
 
   get toHead(): boolean {
-    return this.#request.toHead
+    return this.request.toHead
   }
   get chunks(): boolean {
-    return this.#request.chunks
+    return this.request.chunks
   }
   get takesTrailers(): boolean {
-    return this.#request.takesTrailers
+    return this.request.takesTrailers
   }
 
   connected(connection: ServiceConnection): void {
@@ -260,24 +172,24 @@ export class ClientConnection extends BufferedConnection implements Exchange, Ca
   }
 
   writeHead(head: ResponseHead, to: number): number {
-    const { chunks, takesTrailers } = this.#request
+    const { chunks, takesTrailers } = this.request
     this.#way.status = head.status
     this.#way.releaseHead()
     const isUndelimited = head.framing === framings.untilClose || head.framing === framings.chunked
-    if ((isUndelimited && !chunks) || this.parts.draining()) this.#keepAlive = false
+    if ((isUndelimited && !chunks) || this.parts.draining()) this.keepAlive = false
     return writeResponseHead(head, to, {
       added: this.#way.forwarding?.responseFields ?? NO_FIELDS,
-      connection: this.#connectionSays(),
+      connection: this.connectionSays(),
       chunks,
       trailers: takesTrailers,
     })
   }
 
   get address(): string {
-    return this.#request.address
+    return this.request.address
   }
   get handshake(): Handshake | null {
-    return this.#request.handshake
+    return this.request.handshake
   }
 
   switched(connection: ServiceConnection, head: ResponseHead, start: number, end: number): Tunnel {
@@ -287,7 +199,7 @@ export class ClientConnection extends BufferedConnection implements Exchange, Ca
     const added = this.#way.forwarding?.responseFields ?? NO_FIELDS
     const wish = { added, connection: connectionSays.upgrade, chunks: false, trailers: false }
     this.send(out, writeResponseHead(head, out, wish))
-    this.#state = states.tunnel
+    this.state = states.tunnel
     const tunnel = new Tunnel(this.parts, this, connection, () => this.#leaveTunnel())
     this.#tunnel = tunnel
     if (start < end) tunnel.received(connection, start, end)
@@ -309,18 +221,18 @@ export class ClientConnection extends BufferedConnection implements Exchange, Ca
 
   get stalledSinceMs(): number {
     if (this.blocked) return this.#blockedMs
-    return this.#state === states.body && !this.paused && !this.#way.isStream ? this.#body.slowSinceMs : 0
+    return this.state === states.body && !this.paused && !this.#way.isStream ? this.body.slowSinceMs : 0
   }
 
   evicted(): void {
-    if (this.#way.status !== 0 || this.blocked) this.#cut()
+    if (this.#way.status !== 0 || this.blocked) this.cut()
     else this.#refuseLate()
   }
 
   answered(): void {
     this.#way.upstream = null
     if (this.blocked) {
-      this.#state = states.flushing
+      this.state = states.flushing
       this.parts.wheel.set(this, this.parts.settings.clientIdleMs)
     } else this.#complete()
   }
@@ -330,12 +242,12 @@ export class ClientConnection extends BufferedConnection implements Exchange, Ca
     if (this.#way.status !== 0) {
       this.#way.end(this, 'broken', null)
       // A response that stops short must look like that to the client.
-      this.#cut()
+      this.cut()
     } else if (!this.#tryAgain(reason, reset)) this.#way.end(this, 'failed', reason)
   }
 
   upstreamDrained(): void {
-    if (this.#state === states.body) this.#goOn()
+    if (this.state === states.body) this.goOn()
   }
 
   /** Ends the connection because the time is over. */
@@ -344,174 +256,82 @@ export class ClientConnection extends BufferedConnection implements Exchange, Ca
     else this.#tunnel.close()
   }
 
-  /** Ends the connection when nothing is being worked on. */
-  closeIdle(): void {
-    if (this.#state === states.head && this.waiting === 0) this.#close()
-  }
+  // Passing on.
 
-  // Reading.
-
-  protected get isDeaf(): boolean {
-    return this.#state === states.closing
-  }
-
-  protected overflowed(): void {
-    this.#cut()
-  }
-
-  protected step(): boolean {
-    switch (this.#state) {
-      case states.head:
-        // Answers that nobody takes must not pile up.
-        if (!this.blocked) return this.#readHead()
-        this.#pause()
-        return false
+  protected override step(): boolean {
+    switch (this.state) {
       case states.body:
         this.#relayBody(this.parts.arena.out)
-        return this.#way.upstream !== null || this.#state !== states.body
-      case states.discarding:
-        this.#discard()
-        return true
+        return this.#way.upstream !== null || this.state !== states.body
       case states.tunnel:
         this.#tunnel?.received(this, this.at, this.end)
         this.at = this.end
         return false
       case states.gathering:
-      case states.closing:
         return false
       default:
-        this.#pause()
-        return false
+        return super.step()
     }
   }
 
-  #pause(): void {
-    if (!this.paused) this.io.pause(this)
-  }
-
-  /** Reads on: first what waits, then the socket. */
-  #goOn(): void {
-    if (this.isReading) return
-    this.readWaiting()
-    const isWanted = this.#state === states.head ? !this.blocked : READING.has(this.#state)
-    if (isWanted) this.#resume()
-  }
-
-  #resume(): void {
+  protected resume(): void {
     if (this.closed || this.#way.upstream?.blocked === true) return
     if (this.paused) this.io.resume(this)
-    if (this.#state !== states.body && this.#state !== states.gathering) return
-    this.#body.watch()
+    if (this.state !== states.body && this.state !== states.gathering) return
+    this.body.watch()
     this.#watchSender()
   }
 
-  #readHead(): boolean {
-    const { requestHead: head, arena, settings, clock, wheel } = this.parts
-    if (!this.#skipBlankLines(arena.bytes)) return false
-    const step = head.read(this.at, this.end)
-    if (step === steps.more) {
-      if (this.#headStartedMs === 0) {
-        this.#headStartedMs = wheel.nowMs
-        wheel.set(this, settings.headTimeoutMs)
-      }
-      return false
-    }
-    if (step === steps.refused) {
-      this.#request.toHead = head.method === 'HEAD' && head.methodKnown
-      this.#refuseWire(head.reason)
-      return false
-    }
-    this.deadlineMs = 0
-    this.#headStartedMs = 0
-    this.#blankBytes = 0
-    this.at = head.end
-    this.#request.take(clock.monotonic())
-    this.#body.take(head)
-    this.#way.reset()
-    this.#isOpen = true
-    this.#requests += 1
-    // What follows a method that we do not know (CONNECT among them) may be anything.
-    this.#keepAlive = head.keepAlive && head.methodKnown && this.#requests < settings.connectionRequestsMax
-    this.#handle()
-    return true
-  }
-
-  /** Some clients send a line's end too much (RFC 9112 section 2.2). */
-  #skipBlankLines(bytes: Buffer): boolean {
-    while (this.at < this.end && bytes[this.at] === CR) {
-      if (this.at + 1 === this.end) return false
-      if (bytes[this.at + 1] !== LF || this.#blankBytes > BLANK_BYTES_MAX) {
-        this.#refuseWire('framing_invalid')
-        return false
-      }
-      this.at += 2
-      this.#blankBytes += 2
-    }
-    return this.at < this.end
-  }
-
-  #handle(): void {
-    this.#state = states.deciding
-    try {
-      this.parts.handle(this)
-    } catch (thrown) {
-      this.crash(thrown)
-    }
-    if (this.#isOpen && this.#way.forwarding === null && !this.closed) this.#request.pin()
-  }
-
-  // Passing on.
-
   get #isRepeatable(): boolean {
-    return this.#request.isRepeatable(this.#body.framing)
+    return this.request.isRepeatable(this.body.framing)
   }
 
   /** Writes the head for a target to the arena's place of output. @returns the place behind it. */
   #writeHead(forwarding: Forwarding, target: UpstreamTarget): number {
     const { requestHead, arena } = this.parts
-    const trailers = this.handshake === null ? this.#request.decideTrailers(forwarding) : null
-    if (trailers !== null) this.#body.passTrailers(trailers)
-    return writeRequestHead(requestHead, arena.out, forwarding, target.hostLine, this.#request)
+    const trailers = this.handshake === null ? this.request.decideTrailers(forwarding) : null
+    if (trailers !== null) this.body.passTrailers(trailers)
+    return writeRequestHead(requestHead, arena.out, forwarding, target.hostLine, this.request)
   }
 
   /** Looks at what has come behind the head. @param scratch a place of output. */
   #isEnoughThere(scratch: number): boolean {
-    if (this.isReading) return this.#body.isEnough(this.at, this.end, scratch)
-    return this.#body.isEnough(this.parts.arena.joined, this.join(), scratch)
+    if (this.isReading) return this.body.isEnough(this.at, this.end, scratch)
+    return this.body.isEnough(this.parts.arena.joined, this.join(), scratch)
   }
 
   /** Awaits the beginning of the body. The head is kept. */
   #gather(): void {
-    this.#state = states.gathering
-    this.#body.expect(this.startedMs)
+    this.state = states.gathering
+    this.body.expect(this.startedMs)
     this.#sayContinue(this.isReading ? this.at < this.end : this.waiting > 0)
-    this.#resume()
+    this.resume()
   }
 
   #gatherMore(start: number, end: number): void {
-    const isEnough = this.#body.isEnough(start, end, this.parts.arena.out)
-    if (this.#body.invalid) return this.#refuseBody()
+    const isEnough = this.body.isEnough(start, end, this.parts.arena.out)
+    if (this.body.invalid) return this.#refuseBody()
     this.keep(start, end)
     const { target } = this.#way
     if (target === null || !isEnough) return
     const connection = target.take()
     if (connection !== null) return this.connected(connection)
-    this.#pause()
+    this.pause()
     this.#wait(target)
   }
 
   /** @param isBegun whether the client has begun to send its body without being told. */
   #sayContinue(isBegun: boolean): void {
     const { bytes, out } = this.parts.arena
-    if (this.#body.expectsContinue && !isBegun) this.send(out, putBytes(bytes, out, CONTINUE))
-    this.#body.expectsContinue = false
+    if (this.body.expectsContinue && !isBegun) this.send(out, putBytes(bytes, out, CONTINUE))
+    this.body.expectsContinue = false
   }
 
   #wait(target: UpstreamTarget): void {
-    this.#state = states.waiting
+    this.state = states.waiting
     this.deadlineMs = 0
     if (!target.open(this)) this.failed('upstream_overloaded', false)
-    else if (this.#state === states.waiting) this.parts.wheel.set(this, target.waitMs)
+    else if (this.state === states.waiting) this.parts.wheel.set(this, target.waitMs)
   }
 
   /** Begins on a connection. The head of the request lies at the arena's place of output. @param end of the head. */
@@ -521,18 +341,18 @@ export class ClientConnection extends BufferedConnection implements Exchange, Ca
     this.deadlineMs = 0
     // Only within a forwarding.
     connection.begin(this, this.#way.forwarding?.service.responseTimeoutMs ?? 0)
-    if (this.#body.done) {
-      this.#state = states.sent
+    if (this.body.done) {
+      this.state = states.sent
       connection.send(out, end)
       connection.requestSent()
       return
     }
-    this.#state = states.body
-    this.#body.expect(this.startedMs)
+    this.state = states.body
+    this.body.expect(this.startedMs)
     const isBegun = this.at < this.end
     this.#relayBody(end)
     this.#sayContinue(isBegun)
-    if (this.#state === states.body) this.#resume()
+    if (this.state === states.body) this.resume()
   }
 
   /** @param to where output goes on; what lies between the arena's place of output and this is sent with it. */
@@ -540,18 +360,18 @@ export class ClientConnection extends BufferedConnection implements Exchange, Ca
     const { arena, wheel } = this.parts
     const connection = this.#way.upstream
     if (connection === null) return
-    const body = this.#body
+    const body = this.body
     const at = body.relay(this.at, this.end, to)
     this.at = body.at
     if (body.invalid) return this.#refuseBody()
     if (body.done) {
-      this.#state = states.sent
+      this.state = states.sent
       wheel.clear(this)
     }
     if (at > arena.out) connection.send(arena.out, at)
     if (body.done) connection.requestSent()
     else if (connection.blocked) {
-      this.#pause()
+      this.pause()
       wheel.clear(this)
     }
   }
@@ -566,18 +386,18 @@ export class ClientConnection extends BufferedConnection implements Exchange, Ca
   /** Whether the client has sent enough since the last look. */
   #checkSender(): void {
     const { isStream, status } = this.#way
-    const isLate = !isStream && this.#body.isLate
+    const isLate = !isStream && this.body.isLate
     const isOwed = !this.paused && !(isStream && status !== 0)
-    const tooSlow = this.#body.cameTooSlowly(isStream)
+    const tooSlow = this.body.cameTooSlowly(isStream)
     if (!isLate && !(isOwed && tooSlow)) this.#watchSender()
-    else if (this.#state === states.gathering && !this.blocked) this.#refuseLate()
-    else this.#cut()
+    else if (this.state === states.gathering && !this.blocked) this.#refuseLate()
+    else this.cut()
   }
 
   /** A client that takes nothing although something waits for it does not stay. */
   #watchReader(): void {
     const { wheel, settings } = this.parts
-    if (this.#state === states.body || this.#state === states.gathering) return
+    if (this.state === states.body || this.state === states.gathering) return
     if (this.blocked) wheel.set(this, settings.clientIdleMs)
     else wheel.clear(this)
   }
@@ -585,7 +405,7 @@ export class ClientConnection extends BufferedConnection implements Exchange, Ca
   #tryAgain(reason: UpstreamReason, reset: boolean): boolean {
     if (this.closed) return false
     const before = this.#way.target
-    const sent = this.#state !== states.waiting
+    const sent = this.state !== states.waiting
     const [unreachable, timedOut] = [reason === 'upstream_unreachable', reason === 'upstream_timeout']
     const next = this.#way.again({ unreachable, sent, reset, timedOut, repeatable: this.#isRepeatable })
     if (next === null) return false
@@ -599,62 +419,30 @@ export class ClientConnection extends BufferedConnection implements Exchange, Ca
   // Ends.
 
   #leaveTunnel(): void {
-    this.#state = states.closing
+    this.state = states.closing
     this.#tunnel = null
-    this.#isOpen = false
+    this.isOpen = false
     this.#way.end(this, 'answered', null)
   }
 
   /** What follows a handshake that is none may be anything. */
   #refuseHandshake(): void {
     this.#way.end(this, 'abandoned', null)
-    this.#refuseWire('handshake_invalid', [['sec-websocket-version', WEBSOCKET_VERSION]])
-  }
-
-  #connectionSays(): number {
-    if (!this.#keepAlive) return connectionSays.close
-    return this.#request.chunks ? connectionSays.nothing : connectionSays.keepAlive
+    this.refuseWire('handshake_invalid', [['sec-websocket-version', WEBSOCKET_VERSION]])
   }
 
   /** The response was handed over to its last byte. */
   #complete(): void {
-    this.#isOpen = false
+    this.isOpen = false
     this.#way.end(this, 'answered', null)
-    if (this.#state !== states.closing) this.#endExchange()
-  }
-
-  /** An answer has been given: goes on to the next request, when it can be found. */
-  #endExchange(): void {
-    this.#body.expectsContinue = false
-    if (!this.#keepAlive) this.#close()
-    else if (!this.#body.done) {
-      this.#state = states.discarding
-      this.#body.watch()
-      this.parts.wheel.set(this, this.parts.settings.discardMs)
-      this.#goOn()
-    } else this.#next()
-  }
-
-  #next(): void {
-    const { wheel, settings } = this.parts
-    this.#state = states.head
-    wheel.set(this, this.blocked ? settings.clientIdleMs : settings.keepAliveMs)
-    if (this.paused || this.waiting > 0) this.#goOn()
-  }
-
-  #discard(): void {
-    const mayGoOn = this.#body.discard(this.at, this.end)
-    this.at = this.#body.at
-    if (this.#body.invalid) this.#refuseWire('framing_invalid')
-    else if (this.#body.done) this.#next()
-    else if (!mayGoOn) this.#cut()
+    if (this.state !== states.closing) this.endExchange()
   }
 
   /** Gives up the request to the service, because the client has left or is cut off. */
-  #abandon(): void {
+  protected abandon(): void {
     const { upstream } = this.#way
     this.#way.upstream = null
-    if (this.#state === states.waiting) this.#way.target?.leave(this)
+    if (this.state === states.waiting) this.#way.target?.leave(this)
     upstream?.abandon()
     this.#way.end(this, 'abandoned', null)
   }
@@ -662,44 +450,14 @@ export class ClientConnection extends BufferedConnection implements Exchange, Ca
   /** The body cannot be read: the service must not get what looks like the whole of it. */
   #refuseBody(): void {
     const isAnswering = this.#way.status !== 0
-    this.#abandon()
-    if (isAnswering) this.#cut()
-    else this.#refuseWire('framing_invalid')
+    this.abandon()
+    if (isAnswering) this.cut()
+    else this.refuseWire('framing_invalid')
   }
 
   /** The body does not come. */
   #refuseLate(): void {
-    this.#abandon()
-    this.#refuseWire('request_timeout')
-  }
-
-  /** Says why nothing more can be read, and ends. */
-  #refuseWire(reason: WireReason, more: Fields = NO_FIELDS): void {
-    const { onMalformed, requestId, clock } = this.parts
-    onMalformed(reason)
-    this.#keepAlive = false
-    this.#isOpen = true
-    this.#refuseWith(reason, requestId(clock.now()), more)
-  }
-
-  #refuseWith(reason: WireReason, id: string, more: Fields): void {
-    const { status, body } = wireRefusal(reason, id)
-    this.refuse(status, [...PROBLEM_FIELDS, ['x-request-id', id], ...more], body)
-  }
-
-  #close(): void {
-    this.#state = states.closing
-    this.forgetWaiting()
-    this.#request.letFieldsGo()
-    if (this.closed) return
-    this.io.end(this)
-    if (this.paused) this.io.resume(this)
-    this.parts.wheel.set(this, LINGER_MS)
-  }
-
-  #cut(): void {
-    this.#abandon()
-    this.#state = states.closing
-    if (!this.closed) this.io.destroy(this)
+    this.abandon()
+    this.refuseWire('request_timeout')
   }
 }
