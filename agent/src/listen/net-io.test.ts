@@ -171,7 +171,7 @@ for (const wraps of [true, false]) {
       await using service = await startEcho(server)
       await using proxy = await startProxy(wraps, service.url)
       // More than there are places of output to lend.
-      await Promise.all(Array.from({ length: 40 }, async (_, index) => await echo(proxy[client], 3, index % 4)))
+      await Promise.all(Array.from({ length: 40 }, async (_, index) => await echo(proxy[client], 2, index % 4)))
     })
   }
 
