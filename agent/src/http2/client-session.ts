@@ -12,7 +12,10 @@ import type { ClientOrigin } from './sessions.ts'
 
 /** How often a session is looked at, in milliseconds. */
 const CHECK_MS = 250
-/** PING and SETTINGS frames between two looks. Each is answered, so they are the dearest. */
+/**
+ * PING and SETTINGS frames between two looks, beside one for each thing that the client was sent: gRPC clients measure the
+ * round trip while they are sent data. Each is answered, so they are the dearest.
+ */
 const ANSWERED_MAX = 100
 
 export class ClientSession extends Timed {
@@ -81,7 +84,7 @@ export class ClientSession extends Timed {
 
   #count(): void {
     this.#answered += 1
-    if (this.#answered > ANSWERED_MAX) this.#calm()
+    if (this.#answered > ANSWERED_MAX + this.effort.occasions) this.#calm()
   }
 
   #calm(): void {

@@ -92,7 +92,7 @@ export class ClientStream {
 
   /** Sends a range of the arena: whole heads, and any piece of a body. */
   write(start: number, end: number): void {
-    this.#effort.sent()
+    this.#effort.sent(end - start)
     let at = start
     while (!this.#isAnswering && at < end) at = this.#readHead(at, end)
     if (this.#isAnswered || at === end) return

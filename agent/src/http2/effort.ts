@@ -16,10 +16,14 @@ const WASTE_BYTES_MAX = 32_768
 const FORGIVEN_BYTES_PER_S = 4_096
 /** What a client may say to one header section or one piece of data that it is sent, in bytes: five small frames. */
 const ANSWER_BYTES = 85
+/** And once more for so many bytes of it. */
+const ANSWER_EVERY_BYTES = 4_096
 /** What surrounds one header section or one piece of data that it sends, in bytes: frame heads, window updates. */
 const AROUND_BYTES = 64
 
 export class Effort {
+  /** How often the client had something to say to what it was sent, since the last look. */
+  occasions = 0
   #allowed = WASTE_BYTES_MAX
   #read = 0
   #useful = 0
@@ -36,8 +40,10 @@ export class Effort {
   }
 
   /** A header section or data was sent. */
-  sent(): void {
-    this.#useful += ANSWER_BYTES
+  sent(bytes: number): void {
+    const occasions = 1 + Math.floor(bytes / ANSWER_EVERY_BYTES)
+    this.occasions += occasions
+    this.#useful += occasions * ANSWER_BYTES
   }
 
   /**
@@ -52,7 +58,7 @@ export class Effort {
     const forgiven = ((nowMs - this.#lastMs) * FORGIVEN_BYTES_PER_S) / 1_000
     this.#allowed = Math.min(WASTE_BYTES_MAX, this.#allowed + forgiven) - waste
     this.#read = readBytes
-    this.#useful = 0
+    this.#useful = this.occasions = 0
     this.#unread = unread
     this.#lastMs = nowMs
     return this.#allowed < 0

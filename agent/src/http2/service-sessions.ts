@@ -31,6 +31,8 @@ const STREAM_WINDOW_BYTES = 262_144
 const SESSION_WINDOW_BYTES = 1_048_576
 /** Memory of one session, in MiB: what waits to be sent on its streams counts. */
 const SESSION_MEMORY_MIB = 64
+/** Streams that are reset on one session; then no more are begun on it, before the service takes it for an attack. */
+const RESETS_MAX = 500
 /** How often a session is looked at, in milliseconds. */
 const CHECK_MS = 5_000
 /** Looks at a session without streams until it is ended. */
@@ -45,6 +47,7 @@ export class ServiceSession extends Timed {
   #ready = false
   #over = false
   #places = 0
+  #resets = 0
   #idleChecks = 0
   #pinged = false
   #readBytes = 0
@@ -87,6 +90,14 @@ export class ServiceSession extends Timed {
     if (this.#seekers.delete(seeker)) return
     this.#places -= 1
     this.#idleChecks = 0
+  }
+
+  /** A stream was reset because nobody waits for it any more. */
+  countReset(): void {
+    this.#resets += 1
+    if (this.#resets < RESETS_MAX || this.#over) return
+    this.#end()
+    this.#session?.close()
   }
 
   override expired(): void {

@@ -235,7 +235,10 @@ export class ServiceStream implements Seeker {
       const timer = setTimeout(() => stream.close(constants.NGHTTP2_CANCEL), LINGER_MS)
       stream.once('close', () => clearTimeout(timer))
     } else {
-      if (!stream.closed) stream.close(constants.NGHTTP2_CANCEL)
+      if (!stream.closed) {
+        stream.close(constants.NGHTTP2_CANCEL)
+        this.#session.countReset()
+      }
       stream.destroy()
     }
   }

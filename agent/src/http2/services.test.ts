@@ -22,7 +22,7 @@ import { openRaw, type RawResponse, sendRaw } from '#agent/testing/raw-client.ts
 import { startService } from '#agent/testing/service.ts'
 import { ca, issue } from '#agent/testing/tls.ts'
 import { shop } from '#agent/upstream/testing/shop.ts'
-import { ServiceSessions } from './service-sessions.ts'
+import { type ServiceSession, ServiceSessions } from './service-sessions.ts'
 import { settings } from './testing/frames.ts'
 
 const HEAD = 'Host: api.example.com\r\n'
@@ -296,6 +296,27 @@ test('over TLS a service is asked only when it agrees on HTTP/2 and its certific
     assert.equal(codeOf(await sendRaw(agent.http, GET)), 'upstream_unreachable')
     server.close()
   })
+})
+
+// Guards against one client that cancels its calls, and so has a service end the session of all others.
+test('a session on which many streams were reset takes no more, and what is in flight on it is finished', async () => {
+  await using service = await serve(echo)
+  using wheel = new Wheel(() => 1_000)
+  const sessions = new ServiceSessions(wheel)
+  const address = { host: '127.0.0.1', port: Number(new URL(service.url).port), serverName: null, tls: null }
+  const placed = async (): Promise<ServiceSession> =>
+    await new Promise((resolve) => void sessions.seek(address, { placed: resolve, unplaced: () => {} }, null))
+  const session = await placed()
+  const stream = session.http2?.request([':method', 'POST', ':path', '/'])
+  assert.ok(stream !== undefined)
+  await until('the stream', () => service.begun === 1)
+  assert.equal(await placed(), session)
+  for (let resets = 0; resets < 500; resets++) session.countReset()
+  assert.notEqual(await placed(), session)
+  stream.end('late')
+  const [piece] = await stream.toArray()
+  assert.equal(String(piece), 'late')
+  sessions.destroy()
 })
 
 // Guards against a service that is gone without a word: its requests would wait for ever.

@@ -17,7 +17,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { openRelease, setRelease, startAgent } from '#agent/testing/agent.ts'
 import { startService } from '#agent/testing/service.ts'
 import { ca, certificate, issue } from '#agent/testing/tls.ts'
-import { data, GET, headers, openFrames, POST, rst, types } from './testing/frames.ts'
+import { data, GET, headers, openFrames, ping, POST, rst, types, windowUpdate } from './testing/frames.ts'
 
 const MIB = 1024 * 1024
 
@@ -217,6 +217,27 @@ test('the first bytes of an event stream are not held back', async () => {
   assert.equal(saidMs, 0)
   await new Promise<void>((resolve) => stream.once('data', () => resolve()))
   assert.ok(performance.now() - saidMs < 200)
+})
+
+// Clients of gRPC measure the round trip with a PING for nearly every piece that they are sent.
+test('a client that answers all that it is sent with a PING and window updates is not taken for a flood', async () => {
+  await using service = await serve((_incoming, response) => {
+    let pieces = 0
+    const timer = setInterval(() => {
+      if (++pieces === 300) response.end()
+      else response.write('x')
+      if (pieces === 300) clearInterval(timer)
+    }, 1)
+  })
+  await using agent = await startAgent({ objects: openRelease(service.url), settings: { drainMs: 20 } })
+  await using client = await openFrames(agent.h2c)
+  let told = 0
+  client.socket.on('data', () => {
+    for (; told < client.of(types.data).length; told++) client.write(ping(), windowUpdate(0, 1), windowUpdate(1, 1))
+  })
+  client.write(headers(1, GET))
+  assert.ok(await client.until(() => client.closed || client.of(types.data).some(({ flags }) => flags === 1)))
+  assert.equal(client.closed, false)
 })
 
 test('a stream that is reset takes its request to the service along, and a truncated body never looks whole', async () => {
