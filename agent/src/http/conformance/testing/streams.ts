@@ -1,7 +1,7 @@
 /**
  * Sends bodies of many GiB up and down through an agent in a process of its own, and tells what memory that took.
  *
- * Not a test: `node agent/src/http/conformance/streams.ts [gibibytes]`. Linux only, because of where it reads memory.
+ * Not a test: `node agent/src/http/conformance/testing/streams.ts [gibibytes]`. Linux only, because of where it reads memory.
  *
  * @module
  */
