@@ -13,6 +13,7 @@ import type { LimitMemory } from '#agent/limits/table.ts'
 import type { CertificateProblem } from '#agent/listen/certificates.ts'
 import type { DecisionRecord } from '#agent/telemetry/events.ts'
 import type { CounterDelta } from '#agent/telemetry/totals.ts'
+import type { Piece } from './pieces.ts'
 import type { ServiceState } from '#agent/upstream/state.ts'
 
 /** What a serving thread begins with. */
@@ -44,6 +45,13 @@ export interface EnvironmentMessage {
   readonly number: number
 }
 
+/** What is said in more than one message, one after the answer to the other. */
+export interface EnvironmentOrder {
+  readonly kind: 'environment'
+  /** Of an `EnvironmentMessage`. */
+  readonly pieces: readonly Piece[]
+}
+
 /** Where to take requests. */
 export type ListenAddresses = Pick<AgentSettings, 'httpListen' | 'httpsListen' | 'h2cListen'>
 
@@ -55,7 +63,8 @@ export interface Listening {
 }
 
 export type ToThread =
-  | { readonly kind: 'environment'; readonly environment: EnvironmentMessage }
+  /** A part of an `EnvironmentMessage`, which acts with the last one. Answered with `next`. */
+  | { readonly kind: 'piece'; readonly piece: Piece; readonly last: boolean }
   | { readonly kind: 'drop'; readonly environmentId: string }
   | { readonly kind: 'agent name'; readonly name: string }
   | { readonly kind: 'ticket secret'; readonly secret: Uint8Array }
@@ -71,6 +80,7 @@ export type ToThread =
 export type FromThread =
   | { readonly kind: 'listening'; readonly listening: Listening }
   | { readonly kind: 'not listening'; readonly why: string }
+  | { readonly kind: 'next' }
   | { readonly kind: 'synced'; readonly id: number }
   | { readonly kind: 'records'; readonly records: readonly DecisionRecord[] }
   | { readonly kind: 'report'; readonly report: ThreadReport }

@@ -12,7 +12,8 @@ import type { DecisionRecord } from '#agent/telemetry/events.ts'
 import { createDescriptors } from '#agent/listen/uring/descriptors.ts'
 import { closeAfter } from '#agent/listen/uring/native.ts'
 import type { ServiceState } from '#agent/upstream/state.ts'
-import type { FromThread, Listening, ThreadData, ThreadReport, ToThread } from './messages.ts'
+import type { EnvironmentOrder, FromThread, Listening, ThreadData, ThreadReport, ToThread } from './messages.ts'
+import type { Piece } from './pieces.ts'
 import type { WorkerReport } from './side.ts'
 
 export interface ServingThreadOptions {
@@ -42,6 +43,9 @@ export class ServingThread {
   readonly #ended = Promise.withResolvers<string>()
   #state: WorkerReport['state'] = 'starting'
   #why = 'it stopped by itself'
+  /** What is said when the pieces before it have arrived. */
+  #waiting: (ToThread | EnvironmentOrder)[] = []
+  #pieces: Piece[] = []
   #lastSync = 0
   #lastBeat = 0
   #missed = 0
@@ -93,8 +97,10 @@ export class ServingThread {
     return this.#missed
   }
 
-  say(message: ToThread): void {
-    if (this.#state !== 'ended') this.#thread.postMessage(message)
+  /** What is said later arrives later. */
+  say(message: ToThread | EnvironmentOrder): void {
+    this.#waiting.push(message)
+    this.#pump()
   }
 
   sayMemory(environmentId: string, handle: MemoryHandle | null): void {
@@ -140,6 +146,26 @@ export class ServingThread {
     void this.#thread.terminate()
   }
 
+  /** Says what waits, up to an order in pieces, which goes on with every answer. */
+  #pump(): void {
+    while (this.#pieces.length === 0) {
+      const message = this.#waiting.shift()
+      if (message === undefined || this.#state === 'ended') return
+      if (message.kind !== 'environment') this.#thread.postMessage(message)
+      else {
+        this.#pieces = [...message.pieces]
+        this.#sayPiece()
+      }
+    }
+  }
+
+  #sayPiece(): void {
+    const [piece] = this.#pieces
+    if (piece === undefined || this.#state === 'ended') return
+    const message: ToThread = { kind: 'piece', piece, last: this.#pieces.length === 1 }
+    this.#thread.postMessage(message)
+  }
+
   #hear(message: FromThread): void {
     switch (message.kind) {
       case 'listening':
@@ -148,6 +174,11 @@ export class ServingThread {
         break
       case 'not listening':
         this.#listening.reject(new Error(message.why))
+        break
+      case 'next':
+        this.#pieces.shift()
+        this.#sayPiece()
+        this.#pump()
         break
       case 'synced':
         this.#syncs.get(message.id)?.()

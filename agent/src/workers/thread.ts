@@ -19,7 +19,8 @@ import { createServing, type Serving } from '#agent/serving.ts'
 import { createSlots } from '#agent/telemetry/metrics.ts'
 import { createRecordQueue } from '#agent/telemetry/queue.ts'
 import { createCounterFeed } from '#agent/telemetry/totals.ts'
-import type { FromThread, ThreadData, ToThread } from './messages.ts'
+import type { EnvironmentMessage, FromThread, ThreadData, ToThread } from './messages.ts'
+import { Assembly } from './pieces.ts'
 
 /** Pause between two beats, in milliseconds. The main thread misses them after some. */
 const BEAT_MS = 100
@@ -48,6 +49,7 @@ export function startThread(data: ThreadData, port: MessagePort, machineNs: () =
   const directories = new Map<string, DirectoryReader>()
   let { agentName } = data
   let serving: Serving | null = null
+  let assembly = new Assembly()
   let underWay = 0
   let reports = 0
   let droppedTold = { allowed: 0, refused: 0 }
@@ -119,13 +121,21 @@ export function startThread(data: ThreadData, port: MessagePort, machineNs: () =
     port.close()
   }
 
+  function putEnvironment(): void {
+    // What the main thread took apart.
+    const environment = assembly.data as EnvironmentMessage
+    assembly = new Assembly()
+    live.put({ ...environment, directory: directoryOf(environment.id) })
+  }
+
   function obey(message: ToThread): void {
     switch (message.kind) {
-      case 'environment': {
-        const { environment } = message
-        live.put({ ...environment, directory: directoryOf(environment.id) })
+      case 'piece':
+        assembly.add(message.piece)
+        if (message.last) putEnvironment()
+        // Whatever else waits comes first.
+        setImmediate(() => say({ kind: 'next' }))
         break
-      }
       case 'drop':
         live.drop(message.environmentId)
         directories.delete(message.environmentId)

@@ -16,7 +16,8 @@ import type { LiveEnvironment } from '#agent/live-table.ts'
 import { createTotals } from '#agent/telemetry/totals.ts'
 import { mergeStates } from '#agent/upstream/state.ts'
 import type { AgentSettings } from '#agent/config.ts'
-import type { ListenAddresses, Listening, ToThread } from './messages.ts'
+import type { EnvironmentMessage, EnvironmentOrder, ListenAddresses, Listening, ToThread } from './messages.ts'
+import { takeApart } from './pieces.ts'
 import { ServingThread } from './serving-thread.ts'
 import type { ServingSide, SideOptions } from './side.ts'
 
@@ -67,7 +68,7 @@ export async function createThreads(options: ThreadsOptions): Promise<ServingSid
   let said = new Map<string, LiveEnvironment>()
   let restarting: Promise<void> | null = null
 
-  const sayAll = (message: ToThread): void => {
+  const sayAll = (message: ToThread | EnvironmentOrder): void => {
     for (const thread of threads) thread.say(message)
   }
 
@@ -96,7 +97,7 @@ export async function createThreads(options: ThreadsOptions): Promise<ServingSid
     })
     threads.add(thread)
     for (const [id, handle] of live.memories()) thread.sayMemory(id, handle)
-    for (const environment of live.environments()) thread.say(environmentMessage(environment))
+    for (const environment of live.environments()) thread.say(environmentOrder(environment))
     void thread.ended.then(() => threads.delete(thread))
     return thread
   }
@@ -136,7 +137,7 @@ export async function createThreads(options: ThreadsOptions): Promise<ServingSid
   /** Follows `live`. Resolves when every thread acts on it. */
   function follow(): Promise<unknown> {
     const now = new Map(live.environments().map((environment) => [environment.id, environment]))
-    for (const [id, environment] of now) if (said.get(id) !== environment) sayAll(environmentMessage(environment))
+    for (const [id, environment] of now) if (said.get(id) !== environment) sayAll(environmentOrder(environment))
     for (const id of said.keys()) if (!now.has(id)) sayAll({ kind: 'drop', environmentId: id })
     said = now
     return Promise.all(Array.from(threads, (thread) => thread.sync()))
@@ -256,9 +257,19 @@ export async function createThreads(options: ThreadsOptions): Promise<ServingSid
   }
 }
 
-function environmentMessage({ id, release, number }: LiveEnvironment): ToThread {
-  // Nobody who serves asks where a policy comes from.
-  return { kind: 'environment', environment: { id, number, release: { ...release, effective: NONE } } }
+/** Taken apart once for all threads, and for those that come later. */
+const orders = new WeakMap<LiveEnvironment, EnvironmentOrder>()
+
+function environmentOrder(environment: LiveEnvironment): EnvironmentOrder {
+  let order = orders.get(environment)
+  if (order === undefined) {
+    const { id, release, number } = environment
+    // Nobody who serves asks where a policy comes from.
+    const message: EnvironmentMessage = { id, number, release: { ...release, effective: NONE } }
+    order = { kind: 'environment', pieces: takeApart(message) }
+    orders.set(environment, order)
+  }
+  return order
 }
 
 const NONE: CompiledRelease['effective'] = new Map()
