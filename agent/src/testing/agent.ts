@@ -10,6 +10,7 @@ import { create } from '@bufbuild/protobuf'
 import { caseKey, compile, type ObjectInput } from '@headgate/core'
 import { systemClock } from '@headgate/kit/clock.ts'
 import { createLog } from '@headgate/kit/log.ts'
+import type { SettingSource } from '@headgate/kit/settings.ts'
 import { ApiKeySchema, ConsumerSchema, CredentialState, type Directory, DirectorySchema } from '@headgate/proto'
 import { type App, createApp } from '#agent/app.ts'
 import { type AgentSettings, readAgentSettings } from '#agent/config.ts'
@@ -42,6 +43,8 @@ interface TestAgentOptions {
   readonly directory?: Directory
   readonly settings?: Partial<AgentSettings>
   readonly env?: Readonly<Record<string, string>>
+  /** What `/state` says about settings. */
+  readonly sources?: readonly SettingSource[]
 }
 
 export async function startAgent(options: TestAgentOptions = {}): Promise<TestAgent> {
@@ -54,7 +57,7 @@ export async function startAgent(options: TestAgentOptions = {}): Promise<TestAg
     clock: systemClock,
     log,
     control: null,
-    sources: [],
+    sources: options.sources ?? [],
     threads: null,
   })
   const { certificates, tickets } = app
