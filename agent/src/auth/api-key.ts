@@ -14,7 +14,12 @@ const UNAVAILABLE: Verified = { kind: 'denied', reason: 'credential_unavailable'
 const UNKNOWN: Verified = { kind: 'denied', reason: 'credential_unknown', principal: null }
 
 /** @param nowMs wall clock: keys expire by the calendar. */
-export function verifyApiKey(directory: DirectoryReader, credential: Credential, facts: Facts, nowMs: number): Verified {
+export function verifyApiKey(
+  directory: DirectoryReader,
+  credential: Credential,
+  facts: Facts,
+  nowMs: number,
+): Verified {
   // Without a directory a good key cannot be told from a bad one; 401 would make its holder throw it away.
   if (!directory.known) return UNAVAILABLE
   const record = directory.findApiKey(hash('sha256', credential.text, 'latin1'))
