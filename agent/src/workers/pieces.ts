@@ -102,7 +102,7 @@ export class Assembly {
   /** What was taken apart. To be asked when all pieces are there. */
   get data(): unknown {
     const whole = this.#parts.at(-1)
-    return Array.isArray(whole) ? whole[0] : undefined
+    return Array.isArray(whole) ? (whole as readonly unknown[])[0] : undefined
   }
 
   #build({ kind, names, values, links }: Part): unknown {

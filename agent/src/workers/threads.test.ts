@@ -66,7 +66,7 @@ test('a limit is one for all threads, and counters and records are those of all'
   const statuses: number[] = []
   for (let index = 0; index < 24; index++) statuses.push((await sendRaw(agent.http, GET)).status)
   assert.equal(statuses.filter((status) => status === 200).length, 10)
-  assert.deepEqual([...new Set(statuses)].toSorted(), [200, 429])
+  assert.deepEqual(new Set(statuses), new Set([200, 429]))
 
   const metrics = await (await fetch(`${agent.app.adminUrl}/metrics`)).text()
   assert.match(metrics, /^headgate_requests_total\{.*reason="allowed".*\} 10$/m)
