@@ -5,8 +5,8 @@
  */
 import { readdirSync } from 'node:fs'
 import { Arena } from '#agent/http/arena.ts'
-import { NetIo } from '../../net-io.ts'
-import { createUringBackend, RING_ROOM_BYTES } from '../backend.ts'
+import { NetIo } from '#agent/listen/net-io.ts'
+import { createUringBackend, RING_ROOM_BYTES } from '#agent/listen/uring/backend.ts'
 
 /** For the option `skip` of a test: why there is no ring here; false: there is one. */
 export async function whyNoRing(): Promise<string | false> {
