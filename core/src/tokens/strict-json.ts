@@ -43,10 +43,11 @@ function hasOneReading(text: string): boolean {
   // A set for each object that is open, null for each list.
   const open: (Set<string> | null)[] = []
   for (let at = 0; at < text.length; at++) {
-    switch (text[at]) {
+    const character = text.charAt(at)
+    switch (character) {
       case '{':
       case '[':
-        if (open.push(text[at] === '{' ? new Set() : null) > DEPTH_MAX) return false
+        if (open.push(character === '{' ? new Set() : null) > DEPTH_MAX) return false
         break
       case '}':
       case ']':
@@ -63,6 +64,7 @@ function hasOneReading(text: string): boolean {
         at = end - 1
         break
       }
+      default:
     }
   }
   return true
