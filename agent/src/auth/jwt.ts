@@ -35,6 +35,8 @@ export type TokenProblem =
   | 'algorithm'
   | 'key_unknown'
   | 'signature'
+  /** The issuer says that it does not count (any more). */
+  | 'inactive'
   /** The keys of the issuer are not known: nothing is said about the token. */
   | 'unavailable'
 
