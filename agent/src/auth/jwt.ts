@@ -19,10 +19,9 @@ import {
   readJws,
   type SignatureAlgorithm,
 } from '@headgate/core'
-import { compactVerify } from 'jose'
-import type { VerificationKey } from '#agent/issuers/key-set.ts'
 import type { KeySource } from '#agent/issuers/key-source.ts'
 import { RecentTokens } from './recent-tokens.ts'
+import { isSignedBy } from './signature.ts'
 
 /** What tokens of an issuer must be like. */
 export interface TokenRules extends ClaimRules {
@@ -93,16 +92,6 @@ export function createTokenVerifier(rules: TokenRules, keys: KeySource, tokensMa
       const judged = judgeClaims(jws.claims, jws.type, rules, nowMs)
       return judged.kind === 'bad' ? refused(judged.problem) : prove(text, name, jws, judged.expiresAtMs, nowMs)
     },
-  }
-}
-
-async function isSignedBy(text: string, algorithm: SignatureAlgorithm, key: VerificationKey): Promise<boolean> {
-  try {
-    await compactVerify(text, await key.forAlgorithm(algorithm), { algorithms: [algorithm] })
-    return true
-  } catch {
-    // Whatever is thrown: it is not proven.
-    return false
   }
 }
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { decodeBase64url } from './base64url.ts'
-import { readJws, TOKEN_LENGTH_MAX } from './jws.ts'
+import { readJws, readProof, TOKEN_LENGTH_MAX } from './jws.ts'
 import { parseStrictObject } from './strict-json.ts'
 
 const encode = (value: unknown): string =>
@@ -17,7 +17,7 @@ test('a token is read as it stands', () => {
   const text = token(good, { sub: 'a', aud: ['x'] })
   const read = readJws(text)
   assert.ok(read.kind === 'jws')
-  const { signedLength, signature, ...rest } = read.jws
+  const { header: _, signedLength, signature, ...rest } = read.jws
   assert.deepEqual(rest, { algorithm: 'ES256', keyId: 'k1', type: 'at+jwt', claims: { sub: 'a', aud: ['x'] } })
   assert.equal(text.slice(0, signedLength), text.slice(0, text.lastIndexOf('.')))
   assert.equal(Buffer.from(signature).toString(), 'sig')
@@ -67,7 +67,7 @@ for (const [name, text] of [
   ['bits that nobody reads in the signature', `${encode(good)}.${encode({})}.c2lnbh`],
   ['a length that no bytes have', `${encode(good)}.${encode({})}.c2lnb`],
   ['too many characters', token(good, { sub: 'a'.repeat(TOKEN_LENGTH_MAX) })],
-  ['a header that is too long', token({ ...good, extra: 'a'.repeat(2_000) })],
+  ['a header that is too long', token({ ...good, extra: 'a'.repeat(4_000) })],
   ['a header that is a list', token([good])],
   ['a header that is a text', token('"ES256"')],
   ['a header that is null', token('null')],
@@ -161,4 +161,11 @@ test('a name that is repeated anywhere in an object is found', () => {
       assert.notEqual(parseStrictObject(new TextEncoder().encode(once)), null)
     }),
   )
+})
+
+test('a proof of possession brings its key, and nothing else that a token may not bring', () => {
+  const kind = (header: object): string => readProof(token({ ...good, typ: 'dpop+jwt', ...header })).kind
+  assert.equal(kind({ jwk: { kty: 'EC' } }), 'jws')
+  assert.equal(kind({}), 'malformed')
+  for (const name of ['jku', 'x5c', 'x5u', 'crit', 'b64']) assert.equal(kind({ jwk: {}, [name]: true }), 'malformed')
 })

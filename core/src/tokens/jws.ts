@@ -14,8 +14,8 @@ import { type JsonObject, parseStrictObject } from './strict-json.ts'
 
 /** Longest token that is looked at, in characters. */
 export const TOKEN_LENGTH_MAX = 8_192
-/** Longest header, in characters. */
-const HEADER_LENGTH_MAX = 1_024
+/** Longest header, in characters: a proof brings a key of RSA. */
+const HEADER_LENGTH_MAX = 2_048
 /** Longest name of a key, in characters. */
 const KEY_ID_LENGTH_MAX = 256
 
@@ -38,6 +38,7 @@ export type SignatureAlgorithm = (typeof signatureAlgorithms)[number]
 
 /** A token as it says of itself. Nothing of it is proven. */
 export interface Jws {
+  readonly header: JsonObject
   readonly algorithm: SignatureAlgorithm
   /** Name of the key that is to have signed it; null: it names none. */
   readonly keyId: string | null
@@ -77,11 +78,26 @@ const REFUSED_PARAMETERS = [
   'p2s',
 ] as const
 
+const REFUSED_IN_PROOFS = REFUSED_PARAMETERS.filter((name) => name !== 'jwk')
+
 const isAlgorithm = (name: unknown): name is SignatureAlgorithm =>
   (signatureAlgorithms as readonly unknown[]).includes(name)
 
-/** Never throws. */
+/** Reads a token that is proven with a key that we know. Never throws. */
 export function readJws(text: string): ReadJws {
+  return read(text, REFUSED_PARAMETERS)
+}
+
+/**
+ * Reads a proof of possession, which brings its own key in `jwk` (RFC 9449 section 4.2). What it proves is that
+ * somebody has that key; whether the key counts is said elsewhere. Never throws.
+ */
+export function readProof(text: string): ReadJws {
+  const proof = read(text, REFUSED_IN_PROOFS)
+  return proof.kind === 'jws' && !Object.hasOwn(proof.jws.header, 'jwk') ? MALFORMED : proof
+}
+
+function read(text: string, refused: readonly string[]): ReadJws {
   if (text.length > TOKEN_LENGTH_MAX) return MALFORMED
   const headerEnd = text.indexOf('.')
   const signedLength = text.indexOf('.', headerEnd + 1)
@@ -91,7 +107,7 @@ export function readJws(text: string): ReadJws {
 
   const header = objectOf(text.slice(0, headerEnd))
   if (header === null) return MALFORMED
-  for (const name of REFUSED_PARAMETERS) if (Object.hasOwn(header, name)) return MALFORMED
+  for (const name of refused) if (Object.hasOwn(header, name)) return MALFORMED
   const { alg, kid = null, typ = '' } = header
   if (typeof alg !== 'string' || typeof typ !== 'string') return MALFORMED
   if (kid !== null && (typeof kid !== 'string' || kid === '' || kid.length > KEY_ID_LENGTH_MAX)) return MALFORMED
@@ -101,7 +117,7 @@ export function readJws(text: string): ReadJws {
   const signature = decodeBase64url(text.slice(signedLength + 1))
   if (claims === null || signature === null || signature.length === 0) return MALFORMED
   const type = typ.toLowerCase().replace(/^application\//, '')
-  return { kind: 'jws', jws: { algorithm: alg, keyId: kid, type, claims, signedLength, signature } }
+  return { kind: 'jws', jws: { header, algorithm: alg, keyId: kid, type, claims, signedLength, signature } }
 }
 
 function objectOf(part: string): JsonObject | null {
