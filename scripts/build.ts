@@ -1,8 +1,9 @@
 /**
  * `npm run build`: what ships. Each process as one file that needs Node and nothing else, in `dist/`, with the
- * migrations and the dashboard beside the control plane.
+ * migrations and the dashboard beside the control plane. The agent has its parts beside it, in `dist/agent/`: each of
+ * its threads reads only those that it runs, which is half of its start and a quarter of its memory.
  *
- * Proves that each file starts: it is run with `--version` from an empty directory, where no package could be found.
+ * Proves that each starts: it is run with `--version` from an empty directory, where no package could be found.
  *
  * @module
  */
@@ -11,7 +12,7 @@ import { cp, mkdtemp, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { rolldown } from 'rolldown'
+import { type Plugin, rolldown } from 'rolldown'
 import { ROOT } from './tooling/paths.ts'
 import { buildWebUi } from './tooling/web-ui.ts'
 
@@ -29,14 +30,43 @@ const START_TIMEOUT_MS = 10_000
 /** Looked for by `pg` and used only where someone installed it. */
 const OPTIONAL = ['pg-native']
 
+/** What bundles use of `node:http`. */
+const HTTP_NAMES = ['Agent', 'STATUS_CODES', 'createServer', 'request']
+
+const agentPlugins: Plugin[] = [
+  {
+    // As a module `node:http` has all of its exports read at once, `WebSocket` among them, which loads undici: a third
+    // of what a serving thread takes to start, for something that nobody uses. As an object it does not.
+    name: 'light-http',
+    resolveId: (id) => (id === 'node:http' || id === 'http' ? '\0light-http' : null),
+    load: (id) =>
+      id === '\0light-http'
+        ? `export const { ${HTTP_NAMES.join(', ')} } = process.getBuiltinModule('node:http')`
+        : null,
+  },
+  {
+    // The exporters look for gRPC when they are used, in a way that no bundler sees: it would not be there.
+    name: 'grpc-inside',
+    transform: (code, id) =>
+      id.includes('otlp-grpc-exporter-base') && code.includes(GRPC_REQUIRE)
+        ? `import * as grpcInside from '@grpc/grpc-js'\n${code.replaceAll(GRPC_REQUIRE, 'grpcInside')}`
+        : null,
+  },
+]
+
+const GRPC_REQUIRE = '__require("@grpc/grpc-js")'
+
 async function bundle(entry: string, file: string): Promise<void> {
+  const isAgent = file === 'agent.js'
   await using build = await rolldown({
-    input: join(ROOT, entry),
+    input: { [file.replace(/\.js$/, '')]: join(ROOT, entry) },
     platform: 'node',
     external: OPTIONAL,
+    plugins: isAgent ? agentPlugins : [],
     logLevel: 'warn',
   })
-  await build.write({ file: join(DIST, file), format: 'esm', minify: true, codeSplitting: false })
+  const shape = isAgent ? { chunkFileNames: 'agent/[name]-[hash].mjs' } : { codeSplitting: false }
+  await build.write({ dir: DIST, entryFileNames: '[name].js', format: 'esm', minify: true, ...shape })
 }
 
 async function proveStart(file: string): Promise<string> {
@@ -45,6 +75,7 @@ async function proveStart(file: string): Promise<string> {
   try {
     const moved = join(empty, file.replace(/\.js$/, '.mjs'))
     await cp(path, moved)
+    if (file === 'agent.js') await cp(join(DIST, 'agent'), join(empty, 'agent'), { recursive: true })
     const options = { cwd: empty, timeout: START_TIMEOUT_MS, env: {} }
     const { stdout } = await promisify(execFile)(process.execPath, [moved, '--version'], options)
     return `${stdout.trim()}, ${((await stat(path)).size / 1024 / 1024).toFixed(1)} MiB`

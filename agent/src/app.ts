@@ -1,33 +1,44 @@
 /**
  * The agent's long-lived objects, made and connected in one place, and taken apart in the right order.
  *
+ * Everything here is on the main thread, which holds the link to the control plane, the disk, telemetry and the admin
+ * endpoint. Requests are taken on threads of their own (`workers/`).
+ *
  * @module
  */
 import { hostname } from 'node:os'
 import type { Clock } from '@headgate/kit/clock.ts'
 import type { Log } from '@headgate/kit/log.ts'
+import type { SettingSource } from '@headgate/kit/settings.ts'
 import type { AgentSettings } from './config.ts'
-import { type AdminServer, createAdminServer } from './listen/admin.ts'
-import type { Certificates } from './listen/certificates.ts'
-import { createLive, type Live } from './live.ts'
-import { createServing } from './serving.ts'
+import { createAdminServer } from './listen/admin.ts'
+import type { CertificateProblem, Certificates } from './listen/certificates.ts'
+import { rotateTicketSecrets, type TicketKeys, ticketSecret } from './listen/ticket-keys.ts'
+import { createLive, type LiveState } from './live.ts'
+import { agentState } from './state.ts'
 import { createTelemetry, type Telemetry } from './telemetry/export.ts'
 import type { ControlLink } from './telemetry/exporters.ts'
-import { createSlots, type Slots } from './telemetry/metrics.ts'
 import type { Gauges } from './telemetry/points.ts'
 import { prometheusText } from './telemetry/prometheus.ts'
+import type { Counters } from './telemetry/totals.ts'
+import { targetGauges } from './upstream/state.ts'
+import type { Listening } from './workers/messages.ts'
+import type { OwnSide, ServingSide, SideOptions } from './workers/side.ts'
+import { createThreads } from './workers/threads.ts'
 
 /** What the connection to the control plane is given. It fills `live`, from disk and from the stream. */
 export interface ControlParts {
   readonly settings: AgentSettings
   readonly version: string
-  readonly live: Live
+  readonly live: LiveState
   readonly clock: Clock
   readonly log: Log
   /** Where requests are taken, such as `http://0.0.0.0:8080`, for people. */
-  readonly listeners: readonly string[]
+  readonly listeners: () => readonly string[]
   /** To be called when there is an identity, and again when it is renewed. */
   readonly onIdentity: (identity: AgentIdentity) => void
+  /** Resolves when requests are taken: what is large and not needed for that is loaded afterwards. */
+  readonly serving: Promise<void>
 }
 
 /** Who the agent is to its control plane. */
@@ -36,109 +47,174 @@ export interface AgentIdentity {
   readonly link: ControlLink
 }
 
+/** The connection to the control plane. Made once what is on disk is live. */
+export interface ControlSide extends AsyncDisposable {
+  /** For people; without secrets. */
+  status(): object
+}
+
 export interface AppOptions {
   readonly settings: AgentSettings
+  /** Where each setting comes from, for people; secrets are marks. */
+  readonly sources: readonly SettingSource[]
   /** Where `env://` secret references look. */
   readonly env: Readonly<Record<string, string | undefined>>
   readonly version: string
   readonly clock: Clock
   readonly log: Log
   /** Connects to the control plane; null: nothing but what the caller puts into `live`. */
-  readonly control: ((parts: ControlParts) => Promise<AsyncDisposable>) | null
+  readonly control: ((parts: ControlParts) => Promise<ControlSide>) | null
+  /** For serving threads: the module that runs `startThread` on them, and the machine's monotonic clock. */
+  readonly threads: { readonly entry: URL; readonly machineNs: () => bigint } | null
 }
 
 export interface App extends AsyncDisposable {
-  readonly live: Live
-  readonly certificates: Certificates
-  readonly slots: Slots
+  readonly live: LiveState
+  /** Null where other threads serve. */
+  readonly certificates: Certificates | null
+  readonly tickets: TicketKeys | null
+  readonly slots: Counters
   readonly telemetry: Telemetry
   /** Null where it is off. */
   readonly httpUrl: string | null
   readonly httpsUrl: string | null
+  readonly h2cUrl: string | null
   readonly adminUrl: string | null
-}
-
-function countUnusable({ unusable }: Certificates): Gauges['certificatesUnusable'] {
-  const byEnvironment = Map.groupBy(unusable, ({ environmentId }) => environmentId)
-  return [...byEnvironment].map(([environmentId, all]) => ({ environmentId, count: all.length }))
+  /** Puts a new serving thread in the place of each, one after the other; no connection is refused meanwhile. */
+  restart(): Promise<void>
 }
 
 /** Longest time for the last telemetry at the end, in milliseconds. */
 const FLUSH_MS_MAX = 2_000
 
 export async function createApp(options: AppOptions): Promise<App> {
-  const { settings, env, version, clock, log, control } = options
+  const { settings, env, version, clock, log } = options
   await using stack = new AsyncDisposableStack()
 
   const live = createLive()
-  const slots = createSlots()
   let agentName = settings.agentName ?? hostname()
+  let listening: Listening | null = null
+  let control: ControlSide | null = null
+  let stopping = false
+  const serving = Promise.withResolvers<void>()
 
-  const gauges = (): Omit<Gauges, 'dropped'> => ({
-    releases: live.environments().map(({ id, number }) => ({ environmentId: id, number })),
-    certificatesUnusable: countUnusable(serving.certificates),
-    connections: serving.connections,
-  })
+  const firstSecret = ticketSecret()
+  const keep: SideOptions['keep'] = (record) => telemetry.keep(record)
+  const sideOptions = { settings, env, live, ticketSecret: firstSecret, agentName, clock, log, keep }
+  const own = settings.workers === 0 ? await serveHere(sideOptions) : null
+  const side: ServingSide = own ?? (await createThreads({ ...sideOptions, ...threadsOf(options) }))
+
+  const gauges = (): Omit<Gauges, 'dropped'> => {
+    const { connections, certificatesUnusable, certificatesOutdated, services } = side.gauges()
+    return {
+      releases: live.environments().map(({ id, number }) => ({ environmentId: id, number })),
+      certificatesUnusable: countByEnvironment(certificatesUnusable),
+      certificatesOutdated: countByEnvironment(certificatesOutdated),
+      ...targetGauges(services),
+      connections,
+    }
+  }
   const telemetry = createTelemetry({
     settings,
-    slots,
+    counters: side.counters,
     gauges,
+    droppedBefore: () => side.gauges().dropped,
+    serving: serving.promise,
     agent: () => agentName,
     version,
     clock,
     log: log.child({ area: 'telemetry' }),
   })
-  // Disposal is in reverse: first listeners drain, telemetry goes last and can tell about the rest.
+  // Disposal is in reverse: first nobody is ready any more, then listeners drain while the admin endpoint says so, and
+  // telemetry goes last and can tell about the rest.
   stack.defer(async () => await telemetry.close(FLUSH_MS_MAX))
+  // Nobody waits for what a start that failed does not reach.
+  stack.defer(() => serving.resolve())
 
-  const serving = stack.use(
-    await createServing({
-      settings,
-      env,
-      live,
-      clock,
-      log,
-      slots,
-      agent: () => agentName,
-      keep: (record) => telemetry.keep(record),
-    }),
-  )
-  const admin: AdminServer | null =
+  const state = (): object =>
+    agentState({ ...options, agentName, startedAtMs, live, side, listening, control: control?.status() ?? null })
+  const startedAtMs = clock.now()
+  const admin =
     settings.adminListen === undefined
       ? null
       : await createAdminServer(settings.adminListen, {
-          notReady: () => (live.environments().length === 0 ? 'no release is live yet' : null),
-          metrics: () => prometheusText(slots, { ...gauges(), dropped: telemetry.dropped() }),
+          notReady: () => {
+            if (stopping) return 'stopping'
+            if (listening === null) return 'not listening yet'
+            if (!side.workers().some((worker) => worker.state === 'serving')) return 'no thread serves'
+            return live.environments().length === 0 ? 'no release is live yet' : null
+          },
+          metrics: async () => {
+            await side.flush()
+            return prometheusText(side.counters, { ...gauges(), dropped: telemetry.dropped() })
+          },
+          state,
         })
   if (admin !== null) stack.use(admin)
+  stack.use(side)
+  stack.use(rotateTicketSecrets((secret) => side.useTicketSecret(secret)))
 
-  if (control !== null) {
-    const parts: ControlParts = {
+  if (options.control !== null) {
+    control = await options.control({
       settings,
       version,
       live,
       clock,
       log: log.child({ area: 'control' }),
-      listeners: serving.urls,
+      listeners: () => urlsOf(listening),
       onIdentity: (identity) => {
         agentName = identity.agentName
+        side.useAgentName(agentName)
         telemetry.useControlPlane(identity.link)
       },
-    }
-    stack.use(await control(parts))
+      serving: serving.promise,
+    })
+    stack.use(control)
+    stack.defer(() => serving.resolve())
   }
-  const { httpUrl, httpsUrl, certificates } = serving
-  log.info({ http: httpUrl, https: httpsUrl, admin: admin?.url, version }, 'listening')
+  // Only now, so that nobody is told that there is no release while it is still being read from disk.
+  await live.settled()
+  listening = await side.listen()
+  serving.resolve()
+  const { httpUrl, httpsUrl, h2cUrl } = listening
+  log.info(
+    { http: httpUrl, https: httpsUrl, h2c: h2cUrl, admin: admin?.url, version, workers: settings.workers },
+    'listening',
+  )
+  stack.defer(() => void (stopping = true))
 
   const disposal = stack.move()
   return {
     live,
-    certificates,
-    slots,
+    certificates: own?.certificates ?? null,
+    tickets: own?.tickets ?? null,
+    slots: side.counters,
     telemetry,
     httpUrl,
     httpsUrl,
+    h2cUrl,
     adminUrl: admin?.url ?? null,
+    restart: async () => await side.restart(),
     [Symbol.asyncDispose]: async () => await disposal.disposeAsync(),
   }
+}
+
+/** Loaded only where the main thread serves: the HTTP engine is large. */
+async function serveHere(options: SideOptions): Promise<OwnSide> {
+  const { createOwnSide } = await import('./workers/side.ts')
+  return createOwnSide(options)
+}
+
+function threadsOf({ threads }: AppOptions): NonNullable<AppOptions['threads']> {
+  if (threads === null) throw new Error('serving threads need a module that starts them')
+  return threads
+}
+
+function urlsOf(listening: Listening | null): string[] {
+  return [listening?.httpUrl, listening?.httpsUrl, listening?.h2cUrl].filter((url) => typeof url === 'string')
+}
+
+function countByEnvironment(problems: readonly CertificateProblem[]): Gauges['certificatesUnusable'] {
+  const byEnvironment = Map.groupBy(problems, ({ environmentId }) => environmentId)
+  return [...byEnvironment].map(([environmentId, all]) => ({ environmentId, count: all.length }))
 }

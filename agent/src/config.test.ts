@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { availableParallelism } from 'node:os'
 import { test } from 'node:test'
 import { readAgentSettings, settingsReference } from './config.ts'
 
@@ -45,4 +46,27 @@ test('the join token prints as a mark', () => {
 
 test('every setting says what it is for', () => {
   for (const { name, doc } of settingsReference) assert.ok(doc.length > 10, name)
+})
+
+test('the admin endpoint is not opened to other machines by accident', () => {
+  for (const address of ['0.0.0.0:9090', '[::]:9090', '10.0.0.1:9090', 'example.com:9090', '127.0.0.1.example.com:1']) {
+    const read = readAgentSettings({ HEADGATE_ADMIN_LISTEN: address })
+    assert.ok(read.kind === 'invalid', address)
+    assert.match(read.problems[0] ?? '', /HEADGATE_ADMIN_OPEN=true/)
+    assert.equal(readAgentSettings({ HEADGATE_ADMIN_LISTEN: address, HEADGATE_ADMIN_OPEN: 'true' }).kind, 'ok')
+  }
+  for (const address of ['127.0.0.1:9090', '[::1]:9090', 'localhost:9090', 'off']) {
+    assert.equal(readAgentSettings({ HEADGATE_ADMIN_LISTEN: address }).kind, 'ok', address)
+  }
+})
+
+test('as many threads serve as there are cores, unless a number is set', () => {
+  const workersOf = (value?: string): unknown => {
+    const read = readAgentSettings(value === undefined ? {} : { HEADGATE_WORKERS: value })
+    return read.kind === 'ok' ? read.settings.workers : read.problems[0]
+  }
+  assert.equal(workersOf(), availableParallelism())
+  assert.equal(workersOf('auto'), availableParallelism())
+  assert.equal(workersOf('3'), 3)
+  for (const value of ['many', '-1', '1.5', '1000', '']) assert.match(String(workersOf(value)), /HEADGATE_WORKERS/)
 })

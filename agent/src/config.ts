@@ -6,10 +6,13 @@
  *
  * @module
  */
+import { availableParallelism } from 'node:os'
+import type { TlsProfile } from '@headgate/core'
 import { type LogLevel, logLevels } from '@headgate/kit/log.ts'
 import {
   choice,
   defineSettings,
+  flag,
   integer,
   type ListenAddress,
   listenAddress,
@@ -25,10 +28,29 @@ const settings = defineSettings({
     doc: 'Where to serve HTTPS: host:port, [ipv6]:port or off. Serves the names of live certificates only',
     default: '127.0.0.1:8443',
   }),
-  ADMIN_LISTEN: listenAddress({
-    doc: 'Where to serve /livez, /readyz and /metrics. Off unless set, because nobody signs in there',
+  H2C_LISTEN: listenAddress({
+    doc: 'Where to serve HTTP/2 without TLS to clients that know that it is there, such as gRPC inside a network. Over HTTPS it is always offered',
     default: 'off',
   }),
+  IO: choice({
+    doc: 'What carries plain connections: sockets of Node.js (net), or an io_uring of Linux 6.1 or newer (uring). TLS is on sockets always',
+    oneOf: ['net', 'uring'],
+    default: 'net',
+  }),
+  ADMIN_LISTEN: listenAddress({
+    doc: 'Where to serve /livez, /readyz, /metrics and /state. Off unless set, because nobody signs in there',
+    default: 'off',
+  }),
+  TLS_PROFILE: choice({
+    doc: 'What is spoken over HTTPS: intermediate is TLS 1.2 and 1.3, modern is TLS 1.3 only. A certificate may ask for modern',
+    oneOf: ['modern', 'intermediate'],
+    default: 'intermediate',
+  }),
+  ADMIN_OPEN: flag({
+    doc: 'Serve ADMIN_LISTEN also to other machines, although nobody signs in there',
+    default: false,
+  }),
+  WORKERS: text({ doc: 'Threads that serve: a number, or auto for one per core', default: 'auto' }),
   STATE_DIR: text({
     doc: 'Folder for identity and the last known releases; private to the agent',
     default: '.headgate/agent',
@@ -52,8 +74,14 @@ const settings = defineSettings({
     min: 1,
     max: 1_000_000,
   }),
+  HANDSHAKES_MAX: integer({
+    doc: 'TLS handshakes at a time; above, the oldest gives way. 40 KiB each',
+    default: 2_000,
+    min: 1,
+    max: 1_000_000,
+  }),
   HEAD_TIMEOUT_MS: integer({
-    doc: 'Longest time for the head of a request to arrive, in milliseconds',
+    doc: 'Longest time for a TLS handshake, and for the head of a request to arrive, in milliseconds',
     default: 10_000,
     min: 100,
     max: 120_000,
@@ -76,6 +104,69 @@ const settings = defineSettings({
     min: 100,
     max: 3_600_000,
   }),
+  CONNECTION_REQUESTS_MAX: integer({
+    doc: 'Requests over one connection of a client; the last one is answered with Connection: close',
+    default: 10_000,
+    min: 1,
+    max: 1_000_000_000,
+  }),
+  BODY_BYTES_PER_S_MIN: integer({
+    // IIS and Apache draw the line here too.
+    doc: 'Slowest body of a request that is waited for, in bytes a second, looked at every CLIENT_IDLE_MS; 0: any',
+    default: 240,
+    min: 0,
+    max: 1_000_000,
+  }),
+  GATHER_BYTES: integer({
+    doc: 'A connection to a service is used for a request when so much of its body is there, or all, in bytes',
+    default: 16_384,
+    min: 0,
+    max: 65_536,
+  }),
+  DISCARD_BYTES_MAX: integer({
+    doc: 'Body of a refused request that is read to keep its connection, in bytes; more ends it',
+    default: 262_144,
+    min: 0,
+    max: 67_108_864,
+  }),
+  DISCARD_MS: integer({
+    doc: 'Longest time for such a body to arrive, in milliseconds',
+    default: 2_000,
+    min: 50,
+    max: 600_000,
+  }),
+
+  HTTP2_STREAMS_MAX: integer({
+    doc: 'Streams of one HTTP/2 connection of a client at a time; more are refused',
+    default: 100,
+    min: 1,
+    max: 10_000,
+  }),
+  HTTP2_RESET_BURST: integer({
+    doc: 'Streams that one HTTP/2 connection of a client may reset at once; more end it',
+    default: 100,
+    min: 1,
+    max: 100_000,
+  }),
+  HTTP2_RESETS_PER_S: integer({
+    doc: 'The same in the long run, per second',
+    default: 10,
+    min: 1,
+    max: 100_000,
+  }),
+
+  WEBSOCKET_IDLE_MS: integer({
+    doc: 'Longest time without a byte in a WebSocket connection, in milliseconds; pings count',
+    default: 3_600_000,
+    min: 1_000,
+    max: 604_800_000,
+  }),
+  WEBSOCKET_MS_MAX: integer({
+    doc: 'Longest time that a WebSocket connection may last, in milliseconds, so that who was shut out meanwhile must ask again; 0: no bound',
+    default: 86_400_000,
+    min: 0,
+    max: 2_592_000_000,
+  }),
 
   UPSTREAM_CONNECTIONS_MAX: integer({
     doc: 'Connections to one target',
@@ -95,15 +186,13 @@ const settings = defineSettings({
     min: 0,
     max: 86_400_000,
   }),
-  UPSTREAM_REST_MS: integer({
-    doc: 'How long a target that could not be reached is left alone while others are there, in milliseconds',
-    default: 5_000,
-    min: 0,
-    max: 600_000,
+  ZONE: text({
+    doc: 'Where the agent is, for services that prefer targets in the same zone, such as eu-1a',
+    optional: true,
   }),
 
   LIMIT_KEYS_MAX: integer({
-    doc: 'Counters of limits that are kept in memory; about 150 bytes each',
+    doc: 'Counters of limits that are kept in memory; about 24 bytes each',
     default: 200_000,
     min: 1_000,
     max: 50_000_000,
@@ -148,7 +237,12 @@ const settings = defineSettings({
 export interface AgentSettings {
   readonly httpListen: ListenAddress | undefined
   readonly httpsListen: ListenAddress | undefined
+  readonly h2cListen: ListenAddress | undefined
+  readonly io: 'net' | 'uring'
   readonly adminListen: ListenAddress | undefined
+  /** Threads that serve; 0: the main thread does, which is for tests. */
+  readonly workers: number
+  readonly tlsProfile: TlsProfile
   /** May be relative to the working directory. */
   readonly stateDir: string
   /** Secret; undefined once the agent has an identity, or when there is no control plane. */
@@ -157,14 +251,25 @@ export interface AgentSettings {
   readonly logLevel: LogLevel
   readonly drainMs: number
   readonly connectionsMax: number
+  readonly handshakesMax: number
   readonly headTimeoutMs: number
   readonly requestTimeoutMs: number
   readonly clientIdleMs: number
   readonly keepAliveMs: number
+  readonly connectionRequestsMax: number
+  readonly bodyBytesPerSMin: number
+  readonly gatherBytes: number
+  readonly discardBytesMax: number
+  readonly discardMs: number
+  readonly websocketIdleMs: number
+  readonly websocketMsMax: number
+  readonly http2StreamsMax: number
+  readonly http2ResetBurst: number
+  readonly http2ResetsPerS: number
   readonly upstreamConnectionsMax: number
   readonly upstreamQueueMax: number
   readonly upstreamIdleMs: number
-  readonly upstreamRestMs: number
+  readonly zone: string | undefined
   readonly limitKeysMax: number
   readonly otlpEndpoint: string | undefined
   readonly otlpProtocol: 'grpc' | 'http/protobuf'
@@ -194,27 +299,51 @@ export function readAgentSettings(env: Readonly<Record<string, string | undefine
   if (values.OTLP_ENDPOINT !== undefined && !URL.canParse(values.OTLP_ENDPOINT)) {
     return { kind: 'invalid', problems: [`HEADGATE_OTLP_ENDPOINT=${values.OTLP_ENDPOINT} must be a URL`] }
   }
+  const problem = adminProblem(values.ADMIN_LISTEN, values.ADMIN_OPEN)
+  if (problem !== null) return { kind: 'invalid', problems: [problem] }
+  const workers = values.WORKERS === 'auto' ? availableParallelism() : Number(values.WORKERS)
+  if (!/^(?:auto|[0-9]{1,3})$/.test(values.WORKERS) || workers > WORKERS_MAX) {
+    return {
+      kind: 'invalid',
+      problems: [`HEADGATE_WORKERS=${values.WORKERS} must be auto or a number to ${WORKERS_MAX}`],
+    }
+  }
   return {
     kind: 'ok',
     sources: read.sources,
     settings: Object.freeze({
       httpListen: values.HTTP_LISTEN,
       httpsListen: values.HTTPS_LISTEN,
+      h2cListen: values.H2C_LISTEN,
+      io: values.IO,
       adminListen: values.ADMIN_LISTEN,
+      workers,
+      tlsProfile: values.TLS_PROFILE,
       stateDir: values.STATE_DIR,
       joinToken: values.JOIN_TOKEN,
       agentName: values.AGENT_NAME,
       logLevel: values.LOG_LEVEL,
       drainMs: values.DRAIN_MS,
       connectionsMax: values.CONNECTIONS_MAX,
+      handshakesMax: values.HANDSHAKES_MAX,
       headTimeoutMs: values.HEAD_TIMEOUT_MS,
       requestTimeoutMs: values.REQUEST_TIMEOUT_MS,
       clientIdleMs: values.CLIENT_IDLE_MS,
       keepAliveMs: values.KEEP_ALIVE_MS,
+      connectionRequestsMax: values.CONNECTION_REQUESTS_MAX,
+      bodyBytesPerSMin: values.BODY_BYTES_PER_S_MIN,
+      gatherBytes: values.GATHER_BYTES,
+      discardBytesMax: values.DISCARD_BYTES_MAX,
+      discardMs: values.DISCARD_MS,
+      websocketIdleMs: values.WEBSOCKET_IDLE_MS,
+      websocketMsMax: values.WEBSOCKET_MS_MAX,
+      http2StreamsMax: values.HTTP2_STREAMS_MAX,
+      http2ResetBurst: values.HTTP2_RESET_BURST,
+      http2ResetsPerS: values.HTTP2_RESETS_PER_S,
       upstreamConnectionsMax: values.UPSTREAM_CONNECTIONS_MAX,
       upstreamQueueMax: values.UPSTREAM_QUEUE_MAX,
       upstreamIdleMs: values.UPSTREAM_IDLE_MS,
-      upstreamRestMs: values.UPSTREAM_REST_MS,
+      zone: values.ZONE,
       limitKeysMax: values.LIMIT_KEYS_MAX,
       otlpEndpoint: values.OTLP_ENDPOINT,
       otlpProtocol: values.OTLP_PROTOCOL,
@@ -225,3 +354,13 @@ export function readAgentSettings(env: Readonly<Record<string, string | undefine
     }),
   }
 }
+
+const WORKERS_MAX = 256
+
+/** @returns null when nobody can reach it who should not. */
+function adminProblem(address: ListenAddress | undefined, open: boolean): string | null {
+  if (address === undefined || open || LOOPBACK.test(address.host)) return null
+  return `HEADGATE_ADMIN_LISTEN=${address.host}:${address.port} can be reached from other machines, and nobody signs in there: use 127.0.0.1, or say HEADGATE_ADMIN_OPEN=true`
+}
+
+const LOOPBACK = /^(?:127(?:\.[0-9]{1,3}){3}|::1|localhost)$/

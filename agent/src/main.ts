@@ -1,17 +1,17 @@
 /**
- * The agent process: environment in, signals in, exit code out.
+ * The agent process: environment in, signals in, exit code out. Also where its serving threads begin.
  *
- * The only file of the agent that touches `process`.
+ * The only file of the agent that touches `process`. What only one of main thread and serving threads needs is loaded
+ * by that one alone: a thread has no use for gRPC, and the main thread none for the HTTP engine.
  *
  * @module
  */
+import { isMainThread, parentPort, workerData } from 'node:worker_threads'
 import { systemClock } from '@headgate/kit/clock.ts'
 import { runProcess } from '@headgate/kit/lifecycle.ts'
 import { createLog } from '@headgate/kit/log.ts'
 import manifest from '../package.json' with { type: 'json' }
-import { createApp } from './app.ts'
-import { type AgentSettings, readAgentSettings, settingsReference } from './config.ts'
-import { createControl } from './control/index.ts'
+import { type AgentSettingsRead, readAgentSettings, settingsReference } from './config.ts'
 
 /** What comes after the drain time, in milliseconds: last telemetry, pools, the control connection. */
 const DISPOSE_MS_MORE = 10_000
@@ -19,7 +19,7 @@ const DISPOSE_MS_MORE = 10_000
 const HELP = `headgate agent ${manifest.version}
 
 Usage:
-  agent                 serve until SIGTERM
+  agent                 serve until SIGTERM; SIGHUP puts a new thread in the place of each serving one
   agent config print    print the settings in effect and where each comes from
   agent --version
   agent --help
@@ -58,25 +58,38 @@ async function main(args: readonly string[]): Promise<void> {
     for (const { name, shown, source } of read.sources) process.stdout.write(`${name}=${shown}  # ${source}\n`)
     return
   }
-  await serve(read.settings)
+  await serve(read)
 }
 
-async function serve(settings: AgentSettings): Promise<void> {
+async function serve({ settings, sources }: Extract<AgentSettingsRead, { kind: 'ok' }>): Promise<void> {
+  const { createApp } = await import('./app.ts')
   const log = createLog({ name: 'agent', level: settings.logLevel })
   await runProcess({
     log,
     process,
     disposeMsMax: settings.drainMs + DISPOSE_MS_MORE,
-    create: async () =>
-      await createApp({
+    create: async () => {
+      const app = await createApp({
         settings,
+        sources,
         env: process.env,
         version: manifest.version,
         clock: systemClock,
         log,
-        control: createControl,
-      }),
+        control: async (parts) => await (await import('./control/index.ts')).createControl(parts),
+        threads: { entry: new URL(import.meta.url), machineNs: () => process.hrtime.bigint() },
+      })
+      process.on('SIGHUP', () => {
+        log.info('restarting the serving threads')
+        app.restart().catch((error: unknown) => log.error({ err: error }, 'a serving thread could not be restarted'))
+      })
+      return app
+    },
   })
 }
 
-await main(process.argv.slice(2))
+if (isMainThread) await main(process.argv.slice(2))
+else if (parentPort !== null) {
+  const { startThread } = await import('./workers/thread.ts')
+  startThread(workerData, parentPort, () => process.hrtime.bigint())
+}

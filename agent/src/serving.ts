@@ -5,28 +5,44 @@
  *
  * @module
  */
+import { setImmediate as turn } from 'node:timers/promises'
 import type { Clock } from '@headgate/kit/clock.ts'
 import type { Log } from '@headgate/kit/log.ts'
 import type { AgentSettings } from './config.ts'
 import { Arena } from './http/arena.ts'
 import { createEngine, createSharedParts } from './http/engine.ts'
 import { createRequestIds } from './http/request-id.ts'
+import { Http2Connector } from './http2/connector.ts'
+import { listenH2c } from './http2/listen.ts'
+import { createSessions } from './http2/sessions.ts'
 import { createLocalLimits } from './limits/local.ts'
+import type { LimitMemory } from './limits/table.ts'
 import { type Certificates, createCertificates } from './listen/certificates.ts'
-import { type Listener, type ListenerOptions, listenHttp, listenHttps } from './listen/listeners.ts'
+import { type Listener, listenHttp, listenHttps } from './listen/listeners.ts'
 import { canWrapHandles, NetIo } from './listen/net-io.ts'
-import type { Live } from './live.ts'
+import type { TicketKeys } from './listen/ticket-keys.ts'
+import { createUringBackend, RING_ROOM_BYTES } from './listen/uring/backend.ts'
+import type { Live } from './live-table.ts'
 import { createHandler } from './pipeline/handle.ts'
 import type { DecisionRecord } from './telemetry/events.ts'
 import type { Slots } from './telemetry/metrics.ts'
 import { createRecorder } from './telemetry/recorder.ts'
 import { createUpstreams } from './upstream/forward.ts'
+import type { ServiceState } from './upstream/state.ts'
 
 export interface ServingOptions {
   readonly settings: AgentSettings
   /** Where `env://` secret references look. */
   readonly env: Readonly<Record<string, string | undefined>>
   readonly live: Live
+  /** The same secret in all threads; whoever makes new ones hands them to all. */
+  readonly tickets: TicketKeys
+  /** Counters of limits; the same in all threads. */
+  readonly limitMemory: LimitMemory
+  /** Notes what the thread opens past Node.js, for whoever outlives it. */
+  readonly descriptors?: Int32Array
+  /** Others listen on the same addresses. */
+  readonly reusePort: boolean
   readonly clock: Clock
   readonly log: Log
   readonly slots: Slots
@@ -41,36 +57,46 @@ export interface Serving extends AsyncDisposable {
   readonly certificates: Certificates
   /** Open connections of clients. */
   readonly connections: number
+  /** What is known of services at this moment. */
+  readonly services: readonly ServiceState[]
   /** Null where it is off. */
   readonly httpUrl: string | null
   readonly httpsUrl: string | null
+  readonly h2cUrl: string | null
   readonly urls: readonly string[]
 }
 
 /** @throws when an address cannot be listened on. */
 export async function createServing(options: ServingOptions): Promise<Serving> {
-  const { settings, env, live, clock, log, slots, agent, keep } = options
+  const { settings, env, live, tickets, limitMemory, reusePort, clock, log, slots, agent, keep } = options
   await using stack = new AsyncDisposableStack()
 
-  const arena = new Arena()
+  const isUring = settings.io === 'uring'
+  const arena = new Arena(isUring ? RING_ROOM_BYTES : 0)
   const io = new NetIo(arena, await canWrapHandles())
+  const uring = isUring ? stack.use(await createUringBackend(arena, io, options.descriptors)) : null
   const shared = createSharedParts(settings, clock, arena)
+  const http2 = stack.use(new Http2Connector(arena, shared.wheel))
   const upstreams = createUpstreams(
     shared,
-    { http1: io, http2: io },
+    { http1: uring?.io ?? io, http2 },
     {
       connectionsMax: settings.upstreamConnectionsMax,
       queueMax: settings.upstreamQueueMax,
-      restMs: settings.upstreamRestMs,
+      env,
+      zone: settings.zone ?? null,
+      log: log.child({ area: 'upstream' }),
     },
   )
   stack.defer(() => upstreams.destroy())
-  const retain = (): void =>
-    upstreams.retain(live.environments().flatMap(({ release }) => [...release.services.values()]))
+  const retain = (): void => upstreams.retain(live.environments())
   stack.defer(live.onChange(retain))
+  retain()
 
-  const certificates = stack.use(createCertificates({ live, env, log: log.child({ area: 'listen' }) }))
-  const limits = createLocalLimits(settings.limitKeysMax, () => clock.monotonic())
+  const certificates = stack.use(
+    createCertificates({ live, env, clock, profile: settings.tlsProfile, log: log.child({ area: 'listen' }) }),
+  )
+  const limits = createLocalLimits(limitMemory, () => clock.monotonic())
   const requestId = createRequestIds()
   const recorder = createRecorder({ slots, live, clock, agent, allowedPerS: settings.recordsAllowedPerS, keep })
   const onMalformed = (reason: string): void => slots.countMalformed(reason)
@@ -84,18 +110,34 @@ export async function createServing(options: ServingOptions): Promise<Serving> {
     }),
   )
 
+  const sessions = createSessions(shared, { settings, engine, onMalformed })
+
   const listeners: Listener[] = []
   // Disposal is in reverse: listeners close and connections drain before anything that they need goes.
   stack.defer(async () => {
-    for (const listener of listeners) listener.close()
+    for (const listener of listeners) await closeBetween(listener, clock)
+    sessions.drain()
     await engine.drain(settings.drainMs)
+    sessions.destroy()
   })
-  const listening: ListenerOptions = { ...settings, engine, io, clock, log: log.child({ area: 'http' }), onMalformed }
+  const listening = { ...settings, reusePort, engine, io, clock, log: log.child({ area: 'http' }), onMalformed }
   const { httpListen, httpsListen } = settings
-  const http = httpListen === undefined ? null : await listenHttp(httpListen, listening)
+  const http =
+    httpListen === undefined ? null : await (uring?.listen(httpListen, listening) ?? listenHttp(httpListen, listening))
   if (http !== null) listeners.push(http)
-  const https = httpsListen === undefined ? null : await listenHttps(httpsListen, certificates, listening)
+  const https =
+    httpsListen === undefined
+      ? null
+      : await listenHttps(httpsListen, {
+          ...listening,
+          certificates,
+          tickets,
+          onHttp2: (socket, address, peer) =>
+            sessions.accept(socket, { scheme: 'https', address, tls: socket.getProtocol(), peer }),
+        })
   if (https !== null) listeners.push(https)
+  const h2c = settings.h2cListen === undefined ? null : await listenH2c(settings.h2cListen, { ...listening, sessions })
+  if (h2c !== null) listeners.push(h2c)
 
   const disposal = stack.move()
   return {
@@ -103,9 +145,33 @@ export async function createServing(options: ServingOptions): Promise<Serving> {
     get connections() {
       return engine.connections
     },
+    get services() {
+      return upstreams.state()
+    },
     httpUrl: http?.url ?? null,
     httpsUrl: https?.url ?? null,
+    h2cUrl: h2c?.url ?? null,
     urls: listeners.map(({ url }) => url),
     [Symbol.asyncDispose]: async () => await disposal.disposeAsync(),
   }
+}
+
+/** Longest search for a good moment to close a listener, in milliseconds. */
+const CLOSE_SEARCH_MS_MAX = 2_000
+/** A turn of the event loop in which nothing happened takes less, in milliseconds. */
+const QUIET_TURN_MS = 0.1
+
+/**
+ * Closes a listener right after a turn of the event loop in which no connection waited, and nothing else did. What
+ * waits when it is closed is lost: the kernel resets it, also where other threads listen on the same address, unless
+ * `net.ipv4.tcp_migrate_req` is 1 (it is 0 by default; Linux 5.14).
+ */
+async function closeBetween(listener: Listener, clock: Clock): Promise<void> {
+  const deadlineMs = clock.monotonic() + CLOSE_SEARCH_MS_MAX
+  for (let startMs = clock.monotonic(); startMs < deadlineMs; startMs = clock.monotonic()) {
+    const before = listener.accepted
+    await turn()
+    if (listener.accepted === before && clock.monotonic() - startMs < QUIET_TURN_MS) break
+  }
+  listener.close()
 }

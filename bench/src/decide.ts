@@ -1,28 +1,29 @@
 /**
- * What the decision costs without a network: normalise, match, decide and compile, in nanoseconds.
+ * What the decision costs without a network: normalise, match, decide and compile, in nanoseconds of CPU time.
  *
  * The same number of different requests is sent in every size, spread over all routes, so that sizes can be compared:
- * what differs is the release. The last column sends one request to each route in turn; with many routes, the memory
+ * what differs is the release. `decide all` sends one request to each route in turn; with many routes, the memory
  * of requests and routes is then cold. The ports answer at once: what is measured is core. Each figure is the median
- * of several rounds.
+ * of several rounds; in each round every size is measured once, one after the other.
  *
  * @module
  */
-import { compile, decide, formatApiKey, normalise } from '@headgate/core'
+import { compile, decide, formatApiKey, matchRoute, normalise } from '@headgate/core'
 import type { CompiledRelease, DecisionPorts, Facts, Principal, RequestHead } from '@headgate/core'
+import { getHeapStatistics } from 'node:v8'
 import { describeMachine } from './machine.ts'
 import { PLACE, releaseObjects, requestPath } from './release.ts'
 import { median, printTable } from './report.ts'
 
-const ROUNDS = 7
+const ROUNDS = 9
 
-/** Length of one round, in milliseconds. */
-const ROUND_MS = 150
+/** Length of one round of one size, in milliseconds. */
+const ROUND_MS = 80
 
 /** Calls between two looks at the clock. */
 const BATCH = 1_000
 
-const SIZES = [100, 10_000] as const
+const SIZES = [100, 1_000, 10_000] as const
 
 /** Different requests that are sent again and again. */
 const REQUESTS = 100
@@ -32,47 +33,97 @@ export interface DecideRow {
   /** Milliseconds for the whole release. */
   readonly compileMs: number
   readonly normaliseNs: number
-  /** A request that is refused as soon as its route is known: match and a refusal. */
+  /** Finding the route alone. */
   readonly matchNs: number
   /** A request that is allowed: match, key, access, limit, with ports that answer at once. */
   readonly decideNs: number
   /** The same with one request to each route in turn. */
   readonly decideAllNs: number
+  /** What it leaves for the garbage collector, in bytes for each request. */
+  readonly decideBytes: number
 }
 
 /** Prints the rows. */
 export function runDecide(json: boolean): void {
-  const rows = SIZES.map(measure)
+  const rows = measure()
   if (json) {
     process.stdout.write(`${JSON.stringify({ machine: describeMachine(), rows }, null, 2)}\n`)
     return
   }
   printTable(
-    ['routes', 'compile ms', 'normalise ns', 'match + refuse ns', 'decide ns', 'decide all ns'],
-    rows.map((row) => [row.routes, row.compileMs, row.normaliseNs, row.matchNs, row.decideNs, row.decideAllNs]),
+    ['routes', 'compile ms', 'normalise ns', 'match ns', 'decide ns', 'decide all ns', 'decide bytes'],
+    rows.map((row) => [
+      row.routes,
+      row.compileMs,
+      row.normaliseNs,
+      row.matchNs,
+      row.decideNs,
+      row.decideAllNs,
+      row.decideBytes,
+    ]),
   )
 }
 
-function measure(routes: number): DecideRow {
+function measure(): DecideRow[] {
+  const sizes = SIZES.map(prepare)
+  const normalises = perCall(
+    sizes.map(
+      ({ some }) =>
+        (index) =>
+          normalise(at(some, index)),
+    ),
+  )
+  const matches = perCall(
+    sizes.map(({ release, facts }) => (index) => {
+      const { host, path, method } = at(facts, index)
+      return matchRoute(release.index, host, path, method)
+    }),
+  )
+  const decides = perCall(
+    sizes.map(
+      ({ release, facts }) =>
+        (index) =>
+          decide(release, at(facts, index), PORTS),
+    ),
+  )
+  const all = perCall(
+    sizes.map(
+      ({ release, all }) =>
+        (index) =>
+          decide(release, at(all, index), PORTS),
+    ),
+  )
+  return sizes.map(({ routes, compileMs }, index) => ({
+    routes,
+    compileMs: round(compileMs),
+    normaliseNs: at(normalises, index).ns,
+    matchNs: at(matches, index).ns,
+    decideNs: at(decides, index).ns,
+    decideAllNs: at(all, index).ns,
+    decideBytes: at(decides, index).bytes,
+  }))
+}
+
+interface Size {
+  readonly routes: number
+  readonly compileMs: number
+  readonly release: CompiledRelease
+  /** Some requests, as heads and as facts; and one to each route. */
+  readonly some: readonly RequestHead[]
+  readonly facts: readonly Facts[]
+  readonly all: readonly Facts[]
+}
+
+function prepare(routes: number): Size {
   const input = { ...PLACE, number: 1, objects: releaseObjects(routes, 'http://127.0.0.1:9000') }
   const compileMs = median(Array.from({ length: 5 }, () => timed(() => compile(input))))
-  const release = mustCompile(input)
   const key = formatApiKey(PLACE.environment, 'k'.repeat(30))
   const heads = Array.from({ length: routes }, (_, index) => head(requestPath(index), key))
-  const all = heads.map(mustNormalise)
   const step = routes / REQUESTS
   // Not always at the same place of its stretch: every fourth path has a parameter.
   const some = Array.from({ length: REQUESTS }, (_, index) => at(heads, index * step + (index % step)))
-  const facts = some.map(mustNormalise)
-  const strangers = some.map(({ target }) => mustNormalise(head(target, undefined)))
-  return {
-    routes,
-    compileMs: round(compileMs),
-    normaliseNs: perCall((index) => normalise(at(some, index))),
-    matchNs: perCall((index) => decide(release, at(strangers, index), PORTS)),
-    decideNs: perCall((index) => decide(release, at(facts, index), PORTS)),
-    decideAllNs: perCall((index) => decide(release, at(all, index), PORTS)),
-  }
+  const [facts, all] = [some.map(mustNormalise), heads.map(mustNormalise)]
+  return { routes, compileMs, release: mustCompile(input), some, facts, all }
 }
 
 const CALLER: Principal = {
@@ -97,9 +148,11 @@ const PORTS: DecisionPorts = {
 
 const NONE: readonly string[] = []
 
-function head(target: string, key: string | undefined): RequestHead {
+function head(text: string, key: string): RequestHead {
+  // As it comes from a connection: in one piece, and not put together of others.
+  const target = Buffer.from(text, 'latin1').toString('latin1')
   const host = ['api.example.com']
-  const keys = key === undefined ? NONE : [key]
+  const keys = [key]
   const header = (name: string) => (name === 'host' ? host : name === 'x-api-key' ? keys : NONE)
   return { method: 'GET', target, scheme: 'http', address: '127.0.0.1', header }
 }
@@ -117,26 +170,47 @@ function mustNormalise(request: RequestHead): Facts {
 }
 
 function timed(work: () => unknown): number {
-  const start = performance.now()
+  const cpu = process.cpuUsage()
   work()
-  return performance.now() - start
+  const { user, system } = process.cpuUsage(cpu)
+  return (user + system) / 1e3
 }
 
 /** Kept, so that no call can be left out as useless. */
 let last: unknown
 
-function perCall(call: (index: number) => unknown): number {
-  const rounds: number[] = []
-  let index = 0
+interface Cost {
+  readonly ns: number
+  readonly bytes: number
+}
+
+/** @param calls one for each size. */
+function perCall(calls: readonly ((index: number) => unknown)[]): Cost[] {
+  const rounds = calls.map((): Cost[] => [])
   for (let count = 0; count <= ROUNDS; count++) {
-    const [start, first] = [performance.now(), index]
-    while (performance.now() - start < ROUND_MS) for (let n = 0; n < BATCH; n++) last = call(index++)
-    // The first round is the warm-up.
-    if (count > 0) rounds.push(((performance.now() - start) * 1e6) / (index - first))
+    for (const [index, call] of calls.entries()) {
+      const cost = oneRound(call)
+      // The first round is the warm-up.
+      if (count > 0) rounds[index]?.push(cost)
+    }
   }
   if (last === undefined) throw new Error('a call gave nothing')
-  return Math.round(median(rounds))
+  return rounds.map((costs) => ({
+    ns: Math.round(median(costs.map(({ ns }) => ns))),
+    bytes: Math.round(median(costs.map(({ bytes }) => bytes))),
+  }))
 }
+
+function oneRound(call: (index: number) => unknown): Cost {
+  const [cpu, allocated, end] = [process.cpuUsage(), allocatedBytes(), performance.now() + ROUND_MS]
+  let index = 0
+  while (performance.now() < end) for (let n = 0; n < BATCH; n++) last = call(index++)
+  const { user, system } = process.cpuUsage(cpu)
+  return { ns: ((user + system) * 1e3) / index, bytes: (allocatedBytes() - allocated) / index }
+}
+
+/** Since the process started. */
+const allocatedBytes = (): number => getHeapStatistics().total_allocated_bytes
 
 const at = <T>(list: readonly T[], index: number): T => list[index % list.length] as T
 

@@ -15,7 +15,7 @@ import { compile } from './compile.ts'
 import { judgeApiKey } from './credentials/api-key.ts'
 import { decide } from './decide.ts'
 import type { Decision, DecisionPorts } from './decision.ts'
-import { takeAll } from './limits/take-all.ts'
+import { demandKey, takeAll } from './limits/take-all.ts'
 import { normalise } from './normalise.ts'
 import { refuse } from './outcome.ts'
 import type { CompiledRelease } from './release.ts'
@@ -38,8 +38,8 @@ function portsOf(file: CaseFile): DecisionPorts {
       takeAll(
         demands,
         NOW_MS,
-        (key) => counters.get(key) ?? 0,
-        (key, tatMs) => void counters.set(key, tatMs),
+        (demand) => counters.get(demandKey(demand)) ?? 0,
+        (demand, tatMs) => void counters.set(demandKey(demand), tatMs),
       ),
   }
 }

@@ -9,7 +9,7 @@
  * @module
  */
 import { z } from 'zod'
-import { formatApiKey, parseApiKey, type ApiKeyRecord } from './credentials/api-key.ts'
+import { apiKeyRecord, formatApiKey, parseApiKey, type ApiKeyRecord } from './credentials/api-key.ts'
 import { parseAddressRanges } from './credentials/addresses.ts'
 import type { ReleaseInput } from './compile.ts'
 import type { Decision } from './decision.ts'
@@ -33,6 +33,8 @@ const expectation = z.strictObject({
   needed: z.array(z.string()).optional(),
   had: z.array(z.string()).optional(),
   allow: z.array(z.string()).optional(),
+  /** Where a redirect leads. */
+  location: z.string().optional(),
   /** Whole requests that the tightest limit has left. */
   limit_remaining: z.int().optional(),
 })
@@ -110,7 +112,7 @@ export function caseKeyRecords(file: CaseFile, nowMs: number): ReadonlyMap<strin
     file.api_keys.map((key): [string, ApiKeyRecord] => {
       const text = caseKey(file.environment, key.alias)
       const parsed = parseApiKey(text)
-      const record: ApiKeyRecord = {
+      const record = apiKeyRecord({
         id: `key_${key.alias}`,
         consumerId: `cns_${key.consumer}`,
         consumer: key.consumer,
@@ -120,7 +122,7 @@ export function caseKeyRecords(file: CaseFile, nowMs: number): ReadonlyMap<strin
         scopes: key.scopes,
         addresses: parseAddressRanges(key.addresses),
         last4: parsed.kind === 'api_key' ? parsed.last4 : '',
-      }
+      })
       return [text, record]
     }),
   )
@@ -139,7 +141,7 @@ export type CaseOutcome = Partial<CaseExpectation>
 
 /** A decision as an outcome, with everything that can be expected. */
 export function caseOutcome(decision: Decision): CaseOutcome {
-  const { status, reason, route, principal, rule, needed, had, allow, limits, tightest } = decision
+  const { status, reason, route, principal, rule, needed, had, allow, location, limits, tightest } = decision
   const state = limits[tightest]
   return {
     status,
@@ -150,6 +152,7 @@ export function caseOutcome(decision: Decision): CaseOutcome {
     needed: [...needed],
     had: [...had],
     allow: [...allow],
+    ...(location !== null && { location }),
     ...(state !== undefined && { limit_remaining: state.remaining }),
   }
 }

@@ -36,13 +36,45 @@ test('a release has what an agent needs of services and certificates', () => {
     origin: 'f:service/shop',
     owner: 'team',
     dataLabel: 'card',
-    targets: [{ url: 'http://10.0.0.7:3000' }],
+    targets: [{ url: 'http://10.0.0.7:3000', weight: 1, zone: null }],
     protocol: 'http1',
     connectTimeoutMs: 2000,
     responseTimeoutMs: 500,
+    requestTimeoutMs: null,
+    streamIdleMs: null,
+    balancing: {
+      algorithm: 'round_robin',
+      hashOn: 'address',
+      hashHeader: '',
+      slowStartMs: 0,
+      zonePanicPercent: null,
+    },
+    health: {
+      active: null,
+      passive: {
+        failures: 5,
+        windowMs: 10_000,
+        statuses: [502, 503, 504],
+        ejectMs: 5_000,
+        ejectedMaxPercent: 50,
+      },
+      panicPercent: 25,
+    },
+    breaker: { requestsMax: null, pendingMax: null, connectionsMax: null },
+    retries: { attemptsMax: 2, budgetPercent: 10, onTimeout: false },
+    tls: null,
   })
   assert.deepEqual(release.certificates, [
-    { name: 'main', origin: 'f:certificate/main', hosts: ['a.test'], chain: pem, key: 'file:///run/key.pem' },
+    {
+      name: 'main',
+      origin: 'f:certificate/main',
+      hosts: ['a.test'],
+      chain: pem,
+      key: 'file:///run/key.pem',
+      alternative: null,
+      profile: null,
+      clientCertificates: null,
+    },
   ])
 })
 
@@ -105,6 +137,17 @@ test('what nothing leads to is named', () => {
   assert.deepEqual(shortFindings(service('shop'), service('idle'), route('a', '/a'), open('p', environment)), [
     'warning service_unused service/idle',
   ])
+})
+
+test('a WebSocket route to a service of HTTP/2 is refused: nothing could come of it', () => {
+  assert.deepEqual(
+    shortFindings(
+      service('shop', { protocol: 'http2' }),
+      route('a', '/a', { websocket: true }),
+      open('p', environment),
+    ),
+    ['error websocket_unsupported route/a /websocket'],
+  )
 })
 
 test('a route without access policy compiles, and is named', () => {

@@ -72,14 +72,31 @@ export function compile(input: ReleaseInput): Compiled {
   const policies = policyTable(input, objects, findings)
   const effective = new Map<string, EffectivePolicy>()
   const entries: RouteEntry[] = []
+  // Most routes have the same few: requests then share the memory that they look at.
+  const methodLists = new Map<string, readonly string[]>()
   for (const object of objects.byKind.route) {
     const service = serviceOf(object, services, objects, findings)
     if (service === null) continue
-    const { access, limits, guard, effective: all } = policies.of(object.name, service.name)
+    const { access, limits, https, guard, effective: all } = policies.of(object.name, service.name)
     if (access === null) reportUndecided(object, findings)
-    const { hosts, match, exposure, methods, path } = object.spec
+    const { hosts, match, exposure, path, trailers, websocket } = object.spec
+    const methods = methodLists.getOrInsert(object.spec.methods.join(), object.spec.methods)
+    if (websocket && service.protocol === 'http2') reportWebsocket(object, service, findings)
     const { name, subject } = object
-    const route = { name, origin: subject.origin, service, exposure, methods, path, access, limits, guard }
+    const route = {
+      name,
+      origin: subject.origin,
+      service,
+      exposure,
+      methods,
+      path,
+      trailers,
+      websocket,
+      access,
+      limits,
+      https,
+      guard,
+    }
     entries.push({ route, hosts, match, subject })
     effective.set(name, all)
   }
@@ -90,12 +107,16 @@ export function compile(input: ReleaseInput): Compiled {
 
   policies.reportUnused()
   reportUnusedServices(objects, entries, findings)
+  const certificateByHost = new Map(certificates.flatMap((one) => one.hosts.map((host) => [host, one] as const)))
+  reportUnreachable(entries, certificateByHost, findings)
   const hosts = new Set(entries.flatMap((entry) => (entry.hosts.length === 0 ? ['*'] : entry.hosts)))
   const release: CompiledRelease = {
     tenant: input.tenant,
     environment: input.environment,
     number: input.number,
     certificates,
+    certificateByHost,
+    requiresClients: certificates.some((one) => one.clientCertificates?.mode === 'required'),
     hosts: [...hosts].toSorted(),
     services,
     routes: new Map(entries.map(({ route }): [string, CompiledRoute] => [route.name, route])),
@@ -127,11 +148,34 @@ function reportUndecided({ name, subject }: ReadObject<'route'>, findings: Findi
   findings.warn(subject, { code: 'access_undecided', message, fix })
 }
 
+// The agent asks for the upgrade of HTTP/1.1; over HTTP/2 it would be another handshake (RFC 8441).
+function reportWebsocket({ subject }: ReadObject<'route'>, service: CompiledService, findings: FindingList): void {
+  const message = `The targets of ${service.name} speak HTTP/2, over which no WebSocket connection is made`
+  const fix = 'Let the service speak http1, or leave websocket out'
+  findings.error(subject, { code: 'websocket_unsupported', pointer: '/websocket', message, fix })
+}
+
 function reportUnusedServices(objects: ReadObjects, entries: readonly RouteEntry[], findings: FindingList): void {
   const used = new Set(entries.map(({ route }) => route.service.name))
   for (const { name, subject } of objects.byKind.service) {
     if (used.has(name)) continue
     const message = `No route leads to the service ${name}`
     findings.warn(subject, { code: 'service_unused', message, fix: 'Add a route, or remove the service' })
+  }
+}
+
+/** Routes that are closed to plain HTTP, at hosts for which no certificate is presented. */
+function reportUnreachable(
+  entries: readonly RouteEntry[],
+  certificates: ReadonlyMap<string, unknown>,
+  findings: FindingList,
+): void {
+  for (const { route, hosts, subject } of entries) {
+    if (route.https === null || route.https.plain === 'allow') continue
+    const bare = hosts.find((host) => !certificates.has(host) && !certificates.has(`*${host.slice(host.indexOf('.'))}`))
+    if (bare === undefined) continue
+    const message = `${route.name} needs HTTPS, and no certificate is for ${bare}: nobody can reach it there`
+    const fix = `Add a certificate for ${bare}, or let the policy ${route.https.policy} allow plain HTTP`
+    findings.warn(subject, { code: 'https_unreachable', pointer: '/hosts', message, fix })
   }
 }

@@ -38,6 +38,8 @@ test('an allowed request says by which rule, who, with what, and which limits ar
     tightest: 1,
     credentialHeaders: ['x-api-key'],
     allow: [],
+    location: null,
+    hsts: null,
   })
 })
 

@@ -1,5 +1,5 @@
 /**
- * The one order in which a request is decided: route, credential, access, limits.
+ * The one order in which a request is decided: route, connection, credential, access, limits.
  *
  * Effects go through the ports; the order is here only. When the ports answer at once, so does this. What a port
  * cannot find out is a value (`credential_unavailable`, `unavailable`); a port that throws is a bug of its owner and
@@ -7,6 +7,7 @@
  *
  * @module
  */
+import { lackingClient, lackingTls } from './connection.ts'
 import { apiKeyEnvironment } from './credentials/api-key.ts'
 import { findCredential } from './credentials/find.ts'
 import type { Decision, DecisionPorts, Facts, Taken, Verified } from './decision.ts'
@@ -26,7 +27,16 @@ const NONE: readonly never[] = []
 export function decide(release: CompiledRelease, facts: Facts, ports: DecisionPorts): Pending {
   const match = matchRoute(release.index, facts.host, facts.path, facts.method)
   const at = attempt(facts, match.kind === 'route' ? match.route : null, ports)
+  // Before anything that could be learnt about routes.
+  if (release.requiresClients) {
+    const lacking = lackingClient(release, at)
+    if (lacking !== null) return lacking
+  }
   if (match.kind === 'ambiguous') return deny(at, 'path_ambiguous', {})
+  if (match.kind === 'route' && match.route.https !== null) {
+    const lacking = lackingTls(release, at, match.route, match.route.https)
+    if (lacking !== null) return lacking
+  }
   ports.trace?.(step('network', describe.network(facts)))
   if (match.kind === 'unknown') return deny(at, 'route_unknown', {})
   if (match.kind === 'method_not_allowed') {

@@ -6,6 +6,25 @@
 import type { CompiledLimit } from './compile.ts'
 import type { Gate, Reason } from './reasons.ts'
 
+/** A client certificate that was presented in the handshake. One that is not verified says nothing about anybody. */
+export type TlsPeer =
+  | {
+      readonly kind: 'verified'
+      /** Name of the `certificate` object that the client was presented. */
+      readonly certificate: string
+      /** PEM of those that vouch for it, as that object has them. */
+      readonly authorities: string
+      /** Of the certificate's DER, in lower-case hexadecimal. */
+      readonly sha256: string
+      /** One attribute per line, such as `CN=ci`; may be empty. */
+      readonly subject: string
+      /** Subject alternative names, such as `URI:spiffe://acme/ci` or `DNS:ci.acme.test`. */
+      readonly names: readonly string[]
+      /** In milliseconds since 1970-01-01 UTC. */
+      readonly notAfterMs: number
+    }
+  | { readonly kind: 'unverified'; readonly certificate: string; readonly sha256: string; readonly why: string }
+
 /** A request as it arrived, before anybody interpreted it. */
 export interface RequestHead {
   readonly method: string
@@ -14,6 +33,8 @@ export interface RequestHead {
   readonly scheme: 'http' | 'https'
   /** Source address of the connection, without port; IPv4-mapped IPv6 is given as IPv4. */
   readonly address: string
+  /** Client certificate of the connection; absent or null: none. */
+  readonly peer?: TlsPeer | null
   /**
    * Every value of a field in order of arrival; empty when absent.
    *
@@ -33,6 +54,7 @@ export interface Facts {
   readonly query: string
   readonly scheme: 'http' | 'https'
   readonly address: string
+  readonly peer: TlsPeer | null
   header(name: string): readonly string[]
 }
 
@@ -149,4 +171,8 @@ export interface Decision {
   readonly credentialHeaders: readonly string[]
   /** Methods for `Allow` on 405 (RFC 9110 section 10.2.1). */
   readonly allow: readonly string[]
+  /** Where a redirect leads; null: nowhere. */
+  readonly location: string | null
+  /** What browsers are told with Strict-Transport-Security (RFC 6797); null: nothing. */
+  readonly hsts: string | null
 }

@@ -34,7 +34,7 @@ const refused = (reason: Reason, host: string | null): Normalised => ({ kind: 'r
 /** Refuses with 400 only; decides nothing about routes. */
 export function normalise(head: RequestHead): Normalised {
   const hosts = head.header('host')
-  const [value] = hosts
+  const value = hosts[0]
   const host = value === undefined || hosts.length > 1 ? null : normaliseHost(value)
   if (!METHODS.has(head.method)) return refused('method_invalid', host)
   if (value === undefined) return refused('host_missing', null)
@@ -50,9 +50,9 @@ export function normalise(head: RequestHead): Normalised {
   const path = normalisePath(raw)
   if (path.kind === 'refused') return refused(path.reason, host)
 
-  const { method, scheme, address } = head
+  const { method, scheme, address, peer = null } = head
   const header = (name: string): readonly string[] => head.header(name)
-  return { kind: 'facts', facts: { method, host, path: path.path, query, scheme, address, header } }
+  return { kind: 'facts', facts: { method, host, path: path.path, query, scheme, address, peer, header } }
 }
 
 /** Printable ASCII without `#` and `\`, and with whole percent-encodings. Lone quotes and brackets are usual here. */

@@ -24,6 +24,8 @@ test('a refusal without a decision knows its reason only', () => {
     tightest: -1,
     credentialHeaders: [],
     allow: [],
+    location: null,
+    hsts: null,
   })
 })
 

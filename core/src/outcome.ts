@@ -41,6 +41,8 @@ export function allow(at: Attempt, access: CompiledAccess, limits: readonly Limi
     tightest: tightestOf(limits),
     credentialHeaders: at.credentialHeaders,
     allow: NONE,
+    location: null,
+    hsts: hstsOf(at),
   }
 }
 
@@ -52,6 +54,7 @@ export interface DenyDetails {
   readonly limits?: readonly LimitState[]
   readonly tightest?: number
   readonly allow?: readonly string[]
+  readonly location?: string
 }
 
 /** Refuses, and traces where. */
@@ -74,6 +77,8 @@ export function deny(at: Attempt, reason: Reason, details: DenyDetails): Decisio
     tightest: details.tightest ?? -1,
     credentialHeaders: at.credentialHeaders,
     allow: details.allow ?? NONE,
+    location: details.location ?? null,
+    hsts: hstsOf(at),
   }
 }
 
@@ -97,7 +102,15 @@ export function refuse(reason: Reason, from: Decision | null = null): Decision {
     tightest: from?.tightest ?? -1,
     credentialHeaders: from?.credentialHeaders ?? NONE,
     allow: NONE,
+    location: null,
+    hsts: from?.hsts ?? null,
   }
+}
+
+/** Over plain HTTP anybody could have said it, and nobody listens (RFC 6797 section 8.1). */
+function hstsOf({ route, facts }: Attempt): string | null {
+  const https = route?.https ?? null
+  return https === null || facts.scheme === 'http' ? null : https.hsts
 }
 
 function accessRule({ policy, origin }: CompiledAccess): RuleReference {
@@ -108,11 +121,11 @@ function accessRule({ policy, origin }: CompiledAccess): RuleReference {
 function tightestOf(limits: readonly LimitState[]): number {
   let tightest = -1
   let least = Infinity
-  for (const [index, { remaining, requests }] of limits.entries()) {
+  let index = 0
+  for (const { remaining, requests } of limits) {
     const share = remaining / requests
-    if (share >= least) continue
-    least = share
-    tightest = index
+    if (share < least) [tightest, least] = [index, share]
+    index += 1
   }
   return tightest
 }

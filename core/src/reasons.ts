@@ -28,6 +28,11 @@ export const reasons = {
   method_invalid: reason(400, 'network', 'The method is not a token that is served here'),
   target_invalid: reason(400, 'network', 'The request target is not an absolute path'),
   path_ambiguous: reason(400, 'network', 'Two readers could understand this path differently'),
+  // by the connection (RFC 9110 section 15.4.9 and 15.5.20)
+  client_certificate_missing: reason(421, 'tls', 'This host is reached over HTTPS with a client certificate only'),
+  https_redirect: reason(308, 'tls', 'This route is served over HTTPS, where Location says'),
+  https_required: reason(403, 'tls', 'This route is served over HTTPS only'),
+  cleartext_credential: reason(403, 'tls', 'A credential was sent in clear, so consider it leaked and replace it'),
   // 2. match
   not_ready: reason(503, 'route', 'No configuration is live yet'),
   route_unknown: reason(404, 'route', 'No route serves this host and path'),
@@ -53,6 +58,7 @@ export const reasons = {
   // after the decision
   upstream_unreachable: reason(502, 'upstream', 'The service could not be reached'),
   upstream_failed: reason(502, 'upstream', 'The service broke off or answered with nonsense'),
+  upstream_overloaded: reason(503, 'upstream', 'The service has as many requests as it may have'),
   upstream_timeout: reason(504, 'upstream', 'The service took too long'),
 } as const satisfies Record<string, ReasonInfo>
 

@@ -6,6 +6,7 @@
  * @module
  */
 import type { CompiledLimit } from './compile.ts'
+import type { TlsProfile } from './kinds/certificate.ts'
 import { treesHaveHost } from './match/hosts.ts'
 import type { RouteIndex } from './match/match.ts'
 
@@ -18,14 +19,98 @@ export interface CompiledService {
   readonly origin: string
   readonly owner: string
   readonly dataLabel: 'open' | 'internal' | 'personal' | 'card' | 'health'
-  /** Never empty. `url` is `http://` or `https://`, host and port, without a path. */
-  readonly targets: readonly { readonly url: string }[]
+  /** Never empty, each once. */
+  readonly targets: readonly CompiledTarget[]
   /** What the targets speak; HTTP/2 over `http://` with prior knowledge (RFC 9113 section 3.3). */
   readonly protocol: 'http1' | 'http2'
   /** Longest wait for a connection. */
   readonly connectTimeoutMs: number
-  /** Longest wait for the head of the response. */
+  /** Longest wait for the head of the response, in each attempt. */
   readonly responseTimeoutMs: number
+  /** Longest time from the head of the request to the end of the response; null: no bound. */
+  readonly requestTimeoutMs: number | null
+  /** Longest silence in the middle of a response; 0: no bound; null: what the agent is set to. */
+  readonly streamIdleMs: number | null
+  readonly balancing: CompiledBalancing
+  readonly health: CompiledHealth
+  /** In each serving thread; null: what the agent is set to. */
+  readonly breaker: {
+    readonly requestsMax: number | null
+    readonly pendingMax: number | null
+    readonly connectionsMax: number | null
+  }
+  readonly retries: {
+    /** Attempts for one request, the first included. */
+    readonly attemptsMax: number
+    /** Second attempts per hundred requests. */
+    readonly budgetPercent: number
+    /** Whether an attempt that took too long is followed by another one. */
+    readonly onTimeout: boolean
+  }
+  /** Null: as usual, with the public authorities. */
+  readonly tls: CompiledTargetTls | null
+}
+
+/** One address behind a service. */
+export interface CompiledTarget {
+  /** `http://` or `https://`, host and port, without a path and without the usual port. */
+  readonly url: string
+  /** 1 to 1,000. */
+  readonly weight: number
+  readonly zone: string | null
+}
+
+/** Which target a request goes to. */
+export interface CompiledBalancing {
+  readonly algorithm: 'round_robin' | 'least_request' | 'consistent_hash'
+  /** What `consistent_hash` goes by. */
+  readonly hashOn: 'consumer' | 'address' | 'header'
+  /** Lower case; empty unless `hashOn` is `header`. */
+  readonly hashHeader: string
+  /** 0: none. */
+  readonly slowStartMs: number
+  /** Share of usable targets in the agent's zone below which others are used too; null: zones do not matter. */
+  readonly zonePanicPercent: number | null
+}
+
+/** Which targets can be used. */
+export interface CompiledHealth {
+  /** Null: targets are not asked. */
+  readonly active: CompiledActiveHealth | null
+  readonly passive: {
+    /** Failures in a row. */
+    readonly failures: number
+    /** Longest pause between two of them. */
+    readonly windowMs: number
+    readonly statuses: readonly number[]
+    readonly ejectMs: number
+    readonly ejectedMaxPercent: number
+  }
+  /** Share of usable targets below which all are used. */
+  readonly panicPercent: number
+}
+
+/** How targets are asked. */
+export interface CompiledActiveHealth {
+  readonly path: string
+  /** Null: that of the target. */
+  readonly host: string | null
+  readonly intervalMs: number
+  readonly timeoutMs: number
+  readonly healthyAfter: number
+  readonly unhealthyAfter: number
+  /** Null: 200 to 299. */
+  readonly statuses: readonly number[] | null
+}
+
+/** How `https://` targets are spoken to. */
+export interface CompiledTargetTls {
+  /** PEM; null: the public authorities. */
+  readonly ca: string | null
+  /** Null: the host of the target. */
+  readonly serverName: string | null
+  /** `chain` is PEM, `key` a secret reference that is resolved on the agent; null: none is presented. */
+  readonly certificate: { readonly chain: string; readonly key: string } | null
 }
 
 /** Who may call: everybody, or the holder of a credential with all of the scopes. */
@@ -41,6 +126,19 @@ export interface CompiledAccess {
   readonly scopes: readonly string[]
 }
 
+/** Whether HTTPS is needed, and what browsers are told about it. */
+export interface CompiledHttps {
+  readonly policy: string
+  readonly origin: string
+  readonly from: PolicyOrigin
+  /** What becomes of a request without TLS. */
+  readonly plain: 'redirect' | 'refuse' | 'allow'
+  /** Where redirects lead: empty for the usual port, else with a colon in front. */
+  readonly portSuffix: string
+  /** Value of Strict-Transport-Security; null: nothing is said. */
+  readonly hsts: string | null
+}
+
 /** One way into a service, with everything that is decided about it. */
 export interface CompiledRoute {
   readonly name: string
@@ -50,11 +148,17 @@ export interface CompiledRoute {
   /** As written; empty: all. */
   readonly methods: readonly string[]
   readonly path: string
+  /** Whether trailers pass, beside those of gRPC calls. */
+  readonly trailers: boolean
+  /** Whether a request may become a WebSocket connection. */
+  readonly websocket: boolean
   /** Null: nobody has decided, so nobody may call. */
   readonly access: CompiledAccess | null
   /** All of them apply. In the order of the policy names. */
   readonly limits: readonly CompiledLimit[]
-  /** Equal for routes with the same access policy and the same limits, different for all others. */
+  /** Null: it does not matter. */
+  readonly https: CompiledHttps | null
+  /** Equal for routes with the same policies, different for all others. */
   readonly guard: number
 }
 
@@ -67,6 +171,12 @@ export interface CompiledCertificate {
   readonly chain: string
   /** Secret reference to the private key; resolved on the agent. */
   readonly key: string
+  /** With a key of another kind; null: there is none. */
+  readonly alternative: { readonly chain: string; readonly key: string } | null
+  /** Null: what the agent is set to. */
+  readonly profile: TlsProfile | null
+  /** Null: no client is asked for a certificate. `ca` is PEM. */
+  readonly clientCertificates: { readonly mode: 'optional' | 'required'; readonly ca: string } | null
 }
 
 /** One policy as it applies to one route, for people. */
@@ -84,6 +194,8 @@ export interface EffectivePolicy {
   readonly access: EffectivePolicyEntry | null
   /** In the order of the names. */
   readonly limits: readonly EffectivePolicyEntry[]
+  /** Null: HTTPS does not matter. */
+  readonly https: EffectivePolicyEntry | null
 }
 
 /** A release that can decide. Made by `compile` only. */
@@ -92,6 +204,10 @@ export interface CompiledRelease {
   readonly environment: string
   readonly number: number
   readonly certificates: readonly CompiledCertificate[]
+  /** By the hosts of the certificates, exact or `*.name`. */
+  readonly certificateByHost: ReadonlyMap<string, CompiledCertificate>
+  /** Whether some host is reached with a client certificate only. */
+  readonly requiresClients: boolean
   /** Hosts that some route serves, sorted: exact names, `*.name` for one more label, `*` for every host. */
   readonly hosts: readonly string[]
   /** By name. */
@@ -116,6 +232,17 @@ export function releaseHosts(release: CompiledRelease): readonly string[] {
  */
 export function effectivePolicy(release: CompiledRelease, routeName: string): EffectivePolicy | null {
   return release.effective.get(routeName) ?? null
+}
+
+/**
+ * What is presented for a host: an exact name first, then `*.name`.
+ *
+ * @param host as in `Facts`.
+ * @returns null when nothing is: the host cannot be reached over HTTPS.
+ */
+export function certificateFor({ certificateByHost: all }: CompiledRelease, host: string): CompiledCertificate | null {
+  const dot = host.indexOf('.')
+  return all.get(host) ?? (dot === -1 ? undefined : all.get(`*${host.slice(dot)}`)) ?? null
 }
 
 /**

@@ -3,7 +3,14 @@ import { test } from 'node:test'
 import type { Decision, LimitState } from './decision.ts'
 import { refuse } from './outcome.ts'
 import { reasons, type Reason } from './reasons.ts'
-import { publicProblem, responseHeaders } from './respond.ts'
+import { publicProblem, type ResponseHeader, responseHeaders } from './respond.ts'
+
+/** Without the one that the caller of it adds. */
+function headersOf(decision: Decision): readonly ResponseHeader[] {
+  const headers = responseHeaders(decision, ['last', ''])
+  assert.deepEqual(headers.at(-1), ['last', ''])
+  return headers.slice(0, -1)
+}
 
 const state = (policy: string, rest: Partial<LimitState> = {}): LimitState => {
   return { policy, requests: 100, windowMs: 60_000, remaining: 50, resetMs: 30_000, retryAfterMs: 0, ...rest }
@@ -32,8 +39,16 @@ test('a problem has type, title, status, code and the request id', () => {
 test('no refusal tells a caller about routes, rules, scopes or principals', () => {
   for (const reason of Object.keys(reasons) as Reason[]) {
     const denied = decision(reason, secrets)
-    assert.doesNotMatch(JSON.stringify([publicProblem(denied, 'req_1'), responseHeaders(denied)]), /secret/, reason)
+    assert.doesNotMatch(JSON.stringify([publicProblem(denied, 'req_1'), headersOf(denied)]), /secret/, reason)
   }
+})
+
+test('a redirect says where to, and browsers are told to come over HTTPS', () => {
+  const fields = headersOf(decision('https_redirect', { location: 'https://a.test/', hsts: 'max-age=1' }))
+  assert.deepEqual(fields, [
+    ['Location', 'https://a.test/'],
+    ['Strict-Transport-Security', 'max-age=1'],
+  ])
 })
 
 test('429 names the policy that is used up and when to come back', () => {
@@ -41,7 +56,7 @@ test('429 names the policy that is used up and when to come back', () => {
   const denied = decision('limit_exceeded', { limits, tightest: 1 })
   const { policy, detail } = publicProblem(denied, 'req_1')
   assert.deepEqual([policy, detail], ['tight', 'Try again in 2 s'])
-  assert.deepEqual(responseHeaders(denied), [
+  assert.deepEqual(headersOf(denied), [
     ['Retry-After', '2'],
     ['RateLimit-Policy', '"wide";q=100;w=60, "tight";q=100;w=60'],
     ['RateLimit', '"tight";r=0;t=2'],
@@ -50,8 +65,8 @@ test('429 names the policy that is used up and when to come back', () => {
 
 test('what is allowed carries the state of its limits', () => {
   const allowed: Decision = { ...refuse('not_ready'), outcome: 'allow', reason: 'allowed', status: 200 }
-  assert.deepEqual(responseHeaders(allowed), [])
-  assert.deepEqual(responseHeaders({ ...allowed, limits: [state('a')], tightest: 0 }), [
+  assert.deepEqual(headersOf(allowed), [])
+  assert.deepEqual(headersOf({ ...allowed, limits: [state('a')], tightest: 0 }), [
     ['RateLimit-Policy', '"a";q=100;w=60'],
     ['RateLimit', '"a";r=50;t=30'],
   ])
@@ -60,7 +75,7 @@ test('what is allowed carries the state of its limits', () => {
 
 test('times are whole seconds, rounded up, so that who waits is not refused again', () => {
   const limits = [state('a', { windowMs: 100, remaining: 0, resetMs: 1, retryAfterMs: 0.5 })]
-  assert.deepEqual(responseHeaders(decision('limit_exceeded', { limits, tightest: 0 })), [
+  assert.deepEqual(headersOf(decision('limit_exceeded', { limits, tightest: 0 })), [
     ['Retry-After', '1'],
     ['RateLimit-Policy', '"a";q=100;w=1'],
     ['RateLimit', '"a";r=0;t=1'],
@@ -68,8 +83,8 @@ test('times are whole seconds, rounded up, so that who waits is not refused agai
 })
 
 test('401 carries a challenge, with an error only when something was presented', () => {
-  assert.deepEqual(responseHeaders(decision('credential_missing')), [['WWW-Authenticate', 'Bearer realm="headgate"']])
-  assert.deepEqual(responseHeaders(decision('credential_expired')), [
+  assert.deepEqual(headersOf(decision('credential_missing')), [['WWW-Authenticate', 'Bearer realm="headgate"']])
+  assert.deepEqual(headersOf(decision('credential_expired')), [
     [
       'WWW-Authenticate',
       'Bearer realm="headgate", error="invalid_token", error_description="The credential has expired"',
@@ -78,7 +93,13 @@ test('401 carries a challenge, with an error only when something was presented',
 })
 
 test('405 says what is allowed', () => {
-  assert.deepEqual(responseHeaders(decision('method_not_allowed', { allow: ['GET', 'HEAD'] })), [
-    ['Allow', 'GET, HEAD'],
-  ])
+  assert.deepEqual(headersOf(decision('method_not_allowed', { allow: ['GET', 'HEAD'] })), [['Allow', 'GET, HEAD']])
+})
+
+test('what is said about a policy follows its numbers', () => {
+  const limits = [state('a', { requests: 7, windowMs: 1_000 }), state('b')]
+  const said = headersOf(decision('limit_exceeded', { limits, tightest: 0 })).find(
+    ([name]) => name === 'RateLimit-Policy',
+  )
+  assert.equal(said?.[1], '"a";q=7;w=1, "b";q=100;w=60')
 })

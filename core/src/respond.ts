@@ -4,8 +4,8 @@
  * Says nothing about rules that a caller does not know about itself; the exception is the name of a limit policy,
  * so that a client can tell which of its budgets is used up.
  *
- * Sources: RFC 9457 (problem details), RFC 9110 section 10.2.1 (Allow), 10.2.3 (Retry-After) and 11.6.1
- * (WWW-Authenticate), RFC 6750 section 3, RFC 9651 (structured fields),
+ * Sources: RFC 9457 (problem details), RFC 9110 section 10.2.1 (Allow), 10.2.2 (Location), 10.2.3 (Retry-After) and
+ * 11.6.1 (WWW-Authenticate), RFC 6797 (Strict-Transport-Security), RFC 6750 section 3, RFC 9651 (structured fields),
  * draft-ietf-httpapi-ratelimit-headers from -08 on (RateLimit-Policy and RateLimit).
  *
  * @module
@@ -46,18 +46,27 @@ export function publicProblem(decision: Decision, requestId: string): PublicProb
 /** One field of a response. */
 export type ResponseHeader = readonly [name: string, value: string]
 
-/** Fields that a decision asks for, on refusals and on what is forwarded back alike. */
-export function responseHeaders(decision: Decision): readonly ResponseHeader[] {
+/**
+ * Fields that a decision asks for, on refusals and on what is forwarded back alike.
+ *
+ * @param last goes behind them.
+ */
+export function responseHeaders(decision: Decision, last: ResponseHeader): readonly ResponseHeader[] {
+  const tightest = decision.limits[decision.tightest]
+  if (decision.outcome === 'allow' && decision.hsts === null) {
+    // Most of all requests: a list of its very length.
+    return tightest === undefined ? [last] : [policyField(decision.limits), ['RateLimit', limitItem(tightest)], last]
+  }
   const headers: ResponseHeader[] = []
   if (decision.status === 401) headers.push(['WWW-Authenticate', challenge(decision)])
   if (decision.status === 405) headers.push(['Allow', decision.allow.join(', ')])
+  if (decision.location !== null) headers.push(['Location', decision.location])
+  if (decision.hsts !== null) headers.push(['Strict-Transport-Security', decision.hsts])
   const limit = refusingLimit(decision)
   if (limit !== null) headers.push(['Retry-After', String(seconds(limit.retryAfterMs, 1))])
-  const tightest = decision.limits[decision.tightest]
-  if (tightest !== undefined) {
-    headers.push(['RateLimit-Policy', policyItems(decision.limits)])
-    headers.push(['RateLimit', limitItem(tightest)])
-  }
+  if (decision.reason === 'upstream_overloaded') headers.push(['Retry-After', '1'])
+  if (tightest !== undefined) headers.push(policyField(decision.limits), ['RateLimit', limitItem(tightest)])
+  headers.push(last)
   return headers
 }
 
@@ -72,20 +81,46 @@ function challenge({ reason }: Decision): string {
   return `Bearer realm="headgate", error="invalid_token", error_description="${reasons[reason].title}"`
 }
 
-function policyItems(limits: readonly LimitState[]): string {
-  let text = ''
-  for (const limit of limits) text += text === '' ? policyItem(limit) : `, ${policyItem(limit)}`
-  return text
-}
-
-function policyItem({ policy, requests, windowMs }: LimitState): string {
-  return `"${policy}";q=${requests};w=${seconds(windowMs, 1)}`
+function policyField(limits: readonly LimitState[]): ResponseHeader {
+  const [only] = limits
+  if (only !== undefined && limits.length === 1) return textsOf(only).policyField
+  return ['RateLimit-Policy', limits.map((limit) => textsOf(limit).policyField[1]).join(', ')]
 }
 
 /** `t` is when more comes: as Retry-After when nothing is left (the draft asks for that), else when all is back. */
-function limitItem({ policy, remaining, resetMs, retryAfterMs }: LimitState): string {
+function limitItem(limit: LimitState): string {
+  const { remaining, resetMs, retryAfterMs } = limit
   const t = seconds(remaining === 0 ? retryAfterMs : resetMs, remaining === 0 ? 1 : 0)
-  return `"${policy}";r=${remaining};t=${t}`
+  return `${textsOf(limit).itemStart}${remaining};t=${t}`
+}
+
+/** What is said about one limit policy whatever its state. */
+interface LimitTexts {
+  readonly requests: number
+  readonly windowMs: number
+  readonly policyField: ResponseHeader
+  readonly itemStart: string
+}
+
+// By the name of the policy. It only saves time: what is there for other numbers is made anew.
+const prepared = new Map<string, LimitTexts>()
+
+/** Policies of which texts are kept: more than one agent serves at a time. */
+const PREPARED_MAX = 10_000
+
+function textsOf({ policy, requests, windowMs }: LimitState): LimitTexts {
+  const known = prepared.get(policy)
+  if (known !== undefined && known.requests === requests && known.windowMs === windowMs) return known
+  const item = `"${policy}";q=${requests};w=${seconds(windowMs, 1)}`
+  const texts: LimitTexts = {
+    requests,
+    windowMs,
+    policyField: ['RateLimit-Policy', item],
+    itemStart: `"${policy}";r=`,
+  }
+  if (prepared.size >= PREPARED_MAX) prepared.clear()
+  prepared.set(policy, texts)
+  return texts
 }
 
 /** Whole seconds, rounded up: who waits that long is not refused again. */

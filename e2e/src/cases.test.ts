@@ -180,6 +180,7 @@ function seenOverHttp({ method, expect }: CaseRequest, answer: RawResponse): Cas
     status: answer.status,
     reason,
     ...(answer.header('allow') !== undefined && { allow: answer.header('allow')?.split(', ') ?? [] }),
+    ...(answer.header('location') !== undefined && { location: answer.header('location') }),
     ...(remaining !== undefined && { limit_remaining: Number(remaining) }),
   }
 }

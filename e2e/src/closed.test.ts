@@ -162,12 +162,12 @@ const evil = content('/evil', 'live.test')
 const BAD_SNAPSHOTS = [
   [
     'an unknown field in a spec',
-    /"tls"/,
+    /"colour"/,
     snapshotBytes({
       ...next,
       objects: [
         ...evil.slice(0, 2),
-        snapshotObject('service', 'orders', { owner: 'x', targets: [{ url: upstream.url }], tls: 'off' }),
+        snapshotObject('service', 'orders', { owner: 'x', targets: [{ url: upstream.url }], colour: 'red' }),
       ],
     }),
   ],

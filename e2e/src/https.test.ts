@@ -3,7 +3,16 @@
  *
  * @module
  */
-import { type KeyedCertificate, createAuthority, issueServerCertificate, pem } from '@headgate/kit/pki.ts'
+import {
+  type KeyedCertificate,
+  createAuthority,
+  createCertificateRequest,
+  createPrivateKeyDer,
+  issueClientCertificate,
+  issueServerCertificate,
+  pem,
+  readCertificateRequest,
+} from '@headgate/kit/pki.ts'
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
@@ -112,6 +121,63 @@ test('a certificate is swapped by a publish under load without a failed request'
   const { outcomes, sent, p99Ms } = await load.stop()
   console.log(`# ${sent} handshakes over 3 swaps, p99 ${p99Ms} ms`)
   assert.deepEqual(outcomes, { 200: sent })
+})
+
+test('a session is taken up again by whichever thread of the agent a client comes back to', async () => {
+  let session: Buffer | undefined
+  assert.equal(await shake({}, (ticket) => (session = ticket)), false)
+  assert.ok(session !== undefined, 'no ticket came')
+  const again = await Promise.all(Array.from({ length: 20 }, () => shake({ session }, () => {})))
+  assert.deepEqual(new Set(again), new Set([true]))
+})
+
+/** One request over TLS. @returns whether a session was taken up again. */
+async function shake(options: ConnectionOptions, onSession: (session: Buffer) => void): Promise<boolean> {
+  const socket = connectTls({ host: '127.0.0.1', port: httpsPort, ca, servername: NAME, ...options })
+  socket.on('session', onSession)
+  await once(socket, 'secureConnect')
+  const isReused = socket.isSessionReused()
+  socket.write(`GET /open/1 HTTP/1.1\r\nHost: ${NAME}\r\n\r\n`)
+  await once(socket, 'data')
+  socket.destroy()
+  return isReused
+}
+
+test('requests in clear are sent on or refused as the policy says, and explained', async () => {
+  const spec = { type: 'https', on: { environment: true }, plain: 'redirect', port: httpsPort, hsts: { max_age_s: 60 } }
+  const policy = { kind: 'policy', name: 'https', spec } as const
+  await release(client, SHOP, [...base(), policy, await certificate('shop', NAME, second)])
+  const moved = await get(agent.httpPort, '/open/1?a=b', { host: NAME })
+  assert.deepEqual([moved.status, moved.header('location')], [308, `https://${NAME}:${httpsPort}/open/1?a=b`])
+  assert.equal(moved.header('strict-transport-security'), undefined)
+  const arrived = await get(httpsPort, '/open/1?a=b', { host: NAME }, { tls: { ca, servername: NAME } })
+  assert.deepEqual([arrived.status, arrived.header('strict-transport-security')], [200, 'max-age=60'])
+
+  const leaked = await get(agent.httpPort, '/orders/1', { host: NAME, 'x-api-key': 'anything' })
+  assert.equal(leaked.status, 403)
+  const body = { request_id: leaked.header('x-request-id') ?? '' }
+  const explanation = await client.call('explain', { params: SHOP, body })
+  assert.deepEqual([explanation.reason, explanation.agrees], ['cleartext_credential', true])
+  assert.deepEqual([explanation.gates[0]?.outcome, explanation.rule?.name], ['stopped', 'https'])
+})
+
+test('client certificates are asked for at the hosts that want them, and at no other', async () => {
+  const closed = await certificate('closed', 'closed.test', await issue('closed.test'))
+  const asking = { ...closed, spec: { ...closed.spec, client_certificates: { mode: 'required', ca } } }
+  await release(client, SHOP, [...base(), await certificate('shop', NAME, second), asking])
+  const key = await createPrivateKeyDer()
+  const request = await readCertificateRequest(await createCertificateRequest(key))
+  assert.ok(request.kind === 'ok')
+  const subject = { publicKey: request.publicKey, uri: 'spiffe://acme/ci', nowMs: Date.now(), lifeMs: 3_600_000 }
+  const cert = pem('CERTIFICATE', await issueClientCertificate(authority, subject))
+  const holder = { ca, cert, key: pem('PRIVATE KEY', key) }
+  const ask = async (host: string, tls: ConnectionOptions): Promise<number> =>
+    (await get(httpsPort, '/open/1', { host }, { tls })).status
+  assert.equal(await ask('closed.test', { ...holder, servername: 'closed.test' }), 200)
+  await assert.rejects(ask('closed.test', { ca, servername: 'closed.test' }))
+  assert.equal(await ask(NAME, { ca, servername: NAME }), 200)
+  assert.equal(await ask('closed.test', { ca, servername: NAME }), 421, 'by the connection of another name')
+  assert.equal((await get(agent.httpPort, '/open/1', { host: 'closed.test' })).status, 421, 'in clear')
 })
 
 test('a certificate whose key cannot be read leaves the others in place', async () => {

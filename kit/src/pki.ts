@@ -13,8 +13,10 @@
 import 'reflect-metadata'
 // reflect-metadata has to come first: without it the next import throws.
 import * as x509 from '@peculiar/x509'
-import { createHash, createPrivateKey, randomBytes, type webcrypto } from 'node:crypto'
+import { createPrivateKey, randomBytes, type webcrypto } from 'node:crypto'
 import { isIP } from 'node:net'
+
+export { certificatePin, pem } from './pem.ts'
 
 /** Longest certificate request that is looked at, in bytes. One for P-256 has about 200. */
 export const REQUEST_BYTES_MAX = 8192
@@ -168,20 +170,6 @@ export async function createSelfSigned({
     ],
   })
   return { certificate: new Uint8Array(certificate.rawData), privateKey: await exportPrivateKey(keys.privateKey) }
-}
-
-/** SHA-256 of a certificate's DER; 32 bytes. Says "this very authority" without carrying it. */
-export function certificatePin(certificate: Uint8Array): Uint8Array<ArrayBuffer> {
-  return new Uint8Array(createHash('sha256').update(certificate).digest())
-}
-
-/** DER as PEM, which is what TLS libraries take. */
-export function pem(label: 'CERTIFICATE' | 'PRIVATE KEY', der: Uint8Array): string {
-  const lines =
-    Buffer.from(der)
-      .toString('base64')
-      .match(/.{1,64}/g) ?? []
-  return `-----BEGIN ${label}-----\n${lines.join('\n')}\n-----END ${label}-----\n`
 }
 
 async function issue(

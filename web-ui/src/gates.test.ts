@@ -6,6 +6,9 @@ const deny = (reason: string, status = 403) => ({ outcome: 'deny', reason, statu
 const allow = (status: number) => ({ outcome: 'allow', reason: 'allowed', status }) as const
 
 for (const [reason, gate] of [
+  ['client_certificate_missing', 'tls'],
+  ['https_redirect', 'tls'],
+  ['cleartext_credential', 'tls'],
   ['host_missing', 'network'],
   ['method_invalid', 'network'],
   ['method_not_allowed', 'route'],

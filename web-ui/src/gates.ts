@@ -31,6 +31,9 @@ export const gates = Object.keys(gateNames) as readonly Gate[]
  * contract does not carry it to a browser.
  */
 const families: ReadonlyMap<string, Gate> = new Map([
+  ['client_certificate_missing', 'tls'],
+  ['https', 'tls'],
+  ['cleartext_credential', 'tls'],
   ['host', 'network'],
   ['path', 'network'],
   ['target', 'network'],

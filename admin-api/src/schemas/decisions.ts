@@ -144,6 +144,10 @@ export const effectivePolicy = z
       .nullable()
       .describe('null: every request is refused'),
     limits: z.array(attached.extend({ spec: z.record(z.string(), z.unknown()) })),
+    https: attached
+      .extend({ spec: z.record(z.string(), z.unknown()) })
+      .nullable()
+      .describe('null: it does not matter whether a request comes over TLS'),
   })
   .meta({ id: 'EffectivePolicy' })
 

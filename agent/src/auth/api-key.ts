@@ -8,15 +8,20 @@
  */
 import { hash } from 'node:crypto'
 import { type Credential, type Facts, judgeApiKey, type Verified } from '@headgate/core'
-import type { DirectoryStore } from '#agent/directory/store.ts'
+import type { DirectoryReader } from '#agent/directory/reader.ts'
 
 const UNAVAILABLE: Verified = { kind: 'denied', reason: 'credential_unavailable', principal: null }
 const UNKNOWN: Verified = { kind: 'denied', reason: 'credential_unknown', principal: null }
 
 /** @param nowMs wall clock: keys expire by the calendar. */
-export function verifyApiKey(directory: DirectoryStore, credential: Credential, facts: Facts, nowMs: number): Verified {
+export function verifyApiKey(
+  directory: DirectoryReader,
+  credential: Credential,
+  facts: Facts,
+  nowMs: number,
+): Verified {
   // Without a directory a good key cannot be told from a bad one; 401 would make its holder throw it away.
   if (!directory.known) return UNAVAILABLE
-  const record = directory.findApiKey(hash('sha256', credential.text, 'base64url'))
+  const record = directory.findApiKey(hash('sha256', credential.text, 'latin1'))
   return record === null ? UNKNOWN : judgeApiKey(record, facts, nowMs)
 }

@@ -1,9 +1,9 @@
 /**
  * Makes live what the control plane sent, or says why not. What was live before stays live in every other case.
  *
- * The order of a release: verify, decode, compile, swap, keep on disk. The order of a directory change: apply, keep on
- * disk; it counts from the first step on, and is acknowledged after the last. A disk that is full or read-only costs
- * the restart without a control plane and nothing else: serving goes on, and the log says so.
+ * The order of a release: verify, decode, compile, swap on every thread, keep on disk. The order of a directory change:
+ * apply, keep on disk; it counts from the first step on, and is acknowledged after the last. A disk that is full or
+ * read-only costs the restart without a control plane and nothing else: serving goes on, and the log says so.
  *
  * One call at a time: the caller answers the pushes in their order.
  *
@@ -22,7 +22,7 @@ import {
   type SignedSnapshot,
   type Snapshot,
 } from '@headgate/proto'
-import type { Live } from '#agent/live.ts'
+import type { LiveState } from '#agent/live.ts'
 import type { Disk, StoredEnvironment } from './disk.ts'
 import type { TrustedKey } from './identity.ts'
 import { type HeldRelease, verifySnapshot } from './verify.ts'
@@ -51,7 +51,7 @@ export interface Applier {
 }
 
 interface ApplierOptions {
-  readonly live: Live
+  readonly live: LiveState
   /** The present disk; it changes with the identity. */
   readonly disk: () => Disk
   readonly signingKeys: () => readonly TrustedKey[]
@@ -180,6 +180,7 @@ export function createApplier({ live, disk, signingKeys, log }: ApplierOptions):
         log.info({ environment_id: environmentId }, 'environment is not served here any more')
         await keep(environmentId, () => disk().remove(environmentId))
       }
+      await live.settled()
       return { accepted: true, reasons: [], held: null }
     },
 
@@ -189,8 +190,10 @@ export function createApplier({ live, disk, signingKeys, log }: ApplierOptions):
         const taken = takeRelease(signed)
         environmentId = taken.environmentId
         const { reasons } = taken
-        if (reasons.length === 0) await keepEnvironment(environmentId)
-        else log.error({ environment_id: environmentId, reasons }, 'release refused: what was live stays live')
+        if (reasons.length === 0) {
+          await live.settled()
+          await keepEnvironment(environmentId)
+        } else log.error({ environment_id: environmentId, reasons }, 'release refused: what was live stays live')
         return reasons
       })
       return { ...applied, held: heldOf(environmentId) }

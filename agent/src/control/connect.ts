@@ -43,7 +43,7 @@ interface ConnectOptions {
   readonly joinToken: string | undefined
   readonly agentName: string | undefined
   readonly version: string
-  readonly listeners: readonly string[]
+  readonly listeners: () => readonly string[]
   readonly keeper: IdentityKeeper
   readonly applier: Applier
   readonly report: LinkReport
@@ -158,7 +158,7 @@ function hello({ applier, listeners, version }: ConnectOptions): Hello {
     capability: CAPABILITY,
     version,
     held: [...applier.held()],
-    listeners: [...listeners],
+    listeners: [...listeners()],
   })
 }
 

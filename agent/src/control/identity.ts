@@ -7,7 +7,7 @@
  * @module
  */
 import { errorText } from '@headgate/kit/errors.ts'
-import { certificatePin, pem } from '@headgate/kit/pki.ts'
+import { certificatePin, pem } from '@headgate/kit/pem.ts'
 import { X509Certificate, createPrivateKey } from 'node:crypto'
 import { join } from 'node:path'
 import { readIfThere, remove, writeWhole } from './files.ts'

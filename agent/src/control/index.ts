@@ -8,13 +8,12 @@
  */
 import type { Clock } from '@headgate/kit/clock.ts'
 import type { Log } from '@headgate/kit/log.ts'
-import type { Live } from '#agent/live.ts'
+import type { LiveState } from '#agent/live.ts'
 import { createApplier } from './apply.ts'
-import { type LinkReport, keepConnected } from './connect.ts'
+import type { LinkReport } from './connect.ts'
 import { certificateEndsAtMs } from './identity.ts'
 import { type IdentityKeeper, createIdentityKeeper } from './keeper.ts'
 import type { Link } from './link.ts'
-import { keepRenewing } from './renew.ts'
 
 export interface ControlSettings {
   /** Folder for identity and last known state. */
@@ -41,8 +40,8 @@ interface ControlOptions {
   /** The agent's program version, for people. */
   readonly version: string
   /** Addresses that are listened on, such as `http://0.0.0.0:8080`, for people. */
-  readonly listeners: readonly string[]
-  readonly live: Live
+  readonly listeners: () => readonly string[]
+  readonly live: LiveState
   readonly clock: Clock
   readonly log: Log
   /**
@@ -50,6 +49,8 @@ interface ControlOptions {
    * earlier certificate ends.
    */
   readonly onIdentity?: (identity: { readonly agentName: string; readonly link: Link }) => void
+  /** When this resolves the link is looked for: what it takes is large, and serving comes first. Default: at once. */
+  readonly serving?: Promise<void>
 }
 
 /**
@@ -79,7 +80,19 @@ export async function createControl(options: ControlOptions): Promise<Control> {
     await applier.load().catch((error: unknown) => log.error({ err: error }, 'the last known state could not be read'))
   }
   const loop = { ...options, ...settings, keeper, applier, report, signal: stop.signal }
-  const running = Promise.all([keepConnected(loop), keepRenewing({ keeper, clock, log, signal: stop.signal })])
+
+  async function run(): Promise<void> {
+    await options.serving
+    const [{ keepConnected }, { keepRenewing }, { linkOf }] = await Promise.all([
+      import('./connect.ts'),
+      import('./renew.ts'),
+      import('./link.ts'),
+    ])
+    if (stop.signal.aborted) return
+    keeper.linkWith(linkOf)
+    await Promise.all([keepConnected(loop), keepRenewing({ keeper, clock, log, signal: stop.signal })])
+  }
+  const running = run()
 
   return {
     status: () => {

@@ -8,13 +8,15 @@ import type { Log } from '@headgate/kit/log.ts'
 import { type Disk, createDisk } from './disk.ts'
 import { makeFolder } from './files.ts'
 import { type Identity, loadIdentity, saveIdentity } from './identity.ts'
-import { type Link, linkOf } from './link.ts'
+import type { Link } from './link.ts'
 
 export interface IdentityKeeper {
   identity(): Identity | null
   link(): Link | null
   /** @throws Error when there is no identity: there is nothing to keep anything under. */
   disk(): Disk
+  /** Says how a link is made. Until then there is none: what it takes is large, and a start does not wait for it. */
+  linkWith(linkOf: (identity: Identity) => Link): void
   /** Reads the identity from the disk. One that is not usable is logged and counts as none. */
   load(): Promise<void>
   /** Makes an identity the present one, and keeps it on disk where that is possible. */
@@ -36,16 +38,22 @@ export function createIdentityKeeper({ stateDir, log, ...on }: KeeperOptions): I
   let identity: Identity | null = null
   let disk: Disk | null = null
   let link: Link | null = null
+  let makeLink: ((identity: Identity) => Link) | null = null
   let change = new AbortController()
 
   function use(next: Identity): void {
     identity = next
     disk = createDisk({ stateDir, privateKey: next.privateKey, log })
-    link = linkOf(next)
     const before = change
     change = new AbortController()
     before.abort()
-    on.onIdentity(next, link)
+    useLink(next)
+  }
+
+  function useLink(of: Identity): void {
+    if (makeLink === null) return
+    link = makeLink(of)
+    on.onIdentity(of, link)
   }
 
   return {
@@ -56,6 +64,10 @@ export function createIdentityKeeper({ stateDir, log, ...on }: KeeperOptions): I
       return disk
     },
     changed: () => change.signal,
+    linkWith: (linkOf) => {
+      makeLink = linkOf
+      if (identity !== null) useLink(identity)
+    },
     load: async () => {
       const read = await loadIdentity(stateDir)
       if (read.kind === 'damaged')

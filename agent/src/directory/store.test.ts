@@ -16,7 +16,7 @@ import {
 import { createDirectoryStore } from './store.ts'
 
 const bytes = (text: string): Uint8Array => hash('sha256', text, 'buffer')
-const text = (key: string): string => hash('sha256', key, 'base64url')
+const text = (key: string): string => hash('sha256', key, 'latin1')
 
 function apiKey(id: string, changed: MessageInitShape<typeof ApiKeySchema> = {}): ApiKey {
   const { ACTIVE } = CredentialState
@@ -45,7 +45,7 @@ function filled(changed: MessageInitShape<typeof DirectorySchema> = {}) {
 test('a key is found by its SHA-256, with its consumer', () => {
   const key = apiKey('key_1', { scopes: ['a', 'b'], expiresAtMs: 5n, addresses: ['10.0.0.0/8'] })
   const record = filled({ apiKeys: [key] }).findApiKey(text('key_1'))
-  assert.deepEqual(
+  assert.partialDeepStrictEqual(
     { ...record, addresses: record?.addresses.map((range) => range.text) },
     {
       id: 'key_1',
@@ -126,7 +126,7 @@ test('only the state active admits: unset and unknown ones count as revoked', ()
 test('a hash of another length can never be presented', () => {
   for (const length of [0, 1, 31, 33, 64]) {
     const store = filled({ apiKeys: [apiKey('key_1', { sha256: new Uint8Array(length) })] })
-    assert.equal(store.findApiKey(Buffer.alloc(length).toString('base64url')), null)
+    assert.equal(store.findApiKey(Buffer.alloc(length).toString('latin1')), null)
   }
 })
 

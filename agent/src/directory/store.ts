@@ -1,93 +1,83 @@
 /**
  * Consumers and API keys of one environment, found by the SHA-256 of a key.
  *
- * Holds hashes only. One writer (`control/`), many readers (`auth/`); a change of a key or a consumer counts for the
- * very next request. Whatever cannot be read as an admission is none: an unknown state counts as revoked, an address
- * range that does not parse contains no address, a key whose consumer is unknown does not exist.
+ * Holds hashes only, in memory that all threads share. One writer (`control/`, on the main thread), many readers
+ * (`auth/`, on every serving thread); a change of a key or a consumer counts for the very next request everywhere.
+ *
+ * A memory that is full is given up for a larger one. Readers are handed that one before the old one says that it was
+ * given up, so that whoever sees the one has the other.
  *
  * @module
  */
 import { create } from '@bufbuild/protobuf'
-import { type AddressRange, type ApiKeyRecord, parseAddressRanges } from '@headgate/core'
 import {
   type ApiKey,
   ApiKeySchema,
   type Consumer,
   ConsumerSchema,
-  CredentialState,
+  type CredentialState,
   type Directory,
   type DirectoryDelta,
   DirectorySchema,
 } from '@headgate/proto'
+import {
+  consumerAt,
+  keyExpiresAtMs,
+  keyHash,
+  keyId,
+  keyLast4,
+  KEY,
+  KNOWN,
+  listAt,
+  type MemoryHandle,
+  type Room,
+  SUPERSEDED,
+  wordAt,
+} from './memory.ts'
+import { createDirectoryReader, type DirectoryReader } from './reader.ts'
+import { consumerRoom, DirectoryWriter, keyRoom } from './writer.ts'
 
-export interface DirectoryStore {
+export interface DirectoryStore extends DirectoryReader {
   readonly environmentId: string
   /** Of the last change that is contained; 0 before the first. */
   readonly sequence: bigint
-  /** False until a whole directory has arrived: nobody can be told from a stranger before. */
-  readonly known: boolean
-  readonly size: { readonly consumers: number; readonly apiKeys: number }
-  /** @param sha256 of the key's text, in base64url without padding. */
-  findApiKey(sha256: string): ApiKeyRecord | null
+  /** `bytes` is what is reserved, `bytesUsed` what was written of it. */
+  readonly size: {
+    readonly consumers: number
+    readonly apiKeys: number
+    readonly bytes: number
+    readonly bytesUsed: number
+  }
   /** Takes a whole directory in place of everything. */
   replace(directory: Directory): void
   /** Applies a delta as a whole, or answers `gap` and changes nothing when it starts from another sequence. */
   apply(delta: DirectoryDelta): 'applied' | 'gap'
   /** Everything, in the form in which it travels; sorted by id. */
   toMessage(): Directory
+  /** The memory as it is now, for readers on other threads. */
+  handle(): MemoryHandle
 }
 
-interface ConsumerEntry {
-  readonly id: string
-  readonly name: string
-  readonly disabled: boolean
-}
+/** Room in an empty directory, and what a larger one has besides what it holds. */
+const SPARE: Room = { keys: 64, consumers: 64, heapWords: 1_024 }
+/** A new memory has room for so many times what is in use. */
+const GROWTH = 1.5
 
-interface KeyEntry {
-  readonly id: string
-  readonly consumerId: string
-  /** base64url: about 60 bytes less than a Buffer, and the form in which it is looked up. */
-  readonly sha256: string
-  readonly scopes: readonly string[]
-  readonly state: CredentialState
-  readonly expiresAtMs: number
-  readonly addresses: readonly AddressRange[]
-  readonly last4: string
-  /** What was found last, as long as no consumer has changed since. */
-  record: ApiKeyRecord | null
-  recordOf: number
-}
-
-/** SHA-256 in bytes. A key with another length can never be presented. */
-const SHA256_BYTES = 32
-
-export function createDirectoryStore(environmentId: string): DirectoryStore {
-  let consumers = new Map<string, ConsumerEntry>()
-  let keysById = new Map<string, KeyEntry>()
-  let keysByHash = new Map<string, KeyEntry>()
+/** @param onMemory a reader of another thread needs this memory from now on. */
+export function createDirectoryStore(
+  environmentId: string,
+  onMemory: (handle: MemoryHandle) => void = () => {},
+): DirectoryStore {
+  let writer = new DirectoryWriter(SPARE)
   let sequence = 0n
-  let known = false
-  // Raised when consumers change: what was put together of keys and consumers before counts no more.
-  let generation = 0
+  const reader = createDirectoryReader(() => writer.memory)
 
-  function putKey(message: ApiKey): void {
-    dropKey(message.id)
-    const entry = keyEntry(message)
-    keysById.set(entry.id, entry)
-    if (message.sha256.length === SHA256_BYTES) keysByHash.set(entry.sha256, entry)
-  }
-
-  function dropKey(id: string): void {
-    const entry = keysById.get(id)
-    if (entry === undefined) return
-    keysById.delete(id)
-    // Only its own entry: two keys with one hash cannot arise, but must not be able to unlock each other either.
-    if (keysByHash.get(entry.sha256) === entry) keysByHash.delete(entry.sha256)
-  }
-
-  function putConsumer({ id, name, disabled }: Consumer): void {
-    generation += 1
-    consumers.set(id, { id, name, disabled })
+  function publish(next: DirectoryWriter): void {
+    const before = writer
+    writer = next
+    Atomics.store(next.memory.control, KNOWN, 1)
+    onMemory(next.memory.handle)
+    Atomics.store(before.memory.control, SUPERSEDED, 1)
   }
 
   return {
@@ -96,47 +86,51 @@ export function createDirectoryStore(environmentId: string): DirectoryStore {
       return sequence
     },
     get known() {
-      return known
+      return reader.known
     },
     get size() {
-      return { consumers: consumers.size, apiKeys: keysById.size }
+      const { consumerCount, keyCount, memory } = writer
+      const bytes = memory.handle.buffer.byteLength
+      return { consumers: consumerCount, apiKeys: keyCount, bytes, bytesUsed: bytes - writer.bytesFree }
     },
-    findApiKey: (sha256) => {
-      const key = keysByHash.get(sha256)
-      if (key === undefined) return null
-      if (key.recordOf !== generation) {
-        const consumer = consumers.get(key.consumerId)
-        key.record = consumer === undefined ? null : apiKeyRecord(key, consumer)
-        key.recordOf = generation
-      }
-      return key.record
-    },
-    replace: (directory) => {
-      generation += 1
-      consumers = new Map()
-      keysById = new Map()
-      keysByHash = new Map()
-      for (const consumer of directory.consumers) putConsumer(consumer)
-      for (const key of directory.apiKeys) putKey(key)
-      sequence = directory.sequence
-      known = true
+    findApiKey: (sha256) => reader.findApiKey(sha256),
+    handle: () => writer.memory.handle,
+    replace: ({ consumers, apiKeys, sequence: at }) => {
+      const next = new DirectoryWriter(enlarged(roomFor(consumers, apiKeys)))
+      for (const consumer of consumers) next.putConsumer(consumer)
+      for (const key of apiKeys) next.putKey(key)
+      sequence = at
+      publish(next)
     },
     apply: (delta) => {
-      if (!known || delta.fromSequence !== sequence || delta.toSequence < delta.fromSequence) return 'gap'
-      for (const consumer of delta.consumers) putConsumer(consumer)
-      for (const key of delta.apiKeys) putKey(key)
-      generation += 1
-      for (const id of delta.deletedConsumerIds) consumers.delete(id)
-      for (const id of delta.deletedApiKeyIds) dropKey(id)
+      const { consumers, apiKeys, deletedConsumerIds, deletedApiKeyIds } = delta
+      if (!reader.known || delta.fromSequence !== sequence || delta.toSequence < delta.fromSequence) return 'gap'
+      const room = roomFor(consumers, apiKeys)
+      // What marks a deleted consumer takes room as well.
+      for (const id of deletedConsumerIds) room.heapWords += consumerRoom({ id, name: '' })
+      const target = writer.hasRoom(room) ? writer : writer.copy(enlarged(sum(writer.live(), room)))
+      for (const consumer of consumers) target.putConsumer(consumer)
+      for (const key of apiKeys) target.putKey(key)
+      for (const id of deletedConsumerIds) target.dropConsumer(id)
+      for (const id of deletedApiKeyIds) target.dropKey(id)
       sequence = delta.toSequence
+      if (target !== writer) publish(target)
       return 'applied'
     },
     toMessage: () =>
       create(DirectorySchema, {
         environmentId,
         sequence,
-        consumers: [...consumers.values()].toSorted(byId).map((entry) => create(ConsumerSchema, entry)),
-        apiKeys: [...keysById.values()].toSorted(byId).map(keyMessage),
+        consumers: writer
+          .consumerPlaces()
+          .map((place) => consumerAt(writer.memory, place))
+          .filter(({ exists }) => exists)
+          .toSorted(byId)
+          .map(({ id, name, disabled }) => create(ConsumerSchema, { id, name, disabled })),
+        apiKeys: writer
+          .keyPlaces()
+          .map((place) => keyMessage(writer, place))
+          .toSorted(byId),
       }),
   }
 }
@@ -145,54 +139,46 @@ function byId(a: { readonly id: string }, b: { readonly id: string }): number {
   return a.id < b.id ? -1 : 1
 }
 
-function keyEntry(message: ApiKey): KeyEntry {
-  return {
-    id: message.id,
-    consumerId: message.consumerId,
-    sha256: Buffer.from(message.sha256).toString('base64url'),
-    scopes: message.scopes.length === 0 ? NOTHING : Object.freeze([...message.scopes]),
-    state: message.state,
-    // Beyond 2^53 ms a number is not exact, but that is 285,000 years away.
-    expiresAtMs: Number(message.expiresAtMs),
-    addresses: message.addresses.length === 0 ? NO_RANGES : parseAddressRanges(message.addresses),
-    last4: message.last4,
-    record: null,
-    recordOf: -1,
-  }
-}
-
-const NOTHING: readonly string[] = Object.freeze([])
-const NO_RANGES: readonly AddressRange[] = Object.freeze([])
-
-function keyMessage(entry: KeyEntry): ApiKey {
+function keyMessage(writer: DirectoryWriter, place: number): ApiKey {
+  const { memory } = writer
+  const { heap } = memory
   return create(ApiKeySchema, {
-    id: entry.id,
-    consumerId: entry.consumerId,
-    sha256: Buffer.from(entry.sha256, 'base64url'),
-    scopes: [...entry.scopes],
-    state: entry.state,
-    expiresAtMs: BigInt(entry.expiresAtMs),
-    addresses: entry.addresses.map((range) => range.text),
-    last4: entry.last4,
+    id: keyId(memory, place),
+    consumerId: consumerAt(memory, writer.consumerOf(place)).id,
+    sha256: keyHash(memory, place),
+    scopes: listAt(memory, wordAt(heap, place + KEY.scopes)),
+    // Kept as it came, also where nobody here knows it.
+    state: wordAt(heap, place + KEY.state) as CredentialState,
+    expiresAtMs: keyExpiresAtMs(memory, place),
+    addresses: listAt(memory, wordAt(heap, place + KEY.addresses)),
+    last4: keyLast4(memory, place),
   })
 }
 
-function apiKeyRecord(key: KeyEntry, consumer: ConsumerEntry): ApiKeyRecord {
+type Mutable<T> = { -readonly [K in keyof T]: T[K] }
+
+/** Most that consumers and keys can take. */
+function roomFor(consumers: readonly Consumer[], apiKeys: readonly ApiKey[]): Mutable<Room> {
+  let heapWords = 0
+  for (const consumer of consumers) heapWords += consumerRoom(consumer)
+  for (const key of apiKeys) heapWords += keyRoom(key)
+  // Each key may name a consumer that nobody has named before.
+  return { keys: apiKeys.length, consumers: consumers.length + apiKeys.length, heapWords }
+}
+
+function sum(a: Room, b: Room): Room {
   return {
-    id: key.id,
-    consumerId: consumer.id,
-    consumer: consumer.name,
-    consumerDisabled: consumer.disabled,
-    state: stateOf(key.state),
-    expiresAtMs: key.expiresAtMs,
-    scopes: key.scopes,
-    addresses: key.addresses,
-    last4: key.last4,
+    keys: a.keys + b.keys,
+    consumers: a.consumers + b.consumers,
+    heapWords: a.heapWords + b.heapWords,
   }
 }
 
-function stateOf(state: CredentialState): ApiKeyRecord['state'] {
-  if (state === CredentialState.ACTIVE) return 'active'
-  // Everything that is neither, unknown numbers of a newer control plane included, ends a key.
-  return state === CredentialState.DISABLED ? 'disabled' : 'revoked'
+function enlarged({ keys, consumers, heapWords }: Room): Room {
+  const grown = (used: number, spare: number): number => Math.ceil(used * GROWTH) + spare
+  return {
+    keys: grown(keys, SPARE.keys),
+    consumers: grown(consumers, SPARE.consumers),
+    heapWords: grown(heapWords, SPARE.heapWords),
+  }
 }

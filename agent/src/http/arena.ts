@@ -24,13 +24,16 @@ export class Arena {
   readonly input = 0
   /** Where carried bytes and new ones are put together. */
   readonly joined = INPUT_BYTES
+  /** Where the room begins that was asked for. */
+  readonly room = INPUT_BYTES + JOINED_BYTES + OUTPUTS * OUTPUT_BYTES
   /** Where output is written now. */
   out: number
   readonly #free: number[] = []
 
-  constructor() {
+  /** @param roomBytes for an `Io` that needs memory of its own here. */
+  constructor(roomBytes = 0) {
     const first = INPUT_BYTES + JOINED_BYTES
-    this.bytes = Buffer.allocUnsafeSlow(first + OUTPUTS * OUTPUT_BYTES)
+    this.bytes = Buffer.allocUnsafeSlow(this.room + roomBytes)
     for (let output = OUTPUTS - 1; output > 0; output--) this.#free.push(first + output * OUTPUT_BYTES)
     this.out = first
   }

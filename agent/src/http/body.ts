@@ -6,6 +6,7 @@
 import { copyWithin, putCrlf, putHex } from './bytes.ts'
 import { ChunkReader } from './chunks.ts'
 import { framings } from './head.ts'
+import type { Trailers } from './trailers.ts'
 
 export class BodyReader {
   /** One of `framings`. */
@@ -34,6 +35,11 @@ export class BodyReader {
     this.#ahead?.reset()
   }
 
+  /** Lets the trailers of the present body pass. Before anything of it is read. */
+  passTrailers(trailers: Trailers): void {
+    if (this.#chunks !== null && this.framing === framings.chunked) this.#chunks.trailers = trailers
+  }
+
   /**
    * Looks at bytes of a request's body before any is read. Each byte is given once.
    *
@@ -53,7 +59,8 @@ export class BodyReader {
    * Reads until the end of the body or of what is there, and writes the same again.
    *
    * @param chunked whether what is not delimited by a length goes out in chunks; false: its data only.
-   * @returns the place behind what was written. Never more bytes than were read, and 24.
+   * @returns the place behind what was written. Never more bytes than were read, and 24; with trailers as much more as
+   *   they may be long.
    */
   transfer(bytes: Buffer, start: number, end: number, to: number, chunked: boolean): number {
     if (this.framing === framings.length) {

@@ -79,7 +79,7 @@ export function isText(bytes: Uint8Array, start: number, end: number, text: stri
 }
 
 /** Above this many bytes a call into the runtime costs less than a loop. */
-const LOOP_MAX = 96
+const LOOP_MAX = 24
 
 /** Writes prepared bytes. @returns the place behind them. */
 export function putBytes(into: Buffer, at: number, from: Uint8Array): number {
@@ -120,7 +120,7 @@ export function putCrlf(into: Buffer, at: number): number {
 /** Copies inside of one array. Short runs by loop: the call costs more than they do. */
 export function copyWithin(bytes: Uint8Array, to: number, start: number, end: number): number {
   const length = end - start
-  if (length > 48) bytes.copyWithin(to, start, end)
+  if (length > 24) bytes.copyWithin(to, start, end)
   else for (let index = 0; index < length; index++) bytes[to + index] = bytes[start + index] ?? 0
   return to + length
 }

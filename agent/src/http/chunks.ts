@@ -3,13 +3,14 @@
  *
  * Extensions and trailers are read, bounded and dropped: nobody between a client and a service agrees on what they
  * mean, and a trailer would get past everything that was decided about header fields. What comes out is made of sizes
- * and data only, so two readers cannot find different ends in it.
+ * and data only, so two readers cannot find different ends in it. Where trailers are to pass, `trailers.ts` keeps them.
  *
  * Source: RFC 9112 section 7.1.
  *
  * @module
  */
 import { bytesOf, COLON, copyWithin, CR, HEX, LF, NAME, putBytes, putCrlf, putHex, VALUE } from './bytes.ts'
+import type { Trailers } from './trailers.ts'
 
 /** Extensions and trailers of one body, in bytes. More are refused. */
 export const CHUNK_EXTRAS_BYTES_MAX = 65_536
@@ -21,7 +22,7 @@ const CHUNK_BYTES_MAX = 0x7fff_ffff
 const DIGITS_MAX = 16
 const SEMICOLON = 0x3b
 
-const LAST_CHUNK = bytesOf('0\r\n\r\n')
+const LAST_CHUNK = bytesOf('0\r\n')
 
 const states = {
   /** In front of the first digit of a size. */
@@ -47,8 +48,11 @@ export class ChunkReader {
   #left = 0
   #digits = 0
   #extras = 0
+  /** Takes the trailers of the present body; null: they are dropped. */
+  trailers: Trailers | null = null
 
   reset(): void {
+    this.trailers = null
     this.#state = states.size
     this.#left = 0
     this.#digits = 0
@@ -69,7 +73,8 @@ export class ChunkReader {
    * Reads until the end of the body or of what is there, and writes the same again.
    *
    * @param chunked whether chunks are written; false: their data only.
-   * @returns the place behind what was written. Never more bytes than were read, and 24.
+   * @returns the place behind what was written. Never more bytes than were read, and 24; with trailers as much more as
+   *   they may be long.
    */
   transfer(bytes: Buffer, start: number, end: number, to: number, chunked: boolean): number {
     let at = start
@@ -86,7 +91,12 @@ export class ChunkReader {
       } else this.#step(bytes[at++] ?? 0)
     }
     this.at = at
-    return chunked && this.#state === states.done ? putBytes(bytes, out, LAST_CHUNK) : out
+    return chunked && this.#state === states.done ? this.#end(bytes, out) : out
+  }
+
+  #end(bytes: Buffer, to: number): number {
+    const at = putBytes(bytes, to, LAST_CHUNK)
+    return putCrlf(bytes, this.trailers?.write(bytes, at) ?? at)
   }
 
   #step(byte: number): void {
@@ -150,7 +160,9 @@ export class ChunkReader {
       default:
         this.#state = byte === LF ? states.done : states.invalid
     }
-    if (this.#state < states.done) this.#countExtra()
+    if (this.#state >= states.done) return
+    this.#countExtra()
+    if (this.trailers?.add(byte) === false) this.#state = states.invalid
   }
 
   #countExtra(): void {

@@ -8,7 +8,7 @@ import { createFakeEngine, type FakeEngine, type Wire } from '#agent/testing/fak
 const HOST = 'Host: a.example\r\n'
 const GET = `GET /a HTTP/1.1\r\n${HOST}\r\n`
 const ORIGIN = 'X-Forwarded-For: 10.0.0.1\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Host: a.example\r\n'
-const AT_SERVICE = `Host: service\r\n${ORIGIN}X-Request-Id: id\r\n`
+const TOLD = `${ORIGIN}X-Request-Id: id\r\n`
 const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
 const AT_CLIENT = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-Request-Id: id\r\n\r\nok'
 
@@ -143,10 +143,7 @@ test('the head that goes to a service is exactly this', () => {
   using fake = createFakeEngine()
   fake.deliver(fake.client(), `GET /a?b=c HTTP/1.1\r\n${HOST}Accept: */*\r\n\r\n`)
   fake.open(serviceOf(fake))
-  assert.equal(
-    serviceOf(fake).text,
-    `GET /a?b=c HTTP/1.1\r\nHost: service\r\nAccept: */*\r\n${AT_SERVICE.slice(15)}\r\n`,
-  )
+  assert.equal(serviceOf(fake).text, `GET /a?b=c HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: */*\r\n${TOLD}\r\n`)
 })
 
 test('requests that come at once are answered one after the other, in order', () => {
@@ -194,10 +191,7 @@ test('a decision that is awaited finds the head again, and the body where it was
   await Promise.resolve()
   decide()
   fake.deliver(client, 'llo')
-  assert.equal(
-    service.text,
-    `POST /p HTTP/1.1\r\nHost: service\r\nX-A: 1\r\nContent-Length: 5\r\n${AT_SERVICE.slice(15)}\r\nhello`,
-  )
+  assert.equal(service.text, `POST /p HTTP/1.1\r\nHost: 127.0.0.1\r\nX-A: 1\r\nContent-Length: 5\r\n${TOLD}\r\nhello`)
 })
 
 test('a client that leaves while its decision is awaited is not forwarded', () => {
@@ -590,7 +584,7 @@ test('requests beyond the connections wait their turn, and those beyond the queu
   const clients = Array.from({ length: 9 }, () => fake.client())
   for (const client of clients) fake.deliver(client, GET)
   assert.equal(fake.services.length, 4)
-  assert.match(clients[8]?.text ?? '', /upstream_unreachable$/)
+  assert.match(clients[8]?.text ?? '', /upstream_overloaded$/)
   for (const service of fake.services) {
     fake.open(service)
     while (service.text !== '') {
@@ -622,4 +616,15 @@ test('a client that leaves while it waits is forgotten, and its place is free', 
     clients.map(({ text }) => text === AT_CLIENT),
     [true, true, false, false, false, false, true, true],
   )
+})
+
+test('a connection ends in good order after as many requests as it may bring', () => {
+  using fake = createFakeEngine({ connectionRequestsMax: 3 })
+  const { client, service } = connected(fake)
+  fake.deliver(client, GET + GET + GET)
+  fake.deliver(service, OK)
+  assert.ok(!client.text.includes('Connection: close'))
+  fake.deliver(service, OK)
+  assert.match(client.text, /\r\nConnection: close\r\n\r\nok$/)
+  assert.deepEqual([client.ended, fake.outcomes.length, service.text.split('GET ').length - 1], [true, 3, 2])
 })

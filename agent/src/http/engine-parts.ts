@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { RequestHead as CoreHead } from '@headgate/core'
 import type { Clock } from '@headgate/kit/clock.ts'
 import type { Log } from '@headgate/kit/log.ts'
 import type { Arena } from './arena.ts'
@@ -18,9 +19,22 @@ export interface EngineSettings {
   readonly connectionsMax: number
   readonly headTimeoutMs: number
   readonly requestTimeoutMs: number
+  /** So much of a body, or all of it, is gathered before a connection to a service is asked for. */
+  readonly gatherBytes: number
+  /** Slowest body that is waited for. */
+  readonly bodyBytesPerSMin: number
+  /** Body bytes of a refused request that are read and thrown away to keep its connection; more end it. */
+  readonly discardBytesMax: number
+  /** How long such bytes are waited for. */
+  readonly discardMs: number
+  readonly connectionRequestsMax: number
   readonly clientIdleMs: number
   readonly keepAliveMs: number
   readonly upstreamIdleMs: number
+  /** Longest time without a byte in a WebSocket connection. */
+  readonly websocketIdleMs: number
+  /** Longest time that one may last; 0: no bound. */
+  readonly websocketMsMax: number
 }
 
 /** What connections of both sides need. */
@@ -56,8 +70,14 @@ export interface EngineParts extends SharedParts {
 
 /** The services, as the engine sees them. */
 export interface Upstreams {
-  /** The next target of a service, in turn. @returns null when every one is full. */
-  pick(service: ServiceReference): UpstreamTarget | null
+  /**
+   * Chooses the target of a request.
+   *
+   * @param consumer name of the proven caller; null: none.
+   * @param head still readable.
+   * @returns null when there is no room for it.
+   */
+  pick(service: ServiceReference, consumer: string | null, head: CoreHead): UpstreamTarget | null
   /**
    * Where a request is tried once more; each try is counted.
    *
@@ -73,6 +93,8 @@ export interface Failure {
   readonly sent: boolean
   /** The connection ended. */
   readonly reset: boolean
+  /** The answer did not come in time. */
+  readonly timedOut: boolean
   /** Doing it twice does no harm. */
   readonly repeatable: boolean
 }
@@ -84,6 +106,11 @@ export interface UpstreamTarget {
   readonly hostLine: Uint8Array
   /** Longest wait of a caller that waits for a free connection, in milliseconds. */
   readonly waitMs: number
+  /**
+   * Whether a request is one stream of a connection that many share. Then it holds up nobody, and both sides may be
+   * silent for long, as in a call of gRPC.
+   */
+  readonly streams: boolean
   /** An idle connection; null when there is none. */
   take(): ServiceConnection | null
   /** Opens a connection for a caller, or lets it wait for a free one. @returns false when there is no room for it. */

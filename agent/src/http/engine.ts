@@ -6,6 +6,7 @@
  *
  * @module
  */
+import type { TlsPeer } from '@headgate/core'
 import type { Clock } from '@headgate/kit/clock.ts'
 import type { Log } from '@headgate/kit/log.ts'
 import type { Arena } from './arena.ts'
@@ -34,9 +35,16 @@ export interface Engine extends Disposable {
    *
    * @param io carries its bytes.
    * @param address source address without port; IPv4-mapped IPv6 is given as IPv4.
+   * @param peer client certificate; null: none.
    * @returns null when there are too many.
    */
-  accept(io: Io, scheme: 'http' | 'https', address: string, tls: string | null): ClientConnection | null
+  accept(
+    io: Io,
+    scheme: 'http' | 'https',
+    address: string,
+    tls: string | null,
+    peer?: TlsPeer | null,
+  ): ClientConnection | null
   /** Answers what is being worked on, ends connections, and cuts what is left after the time. */
   drain(longestMs: number): Promise<void>
 }
@@ -45,6 +53,8 @@ export interface Engine extends Disposable {
 const CARRIED_BYTES_MAX = 67_108_864
 /** How long clients that keep a connection may still use it once the process stops, in milliseconds. */
 const DRAIN_GRACE_MS = 500
+/** How long tunnels may still end in good order once the time is over, in milliseconds. */
+const LEAVE_MS = 500
 /** How often connections are looked at meanwhile, in milliseconds. */
 const DRAIN_CHECK_MS = 20
 
@@ -79,12 +89,12 @@ export function createEngine(shared: SharedParts, options: EngineOptions): Engin
     get connections() {
       return connections.size
     },
-    accept: (io, scheme, address, tls) => {
+    accept: (io, scheme, address, tls, peer = null) => {
       if (connections.size >= settings.connectionsMax) {
         onMalformed('connections_full')
         return null
       }
-      const connection = new ClientConnection(parts, io, scheme, address, tls)
+      const connection = new ClientConnection(parts, io, { scheme, address, tls, peer })
       connections.add(connection)
       return connection
     },
@@ -97,7 +107,12 @@ export function createEngine(shared: SharedParts, options: EngineOptions): Engin
         for (const connection of connections) connection.closeIdle()
         await clock.sleep(DRAIN_CHECK_MS)
       }
-      if (connections.size > 0) log.warn({ connections: connections.size }, 'cutting what did not end in time')
+      if (connections.size > 0) log.warn({ connections: connections.size }, 'ending what did not end in time')
+      // Tunnels do not end by themselves: what is on its way in them still arrives.
+      for (const connection of connections) connection.leave()
+      for (let waitedMs = 0; connections.size > 0 && waitedMs < LEAVE_MS; waitedMs += DRAIN_CHECK_MS) {
+        await clock.sleep(DRAIN_CHECK_MS)
+      }
       for (const connection of connections) connection.io.destroy(connection)
       // Their ends are told by the system.
       while (connections.size > 0) await clock.sleep(1)

@@ -7,7 +7,7 @@
  *
  * @module
  */
-import type { Reason, RequestHead } from '@headgate/core'
+import type { CompiledService, Reason, RequestHead } from '@headgate/core'
 
 /** Header fields in order, as pairs. */
 export type Fields = readonly (readonly [name: string, value: string])[]
@@ -15,6 +15,8 @@ export type Fields = readonly (readonly [name: string, value: string])[]
 /** What is to be done with a request that was allowed, and who is told how it went. */
 export interface Forwarding {
   readonly service: ServiceReference
+  /** Name of the proven caller; null: none. Some services go by it when they choose a target. */
+  readonly consumer: string | null
   readonly method: string
   /** Path and query, exactly as they go out. */
   readonly target: string
@@ -27,21 +29,16 @@ export interface Forwarding {
   readonly requestFields: Fields
   /** Fields that the agent adds for the client. What the service sent under these names is gone. */
   readonly responseFields: Fields
+  /** Whether trailers pass, beside those of gRPC calls. Asked when there may be some. */
+  readonly trailers: boolean
+  /** Whether it may become a WebSocket connection. Asked when that is what the client wants. */
+  readonly websocket: boolean
   /** Called once. After `failed` the exchange is still to be refused. */
   ended(exchange: Exchange, forwarded: Forwarded): void
 }
 
 /** What the engine needs to know about a service to forward to it. */
-export interface ServiceReference {
-  readonly name: string
-  readonly targets: readonly { readonly url: string }[]
-  /** What its targets speak. */
-  readonly protocol: 'http1' | 'http2'
-  /** Longest wait for a connection, waiting for a free one included. */
-  readonly connectTimeoutMs: number
-  /** Longest wait for the head of the response, once the request is on its way. */
-  readonly responseTimeoutMs: number
-}
+export type ServiceReference = Omit<CompiledService, 'origin' | 'owner' | 'dataLabel'>
 
 /** Why a service did not answer; the reasons that core calls `upstream`. */
 export type UpstreamReason = Extract<Reason, `upstream_${string}`>

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { serviceReference } from '#agent/testing/upstream.ts'
 import { bytesOf } from './bytes.ts'
 import type { Fields } from './exchange.ts'
 import { connectionOptions } from './fields.ts'
@@ -10,7 +11,7 @@ import { ResponseHead } from './response-head.ts'
 import { connectionSays, writeResponseHead } from './response-writer.ts'
 
 const ROOM = 8_192
-const service = { name: 'shop', targets: [], protocol: 'http1' as const, connectTimeoutMs: 0, responseTimeoutMs: 0 }
+const service = serviceReference(['http://10.0.0.1'])
 
 /** The head as it goes to a service, line by line, without what is added to every one. */
 function forwarded(fields: string, credentialHeaders: readonly string[] = [], requestFields: Fields = []): string[] {
@@ -21,14 +22,18 @@ function forwarded(fields: string, credentialHeaders: readonly string[] = [], re
   assert.equal(head.read(0, text.length), steps.done)
   const forwarding = {
     service,
+    consumer: null,
     method: 'GET',
     target: '/out?x',
     credentialHeaders,
     requestFields,
     responseFields: [],
+    trailers: false,
+    websocket: false,
     ended: () => {},
   }
-  const origin = { forwardedFields: bytesOf('X-Forwarded-Host: '), host: 'a.example:80', target: '/in' }
+  const place = { host: 'a.example:80', target: '/in', sendsTrailers: false, takesTrailers: false, handshake: null }
+  const origin = { forwardedFields: bytesOf('X-Forwarded-Host: '), ...place }
   const end = writeRequestHead(head, text.length, forwarding, bytesOf('Host: target:1\r\n'), origin)
   const [line, host, ...rest] = bytes.toString('latin1', text.length, end).split('\r\n')
   assert.deepEqual([line, host], ['GET /out?x HTTP/1.1', 'Host: target:1'])
@@ -43,7 +48,7 @@ function answered(head: string, added: Fields = [], says: number = connectionSay
   bytes.write(text, 'latin1')
   const response = new ResponseHead(bytes)
   assert.equal(response.read(0, text.length, false), steps.done)
-  const end = writeResponseHead(response, text.length, { added, connection: says, chunks: true })
+  const end = writeResponseHead(response, text.length, { added, connection: says, chunks: true, trailers: false })
   const lines = bytes.toString('latin1', text.length, end).split('\r\n')
   assert.deepEqual(lines.slice(-2), ['', ''])
   return lines.slice(0, -2)

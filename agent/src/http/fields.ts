@@ -90,6 +90,9 @@ export const requestNames = new NameTable(
     ['content-length', kinds.contentLength],
     ['transfer-encoding', kinds.transferEncoding],
     ['expect', kinds.expect],
+    ['te', kinds.te],
+    ['trailer', kinds.trailer],
+    ['upgrade', kinds.upgrade],
   ]),
   PREFIXES_NOT_FROM_CLIENTS,
 )
@@ -97,7 +100,14 @@ export const requestNames = new NameTable(
 /**
  * Fields that the agent adds to responses. Only these are looked for among what a service sent: a new one belongs here.
  */
-const ADDED_TO_RESPONSES = ['allow', 'ratelimit', 'ratelimit-policy', 'retry-after', 'www-authenticate'] as const
+const ADDED_TO_RESPONSES = [
+  'allow',
+  'ratelimit',
+  'ratelimit-policy',
+  'retry-after',
+  'strict-transport-security',
+  'www-authenticate',
+] as const
 
 /** Kinds of a response's fields. */
 export const responseNames = new NameTable(
@@ -108,8 +118,53 @@ export const responseNames = new NameTable(
     ['content-length', kinds.contentLength],
     ['transfer-encoding', kinds.transferEncoding],
     ['keep-alive', kinds.keepAlive],
+    ['trailer', kinds.trailer],
+    ['upgrade', kinds.upgrade],
   ]),
   [],
+)
+
+/**
+ * Fields that have no business behind a body (RFC 9110 section 6.5.1): they say where a message ends and where it goes,
+ * who asks, under which condition, how the content is to be read and how long an answer is good. Whoever merges
+ * trailers into the head would let them undo what was decided about it.
+ */
+const NOT_IN_TRAILERS = [
+  'accept-encoding',
+  'age',
+  'authentication-info',
+  'authorization',
+  'cache-control',
+  'clear-site-data',
+  'content-encoding',
+  'content-length',
+  'content-range',
+  'content-type',
+  'cookie',
+  'date',
+  'expires',
+  'if-match',
+  'if-modified-since',
+  'if-none-match',
+  'if-range',
+  'if-unmodified-since',
+  'location',
+  'max-forwards',
+  'origin',
+  'pragma',
+  'proxy-authentication-info',
+  'range',
+  'set-cookie',
+  'strict-transport-security',
+  'vary',
+  'warning',
+  'x-api-key',
+] as const
+
+/** Kinds of trailers, in both directions: `dropped` or not. */
+export const trailerNames = new NameTable(
+  new Map(dropped([...NOT_FROM_CLIENTS, ...NOT_FROM_SERVICES, ...ADDED_TO_RESPONSES, ...NOT_IN_TRAILERS])),
+  PREFIXES_NOT_FROM_CLIENTS,
 )
 
 /** Whether a field of this kind leaves in the run of unchanged fields. */

@@ -43,6 +43,9 @@ export class Head {
   connections = 0
   expects = 0
   expectField = -1
+  tes = 0
+  upgrades = 0
+  upgradeField = -1
 
   // After a step that is `refused`: more than the bound was there.
   tooLarge = false
@@ -91,8 +94,9 @@ export class Head {
     let found: string[] | null = null
     for (let field = 0; field < this.count; field++) {
       if (!isNameText(this.bytes, this.nameStart(field), this.nameEnd(field), name)) continue
-      found ??= []
-      found.push(this.valueText(field))
+      // Nearly always it is the only one: a list that grows has room for many.
+      if (found === null) found = [this.valueText(field)]
+      else found.push(this.valueText(field))
     }
     return found ?? NO_VALUES
   }
@@ -118,7 +122,7 @@ export class Head {
     let place = at
     let count = 0
     this.contentLengths = this.transferEncodings = this.connections = 0
-    this.hosts = this.expects = 0
+    this.hosts = this.expects = this.tes = this.upgrades = 0
     this.hostField = this.contentLengthField = this.transferEncodingField = this.expectField = -1
     for (;;) {
       if (place >= end) return steps.more
@@ -183,6 +187,10 @@ export class Head {
     else if (kind === kinds.expect) {
       this.expects += 1
       this.expectField = field
+    } else if (kind === kinds.te) this.tes += 1
+    else if (kind === kinds.upgrade) {
+      this.upgrades += 1
+      this.upgradeField = field
     }
   }
 }

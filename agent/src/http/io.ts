@@ -7,6 +7,7 @@
  *
  * @module
  */
+import type { SecureContext } from 'node:tls'
 import { Timed } from './wheel.ts'
 
 export interface Io {
@@ -23,6 +24,8 @@ export interface Io {
 
 /** An `Io` that opens connections to services. */
 export interface Connector extends Io {
+  /** Whether what it opens are streams of connections that many share. */
+  readonly streams: boolean
   /** Opens a connection; calls `opened` later, or `gone`. */
   connect(connection: OutgoingConnection, address: ServiceAddress): void
 }
@@ -33,12 +36,15 @@ export interface Connectors {
   readonly http2: Connector
 }
 
-/** Where a service is. */
+/** Where a service is. One object for as long as it is used. */
 export interface ServiceAddress {
+  /** IP address. */
   readonly host: string
   readonly port: number
   /** Name that its certificate must have; null: plain TCP. */
   readonly serverName: string | null
+  /** Whom it must be vouched for by, and what we present; null for plain TCP. */
+  readonly tls: SecureContext | null
 }
 
 /** One connection, as long as it lives. Always with the same fields. */

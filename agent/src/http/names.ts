@@ -19,9 +19,12 @@ export const kinds = {
   transferEncoding: 4,
   expect: 5,
   keepAlive: 6,
+  te: 7,
+  trailer: 8,
+  upgrade: 9,
   // From here on: passed on, but looked at.
-  contentLength: 7,
-  mayBeAdded: 8,
+  contentLength: 10,
+  mayBeAdded: 11,
 } as const
 
 /** Longest name that can be known. */

@@ -13,6 +13,8 @@ export class PinnedHead extends Head {
   readonly #targetEnd: number
   readonly #framing: number
   readonly #options: ReadonlySet<string> | null
+  readonly #takesTrailers: boolean
+  readonly #asksWebsocket: boolean
 
   constructor(head: RequestHead) {
     const start = head.headStart
@@ -25,6 +27,8 @@ export class PinnedHead extends Head {
     this.#targetEnd = head.targetEnd - start
     this.#framing = head.framing
     this.#options = head.options
+    this.#takesTrailers = head.takesTrailers
+    this.#asksWebsocket = head.asksWebsocket
   }
 
   /** Puts the fields back where the engine writes them from. */
@@ -38,5 +42,7 @@ export class PinnedHead extends Head {
     into.targetEnd = this.#targetEnd + at
     into.framing = this.#framing
     into.options = this.#options
+    into.takesTrailers = this.#takesTrailers
+    into.asksWebsocket = this.#asksWebsocket
   }
 }

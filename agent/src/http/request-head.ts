@@ -28,6 +28,11 @@ const CLOSE = bytesOf('close')
 const KEEP_ALIVE = bytesOf('keep-alive')
 const CONTINUE = bytesOf('100-continue')
 const VERSION = bytesOf('HTTP/1.')
+const CONTENT_TYPE = bytesOf('content-type')
+const WEBSOCKET = bytesOf('websocket')
+const GRPC = bytesOf('application/grpc')
+const PLUS = 0x2b
+const SEMICOLON = 0x3b
 
 export class RequestHead extends Head {
   headStart = 0
@@ -44,6 +49,10 @@ export class RequestHead extends Head {
   expectsContinue = false
   /** Options of `Connection` that are neither `close` nor `keep-alive`: fields of these names end here. */
   options: ReadonlySet<string> | null = null
+  /** Whether the client understands trailers (RFC 9110 section 10.1.4). */
+  takesTrailers = false
+  /** Whether it asks to become a WebSocket connection, in whatever handshake. */
+  asksWebsocket = false
   /** After `refused`. */
   reason: WireReason = 'framing_invalid'
 
@@ -118,6 +127,7 @@ export class RequestHead extends Head {
     this.keepAlive = this.minor === 1
     this.options = null
     this.expectsContinue = false
+    this.takesTrailers = this.asksWebsocket = false
     if (this.contentLengths + this.transferEncodings > 1) return steps.refused
     if (this.contentLengths === 1) {
       const field = this.contentLengthField
@@ -133,11 +143,34 @@ export class RequestHead extends Head {
       if (this.expects > 1 || !this.#is(this.expectField, CONTINUE)) return this.#refuse('expectation_unknown')
       this.expectsContinue = this.framing !== framings.none
     }
+    // Any other upgrade, and one that is asked of HTTP/1.0, is no business of ours (RFC 9110 section 7.8).
+    if (this.upgrades === 1 && this.minor === 1) {
+      this.asksWebsocket = this.#is(this.upgradeField, WEBSOCKET) && this.#hasOption('upgrade')
+    }
+    if (this.tes > 0 && this.minor === 1) this.takesTrailers = saysTrailers(this.valuesOfKind(kinds.te))
     return steps.done
+  }
+
+  /** Whether a gRPC call is made: what it needs to be told of its end comes behind the body. */
+  get isGrpc(): boolean {
+    const { bytes, count } = this
+    for (let field = 0; field < count; field++) {
+      if (!isName(bytes, this.nameStart(field), this.nameEnd(field), CONTENT_TYPE)) continue
+      const start = this.valueStart(field)
+      const end = start + GRPC.length
+      if (end > this.valueEnd(field) || !isName(bytes, start, end, GRPC)) return false
+      // Not `application/grpc-web`, which has its trailers in the body.
+      return end === this.valueEnd(field) || bytes[end] === PLUS || bytes[end] === SEMICOLON
+    }
+    return false
   }
 
   #is(field: number, value: Uint8Array): boolean {
     return isName(this.bytes, this.valueStart(field), this.valueEnd(field), value)
+  }
+
+  #hasOption(name: string): boolean {
+    return this.options?.has(name) === true
   }
 
   #readConnection(): boolean {
@@ -160,3 +193,11 @@ export class RequestHead extends Head {
     return true
   }
 }
+
+/** Whether `trailers` is among the members of `TE`; it has no parameters. */
+function saysTrailers(values: readonly string[]): boolean {
+  return values.some((value) => value.split(',').some((member) => TRAILERS.test(member)))
+}
+
+// One class at each end of a literal: no backtracking.
+const TRAILERS = /^[ \t]*trailers[ \t]*$/i

@@ -10,19 +10,33 @@ import { bytesOf, COLON, copyWithin, isNameText, putBytes, putCrlf, putText, put
 import type { Fields, Forwarding } from './exchange.ts'
 import { passes } from './fields.ts'
 import { framings, type Head } from './head.ts'
+import { kinds } from './names.ts'
+import type { Handshake } from './websocket.ts'
 import type { RequestHead } from './request-head.ts'
 
 const VERSION = bytesOf(' HTTP/1.1\r\n')
 const CHUNKED = bytesOf('Transfer-Encoding: chunked\r\n')
+/** RFC 9110 section 10.1.4: `TE` is for the next recipient only, and must say so. */
+const TAKES_TRAILERS = bytesOf('TE: trailers\r\nConnection: TE\r\n')
+
+/** What switches to the protocol that a route allows; in answers, too. */
+export const UPGRADE = bytesOf('Connection: Upgrade\r\nUpgrade: websocket\r\n')
 
 /** What a service is told about where a request came from. */
 export interface Origin {
-  /** `X-Forwarded-For` and `-Proto`, and the name of `-Host` up to its value; the same for a whole connection. */
+  /**
+   * `X-Forwarded-For`, `-Proto` and `-Host`, as lines; nearly always the same for a whole connection. The last is the
+   * value of the only `Host`, as it arrived, with its port: a service builds links with it.
+   */
   readonly forwardedFields: Uint8Array
   /** The target, as it arrived. */
   readonly target: string
-  /** Value of the only `Host`, as it arrived, with its port: a service builds links with it. */
-  readonly host: string
+  /** Whether the request's own trailers pass. */
+  readonly sendsTrailers: boolean
+  /** Whether trailers of the response pass. */
+  readonly takesTrailers: boolean
+  /** What is asked for instead of a response; null: nothing. */
+  readonly handshake: Handshake | null
 }
 
 /** Where the parts of the last head ended: what is asked of another target differs in the middle part only. */
@@ -46,10 +60,11 @@ export function writeRequestHead(
   written.lineEnd = at
   at = putBytes(bytes, at, hostLine)
   written.hostEnd = at
-  at = writeFields(head, at, credentialHeaders, head.options)
+  at = writeFields(head, at, credentialHeaders, head.options, origin.sendsTrailers)
   at = putBytes(bytes, at, origin.forwardedFields)
-  at = putCrlf(bytes, putValue(bytes, at, origin.host))
   at = writeAdded(bytes, at, requestFields)
+  if (origin.handshake !== null) at = putBytes(bytes, at, UPGRADE)
+  if (origin.takesTrailers) at = putBytes(bytes, at, TAKES_TRAILERS)
   if (head.framing === framings.chunked) at = putBytes(bytes, at, CHUNKED)
   return putCrlf(bytes, at)
 }
@@ -60,6 +75,7 @@ function writeFields(
   to: number,
   credentialHeaders: readonly string[],
   options: ReadonlySet<string> | null,
+  trailers: boolean,
 ): number {
   const { bytes, count } = head
   let at = to
@@ -67,8 +83,9 @@ function writeFields(
   let run = -1
   for (let field = 0; field < count; field++) {
     const start = head.nameStart(field)
+    const kind = head.kinds[field] ?? 0
     const isPassed =
-      passes(head.kinds[field] ?? 0) &&
+      (passes(kind) || (trailers && kind === kinds.trailer)) &&
       !isAmong(head, field, credentialHeaders) &&
       (options === null || !options.has(nameText(head, field)))
     const isPlain = isPassed && head.isPlainLine(field)

@@ -32,6 +32,8 @@ export class ResponseHead extends Head {
   framing: number = framings.none
   length = 0
   keepAlive = true
+  /** 0 or 1: of the version. */
+  minor = 1
   /** Options of `Connection` that are neither `close` nor `keep-alive`: fields of these names end here. */
   options: ReadonlySet<string> | null = null
   /** How long the service keeps an idle connection, in seconds, when it says so; -1: it does not. */
@@ -79,6 +81,7 @@ export class ResponseHead extends Head {
 
   #checkFraming(minor: number, toHead: boolean): Step {
     const { status } = this
+    this.minor = minor
     this.framing = framings.untilClose
     this.length = 0
     this.keepAlive = minor === 1

@@ -8,7 +8,7 @@ import type { Fields } from './exchange.ts'
 import { passes } from './fields.ts'
 import { framings } from './head.ts'
 import { kinds } from './names.ts'
-import { copyLine, nameText, writeAdded } from './request-writer.ts'
+import { copyLine, nameText, UPGRADE, writeAdded } from './request-writer.ts'
 import type { ResponseHead } from './response-head.ts'
 
 const VERSION = bytesOf('HTTP/1.1 ')
@@ -18,7 +18,7 @@ const CLOSE = bytesOf('Connection: close\r\n')
 const KEEP_ALIVE = bytesOf('Connection: keep-alive\r\n')
 
 /** What is to be said about the connection. Clients of HTTP/1.0 must be told that it stays. */
-export const connectionSays = { nothing: 0, close: 1, keepAlive: 2 } as const
+export const connectionSays = { nothing: 0, close: 1, keepAlive: 2, upgrade: 3 } as const
 
 export interface ResponseWish {
   /** Fields of our own; what the service sent under these names is gone. */
@@ -26,6 +26,8 @@ export interface ResponseWish {
   readonly connection: number
   /** Whether the client understands chunks. */
   readonly chunks: boolean
+  /** Whether its trailers pass. */
+  readonly trailers: boolean
 }
 
 /** @returns the place behind the head. */
@@ -35,23 +37,24 @@ export function writeResponseHead(head: ResponseHead, to: number, wish: Response
   at = copyWithin(bytes, at, head.statusStart, head.statusLineEnd)
   if (head.statusLineEnd === head.statusStart + STATUS_DIGITS) bytes[at++] = SPACE
   at = putCrlf(bytes, at)
-  at = writeFields(head, at, wish.added)
+  at = writeFields(head, at, wish.added, wish.trailers)
   at = writeAdded(bytes, at, wish.added)
   const isChunked = framing === framings.chunked || framing === framings.untilClose
   if (isChunked && wish.chunks) at = putBytes(bytes, at, CHUNKED)
   if (wish.connection === connectionSays.close) at = putBytes(bytes, at, CLOSE)
   else if (wish.connection === connectionSays.keepAlive) at = putBytes(bytes, at, KEEP_ALIVE)
+  else if (wish.connection === connectionSays.upgrade) at = putBytes(bytes, at, UPGRADE)
   return putCrlf(bytes, at)
 }
 
-function writeFields(head: ResponseHead, to: number, added: Fields): number {
+function writeFields(head: ResponseHead, to: number, added: Fields, trailers: boolean): number {
   const { bytes, count, options, status } = head
   let at = to
   let run = -1
   for (let field = 0; field < count; field++) {
     const kind = head.kinds[field] ?? 0
     const isPassed =
-      passes(kind) &&
+      (passes(kind) || (trailers && kind === kinds.trailer)) &&
       // RFC 9110 section 8.6: no length on 204 or an interim response.
       !(kind === kinds.contentLength && (status === 204 || status < 200)) &&
       !(kind === kinds.mayBeAdded && isAdded(head, field, added)) &&

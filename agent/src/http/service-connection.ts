@@ -14,6 +14,9 @@ import type { SharedParts } from './engine-parts.ts'
 import type { UpstreamReason } from './exchange.ts'
 import { framings, steps } from './head.ts'
 import { type Io, OutgoingConnection } from './io.ts'
+import { Trailers } from './trailers.ts'
+import type { Tunnel } from './tunnel.ts'
+import { type Handshake, isAccepted } from './websocket.ts'
 import { RESPONSE_HEAD_BYTES_MAX, type ResponseHead } from './response-head.ts'
 
 /** Interim responses to one request. */
@@ -28,7 +31,7 @@ const IDLE_MARGIN_MS = 1_000
 
 const LAST_CHUNK = bytesOf('0\r\n\r\n')
 
-const states = { connecting: 0, idle: 1, head: 2, body: 3 } as const
+const states = { connecting: 0, idle: 1, head: 2, body: 3, tunnel: 4 } as const
 
 /** The client's side of a forwarded request. */
 export interface Caller {
@@ -36,6 +39,14 @@ export interface Caller {
   readonly toHead: boolean
   /** Whether the client understands chunks and interim responses. */
   readonly chunks: boolean
+  /** Whether trailers of the response pass. */
+  readonly takesTrailers: boolean
+  /** Source address of the client, without port. */
+  readonly address: string
+  /** What the client has asked for instead of a response; null: nothing. */
+  readonly handshake: Handshake | null
+  /** When the head of the request was read, in milliseconds of the monotonic clock. */
+  readonly startedMs: number
   /** Written bytes wait for the client. */
   readonly blocked: boolean
   /** The connection can be used for the request. */
@@ -44,6 +55,12 @@ export interface Caller {
   writeInterim(head: ResponseHead, to: number): number
   /** The head of the response is there: writes it at a place of the arena. @returns the place behind it. */
   writeHead(head: ResponseHead, to: number): number
+  /**
+   * The service has taken the handshake: from now on the connections are a tunnel.
+   *
+   * @param start of what has come behind the head.
+   */
+  switched(connection: ServiceConnection, head: ResponseHead, start: number, end: number): Tunnel
   /** Sends a range of the arena to the client. */
   send(start: number, end: number): void
   /** The response is complete. */
@@ -60,6 +77,12 @@ export interface Caller {
 
 /** Who has opened the connection and counts it. */
 export interface ConnectionOwner {
+  /** Longest silence in the middle of a response, in milliseconds; 0: no bound. */
+  readonly streamIdleMs: number
+  /** The head of a response is there. */
+  answered(status: number): void
+  /** The service broke off, answered with nonsense or not in time. */
+  failed(reason: UpstreamReason): void
   /** It can be used for the next request. */
   free(connection: ServiceConnection): void
   /** It could not be made. `lost` follows. */
@@ -80,6 +103,7 @@ export class ServiceConnection extends OutgoingConnection {
   #idleMs = IDLE_MS
   #interims = 0
   #carry: Buffer | null = null
+  #tunnel: Tunnel | null = null
 
   /** @param caller of the first request. */
   constructor(parts: SharedParts, io: Io, owner: ConnectionOwner, caller: Caller, connectTimeoutMs: number) {
@@ -110,6 +134,8 @@ export class ServiceConnection extends OutgoingConnection {
   /** Sends a range of the arena to the service. */
   send(start: number, end: number): void {
     this.io.write(this, start, end)
+    // A service that listens may be silent meanwhile.
+    if (this.#state === states.body && !this.paused) this.#watchBody()
     // A service that takes nothing must not hold a request for ever.
     if (this.blocked && this.#state === states.head) this.#parts.wheel.set(this, this.#responseTimeoutMs)
   }
@@ -136,12 +162,26 @@ export class ServiceConnection extends OutgoingConnection {
     return this.#state >= states.head ? (this.#caller?.stalledSinceMs ?? 0) : 0
   }
 
+  /** The time for the whole request is over, whoever took it. */
+  timeOut(): void {
+    const caller = this.#caller
+    if (caller === null) return
+    this.abandon()
+    caller.failed('upstream_timeout', false)
+  }
+
+  /** Source address of whoever uses it; empty: nobody does. */
+  get callerAddress(): string {
+    return this.#caller?.address ?? ''
+  }
+
   /** Gives it up for others that wait. */
   evict(): void {
     this.#caller?.evicted()
   }
 
   received(start: number, end: number): void {
+    if (this.#tunnel !== null) return this.#tunnel.received(this, start, end)
     const caller = this.#caller
     // Bytes that nobody asked for could be read as the answer to the next request.
     if (caller === null || this.#state < states.head) {
@@ -155,6 +195,7 @@ export class ServiceConnection extends OutgoingConnection {
   }
 
   drained(): void {
+    if (this.#tunnel !== null) return this.#tunnel.drained(this)
     if (this.#caller === null) return
     if (this.#state === states.head) {
       if (this.#requestSent) this.#parts.wheel.set(this, this.#responseTimeoutMs)
@@ -164,6 +205,7 @@ export class ServiceConnection extends OutgoingConnection {
   }
 
   ended(): void {
+    if (this.#tunnel !== null) return this.#tunnel.ended(this)
     const caller = this.#caller
     if (caller !== null && this.#state === states.body && this.#body.framing === framings.untilClose) {
       if (caller.chunks) {
@@ -177,6 +219,7 @@ export class ServiceConnection extends OutgoingConnection {
 
   gone(): void {
     this.#parts.wheel.remove(this)
+    if (this.#tunnel !== null) return this.#tunnel.gone(this)
     const isUnreachable = this.#state === states.connecting && this.#caller !== null
     if (isUnreachable) this.#owner.unreachable()
     this.#owner.lost(this)
@@ -199,8 +242,8 @@ export class ServiceConnection extends OutgoingConnection {
   }
 
   #watchBody(): void {
-    const { wheel, settings } = this.#parts
-    if (this.#state === states.body && settings.upstreamIdleMs > 0) wheel.set(this, settings.upstreamIdleMs)
+    const { streamIdleMs } = this.#owner
+    if (this.#state === states.body && streamIdleMs > 0) this.#parts.wheel.set(this, streamIdleMs)
   }
 
   #readJoined(caller: Caller, carry: Buffer, start: number, end: number): void {
@@ -230,17 +273,33 @@ export class ServiceConnection extends OutgoingConnection {
       if (step === steps.refused) return this.#fail('upstream_failed', false)
       at = head.end
       if (head.status >= 200) break
-      // An upgrade is never offered, so nobody may take it.
-      if (head.status === 101 || ++this.#interims > INTERIMS_MAX) return this.#fail('upstream_failed', false)
+      if (head.status === 101) return this.#switch(caller, at, end)
+      if (++this.#interims > INTERIMS_MAX) return this.#fail('upstream_failed', false)
       if (head.status !== 100 && caller.chunks) caller.send(arena.out, caller.writeInterim(head, arena.out))
       if (at === end) return
     }
+    this.#owner.answered(head.status)
     this.#state = states.body
     this.#body.begin(head.framing, head.length)
-    this.#keepAlive = head.keepAlive
+    if (caller.takesTrailers) this.#body.passTrailers(new Trailers(false, head.options))
+    // Whoever refuses an upgrade may still have read what follows as something else.
+    this.#keepAlive = head.keepAlive && caller.handshake === null
     this.#idleMs = idleMsOf(head.keepAliveS)
     const out = caller.writeHead(head, arena.out)
     this.#readBody(caller, at, end, out)
+  }
+
+  /** Becomes a tunnel, when that was asked for and the service shows that it has understood. */
+  #switch(caller: Caller, at: number, end: number): void {
+    const { responseHead: head, wheel } = this.#parts
+    if (caller.handshake === null || !isAccepted(head, caller.handshake)) return this.#fail('upstream_failed', false)
+    this.#owner.answered(head.status)
+    this.#caller = null
+    this.#state = states.tunnel
+    wheel.clear(this)
+    // It is not one of those any more that others wait for.
+    this.#owner.lost(this)
+    this.#tunnel = caller.switched(this, head, at, end)
   }
 
   /** @param to where output goes on; what lies between the arena's place of output and this is sent with it. */
@@ -281,7 +340,9 @@ export class ServiceConnection extends OutgoingConnection {
     const caller = this.#caller
     this.#caller = null
     if (!this.closed) this.io.destroy(this)
-    caller?.failed(reason, reset)
+    if (caller === null) return
+    this.#owner.failed(reason)
+    caller.failed(reason, reset)
   }
 }
 

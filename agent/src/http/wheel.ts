@@ -45,6 +45,8 @@ export class Wheel implements Disposable {
   set(entry: Timed, inMs: number): void {
     const deadlineMs = this.nowMs + TICK_MS + inMs
     entry.deadlineMs = deadlineMs
+    // It is looked at before that, and then put where it belongs.
+    if (entry.tick !== -1 && this.#startMs + entry.tick * TICK_MS <= deadlineMs) return
     const tick = Math.min(Math.ceil((deadlineMs - this.#startMs) / TICK_MS), this.#tick + SLOTS - 1)
     if (entry.tick !== -1) {
       if (entry.tick <= tick) return

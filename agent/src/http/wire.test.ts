@@ -465,7 +465,8 @@ test('a client that sends on without an answer is not read any further', async (
 
 test('a client that takes no refusals is not read any further', async () => {
   await using service = await startService()
-  await using agent = await startAgent({ objects: openRelease(service.url) })
+  const settings = { connectionRequestsMax: 1_000_000 }
+  await using agent = await startAgent({ objects: openRelease(service.url), settings })
   await using client = await openRaw(agent.http)
   client.socket.pause()
   const requests = `GET /%2e HTTP/1.1\r\n${HEAD}\r\n`.repeat(10_000)

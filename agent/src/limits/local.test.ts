@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { CompiledLimit, LimitDemand } from '@headgate/core'
 import { createLocalLimits } from './local.ts'
+import { createLimitMemory } from './table.ts'
 
 function limit(changed: Partial<CompiledLimit> = {}): CompiledLimit {
   return {
@@ -20,7 +21,7 @@ const demand = (key: string, of = limit()): LimitDemand => ({ limit: of, key })
 
 function table(keysMax = 1_000) {
   const time = { nowMs: 0 }
-  return { time, limits: createLocalLimits(keysMax, () => time.nowMs) }
+  return { time, limits: createLocalLimits(createLimitMemory(keysMax), () => time.nowMs) }
 }
 
 test('a limit is counted per key, and comes back with time', () => {
@@ -48,40 +49,51 @@ test('a request that one limit refuses takes nothing from the others', () => {
   assert.equal(left.kind === 'taken' && left.states[0]?.remaining, 7)
 })
 
-test('the table never holds more than its bound, whoever comes', () => {
+test('the table never holds more than its bound, whoever comes, and says what it gave up', () => {
   const { limits } = table(1_000)
   for (let caller = 0; caller < 50_000; caller++) limits.take('env_1', [demand(`caller ${caller}`)])
-  assert.ok(limits.size <= 1_000, `${limits.size}`)
-  assert.equal(limits.evicted, 49_000)
+  assert.ok(limits.size <= 2_048, `${limits.size}`)
+  assert.equal(limits.evicted, 50_000 - limits.size)
+})
+
+test('as many counters as were asked for are kept, all of them in use', () => {
+  const { limits } = table(200_000)
+  for (let caller = 0; caller < 200_000; caller++) limits.take('env_1', [demand(`10.0.${caller >> 8}.${caller & 255}`)])
+  assert.ok(limits.evicted < 400, `${limits.evicted}`)
 })
 
 test('counters that are whole again make room before counters that are in use', () => {
-  const { limits, time } = table(100)
-  for (let caller = 0; caller < 50; caller++) limits.take('env_1', [demand(`idle ${caller}`)])
+  const { limits, time } = table(1)
+  for (let caller = 0; caller < 8; caller++) limits.take('env_1', [demand(`idle ${caller}`)])
   time.nowMs = 50_000
-  for (let caller = 0; caller < 50; caller++) {
+  for (let caller = 0; caller < 8; caller++) {
     limits.take('env_1', [demand(`busy ${caller}`)])
     limits.take('env_1', [demand(`busy ${caller}`)])
   }
   // The idle ones are whole at 30,000 ms.
-  for (let caller = 0; caller < 50; caller++) limits.take('env_1', [demand(`new ${caller}`)])
+  for (let caller = 0; caller < 8; caller++) limits.take('env_1', [demand(`new ${caller}`)])
   assert.equal(limits.evicted, 0)
   assert.equal(limits.take('env_1', [demand('busy 0')]).kind, 'exceeded')
+  assert.equal(limits.take('env_1', [demand('new 0')]).kind, 'taken')
+  assert.equal(limits.take('env_1', [demand('new 0')]).kind, 'exceeded')
 })
 
-test('the table shrinks when callers have gone', () => {
-  const { limits, time } = table(100_000)
-  for (let caller = 0; caller < 10_000; caller++) limits.take('env_1', [demand(`caller ${caller}`)])
-  time.nowMs = 120_000
-  for (let caller = 0; caller < 20_000; caller++) limits.take('env_1', [demand(`later ${caller}`)])
-  assert.ok(limits.size <= 20_000, `${limits.size}`)
+test('the caller that loses its counter is the one that used least', () => {
+  const { limits } = table(1)
+  const wide = limit({ requests: 10, burst: 10 })
+  for (let caller = 0; caller < 16; caller++) limits.take('env_1', [demand(`once ${caller}`, wide)])
+  for (let caller = 1; caller < 16; caller++) limits.take('env_1', [demand(`once ${caller}`, wide)])
+  limits.take('env_1', [demand('new', wide)])
+  assert.equal(limits.evicted, 1)
+  const left = limits.take('env_1', [demand('once 1', wide)])
+  assert.equal(left.kind === 'taken' && left.states[0]?.remaining, 7)
 })
 
 test('a full table still counts every limit of one request', () => {
-  const { limits } = table(2)
+  const { limits } = table(1)
   const both = (key: string) => [demand(key), demand(key, limit({ policy: 'other', id: 'production/other' }))]
-  limits.take('env_1', both('a'))
+  for (let caller = 0; caller < 20; caller++) limits.take('env_1', both(`${caller}`))
   for (const key of ['b', 'b']) assert.equal(limits.take('env_1', both(key)).kind, 'taken')
   assert.equal(limits.take('env_1', both('b')).kind, 'exceeded')
-  assert.equal(limits.size, 2)
+  assert.equal(limits.size, 16)
 })

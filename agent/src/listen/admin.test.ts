@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { openRelease, setRelease, startAgent } from '#agent/testing/agent.ts'
+import { readAgentSettings } from '#agent/config.ts'
+import { directoryOf, keyedRelease, openRelease, setRelease, startAgent } from '#agent/testing/agent.ts'
 
 const LOOPBACK = { host: '127.0.0.1', port: 0 }
 
@@ -21,4 +22,34 @@ test('an agent is alive at once, ready with its first release, and tells its cou
 test('nothing is served for watchers unless it was asked for', async () => {
   await using agent = await startAgent()
   assert.equal(agent.app.adminUrl, null)
+})
+
+test('/state says what is live, who serves and how it is set, and no secret', async () => {
+  const sources = readAgentSettings({
+    HEADGATE_JOIN_TOKEN: 'hgj_planted',
+    HEADGATE_OTLP_ENDPOINT: 'http://planted:planted@127.0.0.1:4317',
+  })
+  assert.ok(sources.kind === 'ok')
+  await using agent = await startAgent({
+    settings: { adminListen: LOOPBACK },
+    sources: sources.sources,
+    objects: keyedRelease('http://127.0.0.1:9'),
+    directory: directoryOf(['abc']),
+  })
+  const text = await (await fetch(`${agent.app.adminUrl}/state`)).text()
+  assert.ok(!text.includes('planted'))
+  const state = JSON.parse(text)
+  const [environment] = state.environments
+  assert.deepEqual(
+    [environment.release, environment.directory.sequence, environment.directory.api_keys, environment.routes],
+    [1, '1', 1, 1],
+  )
+  assert.equal(state.workers[0].state, 'serving')
+  assert.equal(state.listening.http, agent.http)
+  assert.ok(
+    state.settings.some(
+      ({ name, source }: { name: string; source: string }) =>
+        name === 'HEADGATE_JOIN_TOKEN' && source === 'environment',
+    ),
+  )
 })

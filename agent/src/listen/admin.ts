@@ -1,7 +1,8 @@
 /**
- * The agent's own small server for machines that watch it: /livez, /readyz, /metrics.
+ * The agent's own small server for those who watch it: /livez, /readyz, /metrics, /state.
  *
- * Has no sign-in and is off unless asked for. Says nothing about callers: counters by environment, route and reason.
+ * Has no sign-in, so it is off unless asked for, and on this machine only unless that is asked for too. Says nothing
+ * about callers and holds no secret: counters by environment, route and reason, and what the agent is doing.
  *
  * @module
  */
@@ -13,7 +14,9 @@ export interface AdminOptions {
   /** Why the agent is not ready; null: it is. */
   readonly notReady: () => string | null
   /** Text exposition format of Prometheus. */
-  readonly metrics: () => string
+  readonly metrics: () => Promise<string>
+  /** Of the whole agent, for people. */
+  readonly state: () => object
 }
 
 export interface AdminServer extends AsyncDisposable {
@@ -23,9 +26,10 @@ export interface AdminServer extends AsyncDisposable {
 /** @throws when the address cannot be listened on. */
 export async function createAdminServer({ host, port }: ListenAddress, options: AdminOptions): Promise<AdminServer> {
   const server = createServer({ headersTimeout: 5_000, requestTimeout: 5_000 }, (request, response) => {
-    const answer = answerTo(request.method ?? '', (request.url ?? '').split('?', 1)[0] ?? '', options)
-    response.writeHead(answer.status, { 'content-type': answer.type ?? 'text/plain; charset=utf-8' })
-    response.end(answer.body)
+    void answerTo(request.method ?? '', (request.url ?? '').split('?', 1)[0] ?? '', options).then((answer) => {
+      response.writeHead(answer.status, { 'content-type': answer.type ?? 'text/plain; charset=utf-8' })
+      response.end(answer.body)
+    })
   })
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
@@ -48,7 +52,7 @@ export async function createAdminServer({ host, port }: ListenAddress, options: 
   }
 }
 
-function answerTo(method: string, path: string, { notReady, metrics }: AdminOptions): Answer {
+async function answerTo(method: string, path: string, { notReady, metrics, state }: AdminOptions): Promise<Answer> {
   if (method !== 'GET' && method !== 'HEAD') return { status: 405, body: 'only GET\n' }
   switch (path) {
     case '/livez':
@@ -58,7 +62,9 @@ function answerTo(method: string, path: string, { notReady, metrics }: AdminOpti
       return why === null ? { status: 200, body: 'ok\n' } : { status: 503, body: `${why}\n` }
     }
     case '/metrics':
-      return { status: 200, body: metrics(), type: 'text/plain; version=0.0.4; charset=utf-8' }
+      return { status: 200, body: await metrics(), type: 'text/plain; version=0.0.4; charset=utf-8' }
+    case '/state':
+      return { status: 200, body: `${JSON.stringify(state(), null, 2)}\n`, type: 'application/json' }
     default:
       return { status: 404, body: 'no such page\n' }
   }

@@ -2,21 +2,26 @@
  * The certificates of all live releases, by server name, ready for handshakes.
  *
  * Follows the live table: a new release swaps certificates without a restart and without touching open connections.
- * A certificate whose key cannot be read or does not fit is told about and tried again; all others keep working, and
- * the last one that worked under the same name and for the same hosts keeps being presented meanwhile.
+ * Keys are read again from time to time, so that a file that changed is followed too. A certificate whose key cannot be
+ * read or does not fit is told about and tried again; all others keep working, and what worked under the same name, with
+ * the same demands on clients, keeps being presented meanwhile. One that has expired, or is not valid yet, is told about
+ * and presented all the same: clients decide about that, and those that must not care would gain nothing from an outage.
  *
  * @module
  */
-import { X509Certificate } from 'node:crypto'
-import { createSecureContext, type SecureContext } from 'node:tls'
-import type { CompiledCertificate } from '@headgate/core'
+import { constants, createHash, createPrivateKey, X509Certificate } from 'node:crypto'
+import { createSecureContext, type TlsOptions } from 'node:tls'
+import type { CompiledCertificate, TlsProfile } from '@headgate/core'
+import type { Clock } from '@headgate/kit/clock.ts'
 import { errorText } from '@headgate/kit/errors.ts'
 import type { Log } from '@headgate/kit/log.ts'
-import type { Live } from '#agent/live.ts'
+import type { Live } from '#agent/live-table.ts'
 import { readSecret } from './secrets.ts'
+import { TICKET_LIFE_S } from './ticket-keys.ts'
+import { stricterProfile, tlsProfiles } from './tls-profiles.ts'
 
-/** A certificate that cannot be presented. */
-export interface Unusable {
+/** A certificate with which something is wrong. */
+export interface CertificateProblem {
   readonly environmentId: string
   /** Name of the certificate. */
   readonly certificate: string
@@ -24,11 +29,30 @@ export interface Unusable {
   readonly why: string
 }
 
+/** What is presented for some server names, and what is asked of clients there. */
+export interface Presented {
+  readonly environmentId: string
+  /** Name of the certificate. */
+  readonly name: string
+  readonly hosts: readonly string[]
+  /** Everything that a TLS server needs for it but ticket keys. Holds the private key. */
+  readonly options: TlsOptions
+  /** PEM of the authorities that client certificates must come from; null: clients are not asked. */
+  readonly authorities: string | null
+  /** Whose tickets they are; null: none are issued, because what a client proved is proven anew each time. */
+  readonly ticketPurpose: string | null
+}
+
 export interface Certificates extends AsyncDisposable {
-  /** @returns null when no usable certificate is for that name. */
-  find(serverName: string): SecureContext | null
+  /**
+   * @param serverName lower case.
+   * @returns null when no usable certificate is for that name.
+   */
+  find(serverName: string): Presented | null
   /** What cannot be presented at the moment. */
-  readonly unusable: readonly Unusable[]
+  readonly unusable: readonly CertificateProblem[]
+  /** What is presented although it has expired or is not valid yet. */
+  readonly outdated: readonly CertificateProblem[]
   /** Resolves when the last change of the live table has been followed. */
   settled(): Promise<void>
 }
@@ -36,66 +60,72 @@ export interface Certificates extends AsyncDisposable {
 export interface CertificatesOptions {
   readonly live: Live
   readonly env: Readonly<Record<string, string | undefined>>
+  readonly clock: Clock
   readonly log: Log
-  /** How soon something unusable is tried again, in milliseconds. */
-  readonly retryMs?: number
+  /** A certificate may ask for a stricter one. */
+  readonly profile: TlsProfile
+  /** How soon keys and dates are looked at again, in milliseconds. */
+  readonly refreshMs?: number
 }
 
-const RETRY_MS = 10_000
+const REFRESH_MS = 10_000
 
-/** TLS 1.2 with forward secrecy and authenticated encryption only; TLS 1.3 has nothing else. */
-export const CIPHERS = [
-  'TLS_AES_128_GCM_SHA256',
-  'TLS_AES_256_GCM_SHA384',
-  'TLS_CHACHA20_POLY1305_SHA256',
-  'ECDHE-ECDSA-AES128-GCM-SHA256',
-  'ECDHE-RSA-AES128-GCM-SHA256',
-  'ECDHE-ECDSA-AES256-GCM-SHA384',
-  'ECDHE-RSA-AES256-GCM-SHA384',
-  'ECDHE-ECDSA-CHACHA20-POLY1305',
-  'ECDHE-RSA-CHACHA20-POLY1305',
-].join(':')
-
-type Table = ReadonlyMap<string, SecureContext>
+/** A certificate that works, and what it was made from. */
+interface Working {
+  /** Of all that went into it. */
+  readonly fingerprint: string
+  /** What is asked of clients: it is not loosened by a key that cannot be read. */
+  readonly demands: string
+  readonly leaves: readonly X509Certificate[]
+  readonly presented: Presented
+}
 
 export function createCertificates(options: CertificatesOptions): Certificates {
-  const { live, env, log, retryMs = RETRY_MS } = options
-  let table: Table = new Map()
-  let unusable: readonly Unusable[] = []
-  // The last usable context of each certificate, by environment and name.
-  let usable = new Map<string, SecureContext>()
+  const { live, env, clock, log, profile, refreshMs = REFRESH_MS } = options
+  let table: ReadonlyMap<string, Presented> = new Map()
+  let unusable: readonly CertificateProblem[] = []
+  let outdated: readonly CertificateProblem[] = []
+  // By environment and name.
+  let working: ReadonlyMap<string, Working> = new Map()
   let work = Promise.resolve()
-  let retry: NodeJS.Timeout | null = null
+  let timer: NodeJS.Timeout | null = null
 
   async function follow(): Promise<void> {
-    const nextTable = new Map<string, SecureContext>()
-    const nextUsable = new Map<string, SecureContext>()
-    const problems: Unusable[] = []
+    const nextTable = new Map<string, Presented>()
+    const nextWorking = new Map<string, Working>()
+    const nextUnusable: CertificateProblem[] = []
+    const nextOutdated: CertificateProblem[] = []
     for (const { id, release } of live.environments()) {
       for (const certificate of release.certificates) {
-        const key = `${id} ${certificate.name}`
-        const made = await makeContext(certificate, env)
-        if (made.kind === 'unusable') problems.push({ environmentId: id, certificate: certificate.name, why: made.why })
-        const context = made.kind === 'context' ? made.context : usable.get(key)
-        if (context === undefined) continue
-        nextUsable.set(key, context)
-        for (const host of certificate.hosts) if (!nextTable.has(host)) nextTable.set(host, context)
+        const { name } = certificate
+        const key = `${id} ${name}`
+        const before = working.get(key)
+        const made = await makeWorking(id, certificate, { env, profile, before })
+        if (made.why !== null) nextUnusable.push({ environmentId: id, certificate: name, why: made.why })
+        if (made.working === null) continue
+        nextWorking.set(key, made.working)
+        const why = outdatedWhy(made.working.leaves, clock.now())
+        if (why !== null) nextOutdated.push({ environmentId: id, certificate: name, why })
+        const { presented } = made.working
+        for (const host of certificate.hosts) if (!nextTable.has(host)) nextTable.set(host, presented)
       }
     }
-    tell(problems)
+    tell(unusable, nextUnusable, 'a certificate cannot be presented')
+    tell(outdated, nextOutdated, 'a certificate is presented outside of its time')
     table = nextTable
-    usable = nextUsable
-    unusable = problems
-    if (retry !== null) clearTimeout(retry)
-    retry = problems.length === 0 ? null : setTimeout(change, retryMs).unref()
+    working = nextWorking
+    unusable = nextUnusable
+    outdated = nextOutdated
+    if (timer !== null) clearTimeout(timer)
+    timer = setTimeout(change, refreshMs).unref()
   }
 
-  function tell(problems: readonly Unusable[]): void {
-    const known = new Set(unusable.map((problem) => JSON.stringify(problem)))
-    for (const problem of problems) {
+  function tell(before: readonly CertificateProblem[], now: readonly CertificateProblem[], message: string): void {
+    const known = new Set(before.map((problem) => JSON.stringify(problem)))
+    for (const problem of now) {
       if (known.has(JSON.stringify(problem))) continue
       const { environmentId, certificate, why } = problem
-      log.error({ environment_id: environmentId, certificate, why }, 'a certificate cannot be presented')
+      log.error({ environment_id: environmentId, certificate, why }, message)
     }
   }
 
@@ -111,38 +141,124 @@ export function createCertificates(options: CertificatesOptions): Certificates {
 
   return {
     find: (serverName) => {
-      const name = serverName.toLowerCase()
-      const dot = name.indexOf('.')
-      return table.get(name) ?? (dot === -1 ? undefined : table.get(`*${name.slice(dot)}`)) ?? null
+      const dot = serverName.indexOf('.')
+      return table.get(serverName) ?? (dot === -1 ? undefined : table.get(`*${serverName.slice(dot)}`)) ?? null
     },
     get unusable() {
       return unusable
+    },
+    get outdated() {
+      return outdated
     },
     settled: async () => await work,
     [Symbol.asyncDispose]: async () => {
       unsubscribe()
       await work
-      if (retry !== null) clearTimeout(retry)
+      if (timer !== null) clearTimeout(timer)
     },
   }
 }
 
-type Made =
-  | { readonly kind: 'context'; readonly context: SecureContext }
-  | { readonly kind: 'unusable'; readonly why: string }
+interface Made {
+  /** What is to be presented; null: nothing. */
+  readonly working: Working | null
+  /** What is wrong; null: nothing. */
+  readonly why: string | null
+}
 
-async function makeContext(
-  { chain, key: reference }: CompiledCertificate,
-  env: Readonly<Record<string, string | undefined>>,
+interface Surroundings {
+  readonly env: CertificatesOptions['env']
+  readonly profile: TlsProfile
+  /** What was presented under this name until now. */
+  readonly before: Working | undefined
+}
+
+async function makeWorking(
+  environmentId: string,
+  certificate: CompiledCertificate,
+  { env, profile, before }: Surroundings,
 ): Promise<Made> {
-  const key = await readSecret(reference, env)
-  if (key.kind === 'missing') return { kind: 'unusable', why: key.why }
-  try {
-    // Says in words what is wrong with the chain, where a context only knows that something is.
-    void new X509Certificate(chain)
-    const context = createSecureContext({ cert: chain, key: key.value, minVersion: 'TLSv1.2', ciphers: CIPHERS })
-    return { kind: 'context', context }
-  } catch (thrown) {
-    return { kind: 'unusable', why: `certificate and key do not work together: ${errorText(thrown)}` }
+  const { name, hosts, alternative, clientCertificates } = certificate
+  const asked = stricterProfile(profile, certificate.profile)
+  const demands = fingerprintOf([asked, clientCertificates?.mode ?? '', clientCertificates?.ca ?? ''])
+  const unusable = (why: string): Made => ({ working: before?.demands === demands ? before : null, why })
+
+  const pairs = [{ chain: certificate.chain, key: certificate.key }, ...(alternative === null ? [] : [alternative])]
+  const keys: string[] = []
+  for (const { key: reference } of pairs) {
+    const read = await readSecret(reference, env)
+    if (read.kind === 'missing') return unusable(read.why)
+    keys.push(read.value)
   }
+  const fingerprint = fingerprintOf([demands, ...hosts, ...pairs.map(({ chain }) => chain), ...keys])
+  // The same object stays: with it stay the tickets that clients hold.
+  if (before?.fingerprint === fingerprint) return { working: before, why: null }
+  try {
+    const leaves = readPairs(
+      pairs.map(({ chain }) => chain),
+      keys,
+    )
+    const purpose = `${environmentId} ${name}`
+    const tls: TlsOptions = {
+      ...tlsProfiles[asked],
+      cert: pairs.map(({ chain }) => chain),
+      key: keys,
+      sessionIdContext: fingerprintOf([purpose, demands]).slice(0, SESSION_CONTEXT_LENGTH),
+      sessionTimeout: TICKET_LIFE_S,
+      ...(clientCertificates !== null && askingClients(clientCertificates, tlsProfiles[asked].secureOptions ?? 0)),
+    }
+    // Says now what a handshake would say too late.
+    createSecureContext(tls)
+    const ticketPurpose = clientCertificates === null ? purpose : null
+    const authorities = clientCertificates?.ca ?? null
+    const presented = { environmentId, name, hosts, options: tls, authorities, ticketPurpose }
+    return { working: { fingerprint, demands, leaves, presented }, why: null }
+  } catch (thrown) {
+    return unusable(`certificate and key do not work together: ${errorText(thrown)}`)
+  }
+}
+
+/** Longest that OpenSSL takes, in bytes. */
+const SESSION_CONTEXT_LENGTH = 32
+
+/** @throws when a chain, a key or both together are no good. */
+function readPairs(chains: readonly string[], keys: readonly string[]): readonly X509Certificate[] {
+  const kinds = new Set<string | undefined>()
+  return chains.map((chain, index) => {
+    const leaf = new X509Certificate(chain)
+    const key = createPrivateKey(keys[index] ?? '')
+    // A TLS library notices a key of the wrong kind only when a client comes.
+    if (!leaf.checkPrivateKey(key)) throw new Error('the key belongs to another certificate')
+    if (kinds.has(key.asymmetricKeyType)) throw new Error('both keys are of the same kind')
+    kinds.add(key.asymmetricKeyType)
+    return leaf
+  })
+}
+
+/** @throws when one of the authorities is no certificate: a TLS library leaves it out silently. */
+function askingClients({ mode, ca }: NonNullable<CompiledCertificate['clientCertificates']>, base: number): TlsOptions {
+  const authorities = ca.split(/(?<=-----END CERTIFICATE-----)\s*/).filter((block) => block.trim() !== '')
+  for (const block of authorities) void new X509Certificate(block)
+  return {
+    ca: authorities,
+    requestCert: true,
+    rejectUnauthorized: mode === 'required',
+    // What a client proved when a ticket was issued may have ended since.
+    secureOptions: base | constants.SSL_OP_NO_TICKET,
+  }
+}
+
+/** Why a certificate is not valid at that time; null: all are. */
+function outdatedWhy(leaves: readonly X509Certificate[], nowMs: number): string | null {
+  for (const { validFrom, validTo } of leaves) {
+    if (nowMs > Date.parse(validTo)) return `it expired at ${new Date(validTo).toISOString()}`
+    if (nowMs < Date.parse(validFrom)) return `it is not valid before ${new Date(validFrom).toISOString()}`
+  }
+  return null
+}
+
+function fingerprintOf(parts: readonly string[]): string {
+  const hash = createHash('sha256')
+  for (const part of parts) hash.update(`${part.length} ${part}`)
+  return hash.digest('hex')
 }

@@ -4,35 +4,51 @@
  * @module
  */
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
-import { createServer as createTlsServer, type SecureContext, type TLSSocket } from 'node:tls'
+import type { TLSSocket } from 'node:tls'
+import type { TlsPeer } from '@headgate/core'
 import type { Clock } from '@headgate/kit/clock.ts'
 import type { Log } from '@headgate/kit/log.ts'
 import type { ListenAddress } from '@headgate/kit/settings.ts'
 import type { Engine } from '#agent/http/engine.ts'
-import { type Certificates, CIPHERS } from './certificates.ts'
+import type { Certificates } from './certificates.ts'
+import { createHandshakes } from './handshakes.ts'
 import type { NetIo } from './net-io.ts'
+import type { TicketKeys } from './ticket-keys.ts'
+import { readTlsPeer } from './tls-peer.ts'
 
 export interface ListenerOptions {
   readonly engine: Engine
   readonly io: NetIo
   readonly clock: Clock
   readonly log: Log
-  /** Longest TLS handshake, in milliseconds. */
-  readonly headTimeoutMs: number
   /** Bound of the connections of one listener, those in a handshake included. */
   readonly connectionsMax: number
+  /** Other threads listen on the same address, and the kernel deals connections out. Default: nobody does. */
+  readonly reusePort?: boolean
   readonly onMalformed: (reason: string) => void
+}
+
+export interface HttpsListenerOptions {
+  readonly certificates: Certificates
+  readonly tickets: TicketKeys
+  /** Longest TLS handshake, in milliseconds. */
+  readonly headTimeoutMs: number
+  /** Handshakes at a time; above, the oldest gives way. */
+  readonly handshakesMax: number
   /**
    * Takes over the connections on which HTTP/2 was agreed in the handshake (RFC 7301). Without it HTTP/2 is not offered.
    *
    * @param address source address without port; IPv4-mapped IPv6 is given as IPv4.
+   * @param peer client certificate; null: none.
    */
-  readonly onHttp2?: (socket: TLSSocket, address: string) => void
+  readonly onHttp2?: (socket: TLSSocket, address: string, peer: TlsPeer | null) => void
 }
 
 export interface Listener {
   /** Such as `http://127.0.0.1:8080`, with the port that the system chose. */
   readonly url: string
+  /** Connections that were taken so far. */
+  readonly accepted: number
   /** Takes no new connections. What is open stays open. */
   close(): void
 }
@@ -45,7 +61,7 @@ export async function listenHttp(address: ListenAddress, options: ListenerOption
     if (connection === null) socket.destroy()
     else io.accept(connection, socket)
   })
-  return await listen(server, address, 'http')
+  return await listen(server, address, 'http', options.reusePort)
 }
 
 /**
@@ -56,48 +72,56 @@ export async function listenHttp(address: ListenAddress, options: ListenerOption
  */
 export async function listenHttps(
   address: ListenAddress,
-  certificates: Certificates,
-  options: ListenerOptions,
+  options: ListenerOptions & HttpsListenerOptions,
 ): Promise<Listener> {
-  const { engine, io, clock, log, headTimeoutMs, connectionsMax, onMalformed, onHttp2 } = options
-  const server = createTlsServer({
-    noDelay: true,
-    allowHalfOpen: true,
-    minVersion: 'TLSv1.2',
-    ciphers: CIPHERS,
-    honorCipherOrder: true,
-    ALPNProtocols: onHttp2 === undefined ? ['http/1.1'] : ['h2', 'http/1.1'],
-    handshakeTimeout: headTimeoutMs,
-    SNICallback: (serverName: string, done: (error: Error | null, context?: SecureContext) => void) => {
-      const context = certificates.find(serverName)
-      if (context !== null) {
-        done(null, context)
+  const { engine, io, clock, log, certificates, tickets, headTimeoutMs, handshakesMax, onHttp2 } = options
+  const { connectionsMax, onMalformed } = options
+  let told = 0
+  const handshakes = createHandshakes({
+    certificates,
+    tickets,
+    clock,
+    alpn: onHttp2 === undefined ? ['http/1.1'] : ['h2', 'http/1.1'],
+    timeoutMs: headTimeoutMs,
+    handshakesMax,
+    onSecure: (socket, presented) => {
+      const peer = readTlsPeer(socket, presented)
+      if (peer?.kind === 'unverified')
+        log.debug({ ...peer, address: addressOf(socket) }, 'a client certificate is not trusted')
+      if (socket.alpnProtocol === 'h2' && onHttp2 !== undefined) {
+        onHttp2(socket, addressOf(socket), peer)
         return
       }
-      done(new Error('no certificate for this name'))
+      const connection = engine.accept(io, 'https', addressOf(socket), socket.getProtocol(), peer)
+      if (connection === null) socket.destroy()
+      else io.acceptSecure(connection, socket)
     },
+    onFailed: (reason, why, from) => {
+      onMalformed(reason)
+      const nowMs = clock.monotonic()
+      // Anybody can make handshakes fail: one line every few seconds says enough.
+      if (told !== 0 && nowMs - told < HANDSHAKE_LOG_PAUSE_MS) return
+      told = nowMs
+      log.warn({ why, address: from }, 'a TLS handshake failed')
+    },
+  })
+  const server = createServer({ noDelay: true, pauseOnConnect: true, allowHalfOpen: true }, (socket) => {
+    handshakes.take(socket)
   })
   server.maxConnections = connectionsMax
   server.on('drop', () => onMalformed('connections_full'))
-  let told = 0
-  server.on('tlsClientError', (error, socket) => {
-    onMalformed('tls_failed')
-    const nowMs = clock.monotonic()
-    // Anybody can make handshakes fail: one line every few seconds says enough.
-    if (told !== 0 && nowMs - told < HANDSHAKE_LOG_PAUSE_MS) return
-    told = nowMs
-    log.warn({ why: error.message, address: socket.remoteAddress }, 'a TLS handshake failed')
-  })
-  server.on('secureConnection', (socket: TLSSocket) => {
-    if (socket.alpnProtocol === 'h2' && onHttp2 !== undefined) {
-      onHttp2(socket, addressOf(socket))
-      return
-    }
-    const connection = engine.accept(io, 'https', addressOf(socket), socket.getProtocol())
-    if (connection === null) socket.destroy()
-    else io.acceptSecure(connection, socket)
-  })
-  return await listen(server, address, 'https')
+  server.on('close', () => handshakes[Symbol.dispose]())
+  const listener = await listen(server, address, 'https', options.reusePort)
+  return {
+    url: listener.url,
+    get accepted() {
+      return listener.accepted
+    },
+    close: () => {
+      listener.close()
+      handshakes.hurry()
+    },
+  }
 }
 
 const HANDSHAKE_LOG_PAUSE_MS = 5_000
@@ -106,15 +130,22 @@ const HANDSHAKE_LOG_PAUSE_MS = 5_000
 const BACKLOG = 4_096
 
 /** Source address without port; IPv4 also where it arrived as IPv4-mapped IPv6. */
-function addressOf(socket: Socket): string {
+export function addressOf(socket: Socket): string {
   return (socket.remoteAddress ?? '').replace(/^::ffff:(?=[0-9.]+$)/, '')
 }
 
-async function listen(server: Server, address: ListenAddress, scheme: string): Promise<Listener> {
+export async function listen(
+  server: Server,
+  address: ListenAddress,
+  scheme: string,
+  reusePort = false,
+): Promise<Listener> {
   const { host, port } = address
+  let accepted = 0
+  server.on('connection', () => (accepted += 1))
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
-    server.listen({ host, port, backlog: BACKLOG }, () => {
+    server.listen({ host, port, reusePort, backlog: BACKLOG }, () => {
       server.off('error', reject)
       resolve()
     })
@@ -122,5 +153,11 @@ async function listen(server: Server, address: ListenAddress, scheme: string): P
   // A server that listens on TCP has such an address.
   const { port: chosen } = server.address() as AddressInfo
   const name = host.includes(':') ? `[${host}]` : host
-  return { url: `${scheme}://${name}:${chosen}`, close: () => void server.close() }
+  return {
+    url: `${scheme}://${name}:${chosen}`,
+    get accepted() {
+      return accepted
+    },
+    close: () => void server.close(),
+  }
 }

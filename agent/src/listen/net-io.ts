@@ -1,61 +1,66 @@
 /**
  * Sockets of `node:net` and `node:tls` behind the engine's port.
  *
- * Plain sockets read into the engine's own memory (`onread`), so a read makes no object. For sockets that we open that
- * is a documented option; an accepted socket gets it by wrapping its handle again, which is not documented: whether it
- * works is tried once at start, and where it does not, `data` events are used, as with TLS.
+ * Sockets read into the engine's own memory (`onread`), so a read makes no object. Accepted ones have to be wrapped for
+ * that (`handles.ts`); where that does not work, `data` events are used.
+ *
+ * What TLS is given is encrypted or copied when `write` returns, unless an earlier write is not done: then it waits as
+ * it is. A plain socket holds what the system does not take at once. What is held must not change.
  *
  * @module
  */
-import { connect, createServer, isIP, Socket, type AddressInfo } from 'node:net'
-import { connect as connectTls } from 'node:tls'
+import { connect, isIP, type Socket } from 'node:net'
+import { connect as connectTls, type TLSSocket } from 'node:tls'
 import type { Arena } from '#agent/http/arena.ts'
 import { INPUT_BYTES } from '#agent/http/arena.ts'
 import type { Connection, Connector, OutgoingConnection, ServiceAddress } from '#agent/http/io.ts'
-
-/** Longest wait for the trial of wrapped handles, in milliseconds. */
-const TRIAL_MS_MAX = 1_000
+import { type OnRead, wrapAccepted, wrapSecured } from './handles.ts'
 
 const NOTHING = Buffer.alloc(0)
 
+/** Longest range of which a view is kept, in bytes: most heads, and short bodies with them. */
+const VIEW_BYTES_MAX = 4_096
+
 export class NetIo implements Connector {
+  readonly streams = false
   readonly #arena: Arena
   readonly #input: Buffer
   readonly #wraps: boolean
+  /** Where output is written nearly always, and views of it by length: making one costs more than finding it. */
+  readonly #home: number
+  readonly #views: (Buffer | null)[] = Array.from({ length: VIEW_BYTES_MAX + 1 }, () => null)
 
   /** @param wraps whether handles of accepted sockets may be wrapped again: see `canWrapHandles`. */
   constructor(arena: Arena, wraps: boolean) {
     this.#arena = arena
     this.#input = arena.bytes.subarray(arena.input, arena.input + INPUT_BYTES)
     this.#wraps = wraps
+    this.#home = arena.out
   }
 
   /** Takes over an accepted socket that was not read yet (`pauseOnConnect`). */
   accept(connection: Connection, accepted: Socket): void {
-    const handle = this.#wraps ? takeHandle(accepted) : null
-    if (handle === null) {
-      this.#useEvents(connection, accepted)
-      return
-    }
-    const onread = { buffer: this.#input, callback: this.#reader(connection) }
-    // The types do not know that a handle may be given.
-    const options: object = { handle, allowHalfOpen: true, onread }
-    const socket = new Socket(options)
-    this.#watch(connection, socket)
-    // What began with the first socket ends with it: its server counts it.
-    accepted.destroy()
-    socket.resume()
+    const socket = this.#wraps ? wrapAccepted(accepted, this.#onread(connection)) : null
+    if (socket === null) this.#useEvents(connection, accepted)
+    else this.#watch(connection, socket)
+    // A socket that was paused from the beginning is not set going by a listener.
+    socketOf(connection).resume()
   }
 
   /** Takes over a socket on which the TLS handshake is done. */
-  acceptSecure(connection: Connection, socket: Socket): void {
-    this.#useEvents(connection, socket)
+  acceptSecure(connection: Connection, secured: TLSSocket): void {
+    connection.copies = true
+    const socket = this.#wraps ? wrapSecured(secured, this.#onread(connection)) : null
+    if (socket === null) this.#useEvents(connection, secured)
+    else this.#watch(connection, socket)
+    this.#awaitDrain(connection)
+    socketOf(connection).resume()
   }
 
-  connect(connection: OutgoingConnection, { host, port, serverName }: ServiceAddress): void {
+  connect(connection: OutgoingConnection, { host, port, serverName, tls }: ServiceAddress): void {
+    const onread = this.#onread(connection)
     if (serverName === null) {
-      const onread = { buffer: this.#input, callback: this.#reader(connection) }
-      const socket = connect({ host, port, noDelay: true, onread })
+      const socket = connect({ host, port, noDelay: true, allowHalfOpen: true, onread })
       this.#watch(connection, socket)
       socket.once('connect', () => {
         if (!connection.closed) connection.opened()
@@ -63,12 +68,17 @@ export class NetIo implements Connector {
       return
     }
     const named = isIP(serverName) === 0 ? { servername: serverName } : {}
-    const socket = connectTls({ host, port, ...named, ALPNProtocols: ['http/1.1'] })
+    const secured = tls === null ? {} : { secureContext: tls }
+    // The types do not know that these sockets take `onread` too.
+    const options = { host, port, ...named, ...secured, ALPNProtocols: ['http/1.1'], allowHalfOpen: true, onread }
+    const socket = connectTls(options)
     socket.setNoDelay(true)
+    connection.copies = true
+    this.#watch(connection, socket)
+    this.#awaitDrain(connection)
     socket.once('secureConnect', () => {
       if (!connection.closed) connection.opened()
     })
-    this.#useEvents(connection, socket)
   }
 
   write(connection: Connection, start: number, end: number): void {
@@ -76,15 +86,22 @@ export class NetIo implements Connector {
     const socket = connection.socket as Socket
     const arena = this.#arena
     if (connection.copies) {
-      // TLS keeps what it is given until it is encrypted and sent.
-      if (!socket.write(Buffer.from(arena.bytes.subarray(start, end)))) connection.blocked = true
+      const range = this.#range(start, end)
+      // A socket without a handle has ended, and keeps nothing.
+      if (!socket.write(socket.writableLength > 0 ? Buffer.from(range) : range)) connection.blocked = true
       return
     }
     const isLent = arena.canLend
-    const range = arena.bytes.subarray(start, end)
+    const range = this.#range(start, end)
     socket.write(isLent ? range : Buffer.from(range))
     // Nearly always the system has taken it by now, and the memory is free again.
     if (socket.writableLength > 0) this.#awaitWritten(connection, socket, isLent ? arena.lend() : -1)
+  }
+
+  #range(start: number, end: number): Buffer {
+    const length = end - start
+    if (start !== this.#home || length > VIEW_BYTES_MAX) return this.#arena.bytes.subarray(start, end)
+    return (this.#views[length] ??= this.#arena.bytes.subarray(start, end))
   }
 
   pause(connection: Connection): void {
@@ -117,17 +134,17 @@ export class NetIo implements Connector {
     })
   }
 
-  #reader(connection: Connection): (bytes: number) => boolean {
+  #onread(connection: Connection): OnRead {
     const { input } = this.#arena
-    return (bytes) => {
+    const callback = (bytes: number): boolean => {
       if (!connection.closed) connection.received(input, input + bytes)
       return true
     }
+    return { buffer: this.#input, callback }
   }
 
   #useEvents(connection: Connection, socket: Socket): void {
     const { bytes, input } = this.#arena
-    connection.copies = true
     this.#watch(connection, socket)
     socket.on('data', (chunk: Buffer) => {
       for (let at = 0; at < chunk.length && !connection.closed; at += INPUT_BYTES) {
@@ -135,18 +152,19 @@ export class NetIo implements Connector {
         connection.received(input, input + length)
       }
     })
-    socket.on('drain', () => {
+  }
+
+  #awaitDrain(connection: Connection): void {
+    socketOf(connection).on('drain', () => {
       connection.blocked = false
       if (!connection.closed) connection.drained()
     })
-    // A socket that was paused from the beginning is not set going by a listener.
-    socket.resume()
   }
 
   #watch(connection: Connection, socket: Socket): void {
     connection.socket = socket
-    // An error is followed by `close`, which is what counts.
-    socket.on('error', () => {})
+    // TLS tells about what it cannot read, and stays open.
+    socket.on('error', () => socket.destroy())
     socket.on('end', () => {
       if (!connection.closed) connection.ended()
     })
@@ -161,53 +179,4 @@ function socketOf(connection: Connection): Socket {
   return connection.socket as Socket
 }
 
-/** Takes the handle out of an accepted socket; null when there is none where it used to be. */
-function takeHandle(socket: Socket): object | null {
-  const inside = socket as unknown as { _handle?: unknown }
-  const { _handle: handle } = inside
-  if (typeof handle !== 'object' || handle === null) return null
-  inside._handle = null
-  return handle
-}
-
-/** Tries over the loopback interface whether a wrapped handle reads into given memory, and writes. */
-export async function canWrapHandles(): Promise<boolean> {
-  const memory = Buffer.alloc(64)
-  const server = createServer({ pauseOnConnect: true })
-  const { promise, resolve } = Promise.withResolvers<boolean>()
-  const timer = setTimeout(() => resolve(false), TRIAL_MS_MAX)
-  const sockets: Socket[] = []
-  server.on('error', () => resolve(false))
-  server.on('connection', (accepted) => {
-    try {
-      const handle = takeHandle(accepted)
-      if (handle === null) return resolve(false)
-      const callback = (bytes: number): boolean => {
-        wrapped.write(memory.subarray(0, bytes))
-        return true
-      }
-      const options: object = { handle, allowHalfOpen: true, onread: { buffer: memory, callback } }
-      const wrapped = new Socket(options)
-      sockets.push(wrapped)
-      wrapped.on('error', () => resolve(false))
-      wrapped.resume()
-      accepted.destroy()
-    } catch {
-      resolve(false)
-    }
-  })
-  server.listen(0, '127.0.0.1', () => {
-    // A server that listens on TCP has such an address.
-    const { port } = server.address() as AddressInfo
-    const client = connect({ host: '127.0.0.1', port })
-    sockets.push(client)
-    client.on('error', () => resolve(false))
-    client.on('data', (echo) => resolve(echo.toString() === 'trial' && memory.toString('latin1', 0, 5) === 'trial'))
-    client.write('trial')
-  })
-  const works = await promise
-  clearTimeout(timer)
-  for (const socket of sockets) socket.destroy()
-  server.close()
-  return works
-}
+export { canWrapHandles } from './handles.ts'

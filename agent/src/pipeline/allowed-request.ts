@@ -6,14 +6,22 @@
  *
  * @module
  */
-import { type CompiledService, type Decision, type Facts, refuse, responseHeaders } from '@headgate/core'
+import {
+  type CompiledRoute,
+  type CompiledService,
+  type Decision,
+  type Facts,
+  refuse,
+  responseHeaders,
+} from '@headgate/core'
 import type { Exchange, Fields, Forwarded, Forwarding } from '#agent/http/exchange.ts'
-import type { LiveEnvironment } from '#agent/live.ts'
+import type { LiveEnvironment } from '#agent/live-table.ts'
 import type { Recorder } from '#agent/telemetry/recorder.ts'
 import { refuseWith } from './answers.ts'
 
 export class AllowedRequest implements Forwarding {
   readonly service: CompiledService
+  readonly consumer: string | null
   readonly method: string
   readonly target: string
   readonly credentialHeaders: readonly string[]
@@ -36,19 +44,32 @@ export class AllowedRequest implements Forwarding {
     raw: string,
   ) {
     const idField = ['X-Request-Id', id] as const
-    const onlyId = [idField]
-    const { principal, limits } = decision
+    const { principal } = decision
     this.service = service
+    this.consumer = principal === null ? null : principal.consumer
     this.method = facts.method
     this.target = targetOf(facts, raw)
     this.credentialHeaders = decision.credentialHeaders
-    this.requestFields = principal === null ? onlyId : [idField, ['X-Headgate-Consumer', principal.consumer]]
-    this.responseFields = limits.length === 0 ? onlyId : responseHeaders(decision).concat([idField])
+    this.requestFields = principal === null ? [idField] : [idField, ['X-Headgate-Consumer', principal.consumer]]
+    this.responseFields = responseHeaders(decision, idField)
     this.#recorder = recorder
     this.#id = id
     this.#decision = decision
     this.#environment = environment
     this.#facts = facts
+  }
+
+  // Rarely asked for, so it is not looked up for every request.
+  get trailers(): boolean {
+    return this.#route?.trailers === true
+  }
+
+  get websocket(): boolean {
+    return this.#route?.websocket === true
+  }
+
+  get #route(): CompiledRoute | undefined {
+    return this.#environment.release.routes.get(this.#decision.route ?? '')
   }
 
   ended(exchange: Exchange, forwarded: Forwarded): void {

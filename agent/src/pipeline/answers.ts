@@ -12,8 +12,7 @@ export function refuseWith(exchange: Exchange, decision: Decision, requestId: st
     ['content-type', 'application/problem+json'],
     // A refusal depends on the caller; a cache between us must not give it to the next one.
     ['cache-control', 'no-store'],
-    ['x-request-id', requestId],
-    ...responseHeaders(decision),
+    ...responseHeaders(decision, ['x-request-id', requestId]),
   ] as const
   exchange.refuse(decision.status, fields, problemText(decision, requestId))
 }

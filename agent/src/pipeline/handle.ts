@@ -9,7 +9,7 @@
 import { decide, type Decision, type Facts, normalise, refuse } from '@headgate/core'
 import type { Clock } from '@headgate/kit/clock.ts'
 import type { Exchange } from '#agent/http/exchange.ts'
-import type { Live, LiveEnvironment } from '#agent/live.ts'
+import type { Live, LiveEnvironment } from '#agent/live-table.ts'
 import type { Recorder } from '#agent/telemetry/recorder.ts'
 import { refuseWith } from './answers.ts'
 import { AllowedRequest } from './allowed-request.ts'

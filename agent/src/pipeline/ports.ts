@@ -9,7 +9,7 @@ import type { DecisionPorts } from '@headgate/core'
 import type { Clock } from '@headgate/kit/clock.ts'
 import { verifyApiKey } from '#agent/auth/api-key.ts'
 import type { LocalLimits } from '#agent/limits/local.ts'
-import type { LiveEnvironment } from '#agent/live.ts'
+import type { LiveEnvironment } from '#agent/live-table.ts'
 
 export interface PortsOptions {
   readonly clock: Clock

@@ -2,17 +2,19 @@
  * Everything that leaves the agent as telemetry: to the control plane with the agent's identity, and to an operator's
  * collector if there is one.
  *
+ * Records are kept from the first request on. What sends them (`receivers.ts` and the libraries below it) is large, and
+ * is loaded once requests are taken.
+ *
  * @module
  */
-import { resourceFromAttributes } from '@opentelemetry/resources'
 import type { Clock } from '@headgate/kit/clock.ts'
 import type { Log } from '@headgate/kit/log.ts'
 import type { DecisionRecord } from './events.ts'
-import { collectorExporters, type ControlLink, controlPlaneExporters } from './exporters.ts'
-import type { Slots } from './metrics.ts'
-import { createCollector, type Gauges } from './points.ts'
+import type { ControlLink } from './exporters.ts'
+import type { Gauges } from './points.ts'
 import { createRecordQueue } from './queue.ts'
-import { createReceiver, type Receiver } from './receiver.ts'
+import type { Receivers } from './receivers.ts'
+import type { Counters } from './totals.ts'
 
 export interface TelemetrySettings {
   readonly otlpEndpoint: string | undefined
@@ -24,8 +26,12 @@ export interface TelemetrySettings {
 
 export interface TelemetryOptions {
   readonly settings: TelemetrySettings
-  readonly slots: Slots
+  readonly counters: Counters
   readonly gauges: () => Omit<Gauges, 'dropped'>
+  /** Records that were given up before they came here. */
+  readonly droppedBefore: () => { readonly allowed: number; readonly refused: number }
+  /** Resolves when requests are taken. */
+  readonly serving: Promise<void>
   /** Name of the agent. */
   readonly agent: () => string
   readonly version: string
@@ -45,53 +51,43 @@ export interface Telemetry {
 }
 
 export function createTelemetry(options: TelemetryOptions): Telemetry {
-  const { settings, slots, agent, version, clock, log } = options
-  const { otlpEndpoint, otlpProtocol, recordsMax, logsIntervalMs, metricsIntervalMs } = settings
+  const { settings, clock, log, serving } = options
   const startMs = clock.now()
+  const names = settings.otlpEndpoint === undefined ? ['control_plane'] : ['control_plane', 'collector']
+  const queues = new Map(names.map((name) => [name, createRecordQueue(settings.recordsMax)]))
+  let link: ControlLink | null = null
+  let receivers: Receivers | null = null
 
-  const dropped = (): Gauges['dropped'] =>
-    receivers.flatMap(({ name, queue }) => [
-      { receiver: name, kind: 'allowed', count: queue.dropped.allowed },
-      { receiver: name, kind: 'refused', count: queue.dropped.refused },
+  const dropped = (): Gauges['dropped'] => {
+    const before = options.droppedBefore()
+    // What is lost on the way is lost for every receiver.
+    return Array.from(queues).flatMap(([receiver, queue]) => [
+      { receiver, kind: 'allowed', count: queue.dropped.allowed + before.allowed },
+      { receiver, kind: 'refused', count: queue.dropped.refused + before.refused },
     ])
-  const gauges = (): Gauges => ({ ...options.gauges(), dropped: dropped() })
-  const resource = (): ReturnType<typeof resourceFromAttributes> =>
-    resourceFromAttributes({
-      'service.name': 'headgate-agent',
-      'service.version': version,
-      'service.instance.id': agent(),
-    })
-
-  function receiver(name: string, temporality: 'delta' | 'cumulative'): Receiver {
-    return createReceiver({
-      name,
-      queue: createRecordQueue(recordsMax),
-      collector: createCollector(slots, temporality, startMs),
-      gauges,
-      resource,
-      logsIntervalMs,
-      metricsIntervalMs,
-      clock,
-      log,
-    })
   }
 
-  const controlPlane = receiver('control_plane', 'delta')
-  const receivers = [controlPlane]
-  if (otlpEndpoint !== undefined) {
-    const collector = receiver('collector', 'cumulative')
-    collector.use(collectorExporters(otlpEndpoint, otlpProtocol))
-    receivers.push(collector)
+  async function load(): Promise<void> {
+    await serving
+    const { createReceivers } = await import('./receivers.ts')
+    const gauges = (): Gauges => ({ ...options.gauges(), dropped: dropped() })
+    receivers = createReceivers({ ...options, gauges, queues, startMs })
+    receivers.useControlPlane(link)
   }
+  const loaded = load().catch((thrown: unknown) => log.error({ err: thrown }, 'telemetry cannot be sent'))
 
   return {
     keep: (record) => {
-      for (const { queue } of receivers) queue.push(record)
+      for (const queue of queues.values()) queue.push(record)
     },
-    useControlPlane: (link) => controlPlane.use(link === null ? null : controlPlaneExporters(link)),
+    useControlPlane: (next) => {
+      link = next
+      receivers?.useControlPlane(link)
+    },
     dropped,
     close: async (longestMs) => {
-      await Promise.all(receivers.map((each) => each.close(longestMs)))
+      await loaded
+      await receivers?.close(longestMs)
     },
   }
 }

@@ -5,7 +5,15 @@ import { createSlots } from './metrics.ts'
 import { createCollector, type Gauges, hrTime } from './points.ts'
 import { prometheusText } from './prometheus.ts'
 
-const NO_GAUGES: Gauges = { releases: [], certificatesUnusable: [], connections: 0, dropped: [] }
+const NO_GAUGES: Gauges = {
+  releases: [],
+  certificatesUnusable: [],
+  certificatesOutdated: [],
+  targetAddresses: [],
+  targetRequests: [],
+  connections: 0,
+  dropped: [],
+}
 
 /** Values of a sum by the reason of its points. */
 function valuesOf(metrics: readonly MetricData[], name: string): Record<string, number> {
@@ -36,6 +44,19 @@ test('requests are counted apart by environment, route, reason and status class'
     ['env_2', 'allowed', 2, 1],
   ])
   assert.equal(slots.all[0]?.durationMsSum, 4)
+})
+
+test('slots keep their numbers and stay the same objects while others are added', () => {
+  const slots = createSlots()
+  slots.count('env_1', 'route-0', 'allowed', 200, 2)
+  const [first] = slots.all
+  for (let route = 0; route < 1_000; route++) slots.count('env_1', `route-${route}`, 'allowed', 200, 1)
+  const all = slots.all
+  assert.equal(all[0], first)
+  assert.deepEqual([first?.requests, first?.durationMsSum, first?.buckets[1]], [2, 3, 1])
+  for (const [index, { route, requests }] of all.entries()) {
+    assert.deepEqual([route, requests], [`route-${index}`, index === 0 ? 2 : 1])
+  }
 })
 
 test('every duration is in the bucket of the semantic conventions that it belongs to', () => {
@@ -100,6 +121,9 @@ test('the text for Prometheus has every counter, with names and values escaped',
   const text = prometheusText(slots, {
     releases: [{ environmentId: 'env_1', number: 42 }],
     certificatesUnusable: [{ environmentId: 'env_1', count: 1 }],
+    certificatesOutdated: [{ environmentId: 'env_2', count: 3 }],
+    targetAddresses: [{ environmentId: 'env_2', service: 'shop', target: 'http://a', health: 'unreachable', count: 2 }],
+    targetRequests: [{ environmentId: 'env_2', service: 'shop', target: 'http://a', count: 4 }],
     connections: 3,
     dropped: [{ receiver: 'collector', kind: 'allowed', count: 7 }],
   })
@@ -111,6 +135,10 @@ test('the text for Prometheus has every counter, with names and values escaped',
     `headgate_request_duration_seconds_bucket{${labels},le="+Inf"} 1`,
     `headgate_request_duration_seconds_sum{${labels}} 0.002`,
     `headgate_request_duration_seconds_count{${labels}} 1`,
+    'headgate_certificates_unusable{headgate_environment_id="env_1"} 1',
+    'headgate_certificates_outdated{headgate_environment_id="env_2"} 3',
+    'headgate_target_addresses{headgate_environment_id="env_2",headgate_service="shop",headgate_target="http://a",headgate_target_health="unreachable"} 2',
+    'headgate_target_requests{headgate_environment_id="env_2",headgate_service="shop",headgate_target="http://a"} 4',
     'headgate_malformed_requests_total{headgate_decision_reason="framing_invalid"} 1',
     'headgate_records_dropped_total{headgate_telemetry_receiver="collector",headgate_record_kind="allowed"} 7',
     'headgate_release_number{headgate_environment_id="env_1"} 42',

@@ -22,6 +22,12 @@ export const metricNames = {
   release: 'headgate.release.number',
   /** Gauge, `{certificate}`: certificates that cannot be presented. Attribute: `environmentId`. */
   certificatesUnusable: 'headgate.certificates.unusable',
+  /** Gauge, `{certificate}`: certificates that are presented, but expired or not valid yet. Attribute: `environmentId`. */
+  certificatesOutdated: 'headgate.certificates.outdated',
+  /** Gauge, `{address}`: addresses of a target. Attributes: `environmentId`, `service`, `target`, `health`. */
+  targetAddresses: 'headgate.target.addresses',
+  /** Gauge, `{request}`: requests that a target works on. Attributes: `environmentId`, `service`, `target`. */
+  targetRequests: 'headgate.target.requests',
   /** Gauge, `{connection}`: open client connections. */
   connections: 'headgate.connections',
 } as const
@@ -36,6 +42,12 @@ export const metricAttributes = {
   reason: 'headgate.decision.reason',
   /** First digit of the status: 2, 3, 4, 5. */
   statusClass: 'headgate.status_class',
+  /** Name of the service. */
+  service: 'headgate.service',
+  /** Address of the target, as configured. */
+  target: 'headgate.target',
+  /** `usable`, or why it is left alone. */
+  health: 'headgate.target.health',
   /** `control_plane` or `collector`. */
   receiver: 'headgate.telemetry.receiver',
   /** `allowed` or `refused`. */
@@ -47,7 +59,7 @@ export const DURATION_BOUNDS_S = [
   0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10,
 ] as const
 
-/** Counters of one combination. Changed in place. */
+/** Counters of one combination. The same object each time; as they were when `all` was read last. */
 export interface Slot {
   readonly environmentId: string
   readonly route: string
@@ -65,6 +77,7 @@ export interface Slots {
   count(environmentId: string, route: string, reason: string, status: number, durationMs: number): void
   /** Counts one request that could not be read. */
   countMalformed(reason: string): void
+  /** Brought up to date when it is read. */
   readonly all: readonly Slot[]
   readonly malformed: ReadonlyMap<string, number>
 }
@@ -72,51 +85,78 @@ export interface Slots {
 /** Bound of the slots: far above any real configuration. Above it everything is counted in one slot without a route. */
 const SLOTS_MAX = 100_000
 
+/** Numbers of a slot: requests, sum of durations, buckets. Whole lines of the processor's cache, the first is the usual. */
+const STRIDE = 24
+const BUCKETS = 2
+const BUCKET_COUNT = DURATION_BOUNDS_S.length + 1
+
+/** Where the slots of one environment begin: by route, then by outcome. */
+interface Places {
+  /** Of requests that were allowed and went well. */
+  readonly usual: Map<string, number>
+  readonly others: Map<string, Map<string, number>>
+}
+
 export function createSlots(): Slots {
-  const environments = new Map<string, Map<string, Map<string, Slot>>>()
+  const environments = new Map<string, Places>()
   const all: Slot[] = []
+  // What is counted lies together, so that a request touches little memory; slots are filled from it when they are read.
+  let numbers = new Float64Array(64 * STRIDE)
   const malformed = new Map<string, number>()
   // Of the environment that was counted last: mostly there is one.
   let lastId = ''
-  let lastRoutes: Map<string, Map<string, Slot>> | undefined
+  let lastPlaces: Places | undefined
 
-  function routesOf(environmentId: string): Map<string, Map<string, Slot>> {
-    if (lastRoutes !== undefined && lastId === environmentId) return lastRoutes
+  function placesOf(environmentId: string): Places {
+    if (lastPlaces !== undefined && lastId === environmentId) return lastPlaces
     lastId = environmentId
-    lastRoutes = environments.get(environmentId)
-    if (lastRoutes === undefined) environments.set(environmentId, (lastRoutes = new Map<string, Map<string, Slot>>()))
-    return lastRoutes
+    lastPlaces = environments.get(environmentId)
+    if (lastPlaces === undefined)
+      environments.set(environmentId, (lastPlaces = { usual: new Map(), others: new Map() }))
+    return lastPlaces
   }
 
-  function find(environmentId: string, route: string, reason: string, statusClass: number): Slot {
-    const routes = routesOf(environmentId)
-    let outcomes = routes.get(route)
-    if (outcomes === undefined) {
-      outcomes = new Map<string, Slot>()
-      routes.set(route, outcomes)
-    }
+  /** Where the numbers of a slot begin. */
+  function find(environmentId: string, route: string, reason: string, statusClass: number): number {
+    const { usual, others } = placesOf(environmentId)
+    const isUsual = statusClass === 2 && reason === 'allowed'
+    let places = isUsual ? usual : others.get(route)
+    if (places === undefined) others.set(route, (places = new Map<string, number>()))
     // Reasons are few, so the short key is the same string object after the first time.
-    const key = statusClass === 2 && reason === 'allowed' ? 'allowed' : `${statusClass}${reason}`
-    let slot = outcomes.get(key)
-    if (slot === undefined) {
-      if (all.length >= SLOTS_MAX && route !== '') return find(environmentId, '', reason, statusClass)
-      const buckets = new Float64Array(DURATION_BOUNDS_S.length + 1)
-      slot = { environmentId, route, reason, statusClass, requests: 0, durationMsSum: 0, buckets }
-      outcomes.set(key, slot)
-      all.push(slot)
+    const key = isUsual ? route : `${statusClass}${reason}`
+    const place = places.get(key)
+    if (place !== undefined) return place
+    if (all.length >= SLOTS_MAX && route !== '') return find(environmentId, '', reason, statusClass)
+    const added = all.length * STRIDE
+    places.set(key, added)
+    const buckets = new Float64Array(BUCKET_COUNT)
+    all.push({ environmentId, route, reason, statusClass, requests: 0, durationMsSum: 0, buckets })
+    if (added === numbers.length) {
+      const more = new Float64Array(numbers.length * 2)
+      more.set(numbers)
+      numbers = more
     }
-    return slot
+    return added
   }
+
+  const add = (at: number, value: number): void => void (numbers[at] = (numbers[at] ?? 0) + value)
 
   return {
-    all,
+    get all() {
+      for (const [index, slot] of all.entries()) {
+        const at = index * STRIDE
+        slot.requests = numbers[at] ?? 0
+        slot.durationMsSum = numbers[at + 1] ?? 0
+        slot.buckets.set(numbers.subarray(at + BUCKETS, at + BUCKETS + BUCKET_COUNT))
+      }
+      return all
+    },
     malformed,
     count: (environmentId, route, reason, status, durationMs) => {
-      const slot = find(environmentId, route, reason, Math.trunc(status / 100))
-      slot.requests += 1
-      slot.durationMsSum += durationMs
-      const bucket = bucketOf(durationMs / 1000)
-      slot.buckets[bucket] = (slot.buckets[bucket] ?? 0) + 1
+      const at = find(environmentId, route, reason, Math.trunc(status / 100))
+      add(at, 1)
+      add(at + 1, durationMs)
+      add(at + BUCKETS + bucketOf(durationMs / 1000), 1)
     },
     countMalformed: (reason) => {
       malformed.set(reason, (malformed.get(reason) ?? 0) + 1)

@@ -8,7 +8,14 @@
  */
 import { type Attributes, type HrTime, ValueType } from '@opentelemetry/api'
 import { AggregationTemporality, DataPointType, type MetricData } from '@opentelemetry/sdk-metrics'
-import { DURATION_BOUNDS_S, metricAttributes, metricNames, type Slot, type Slots } from './metrics.ts'
+import { DURATION_BOUNDS_S, metricAttributes, metricNames, type Slot } from './metrics.ts'
+import type { Counters } from './totals.ts'
+
+interface TargetLabels {
+  readonly environmentId: string
+  readonly service: string
+  readonly target: string
+}
 
 /** What is measured beside requests, at the moment of collection. */
 export interface Gauges {
@@ -16,6 +23,10 @@ export interface Gauges {
   readonly releases: readonly { readonly environmentId: string; readonly number: number }[]
   /** By environment id; those without any are left out. */
   readonly certificatesUnusable: readonly { readonly environmentId: string; readonly count: number }[]
+  /** Likewise: presented, but expired or not valid yet. */
+  readonly certificatesOutdated: readonly { readonly environmentId: string; readonly count: number }[]
+  readonly targetAddresses: readonly (TargetLabels & { readonly health: string; readonly count: number })[]
+  readonly targetRequests: readonly (TargetLabels & { readonly count: number })[]
   readonly connections: number
   readonly dropped: readonly { readonly receiver: string; readonly kind: string; readonly count: number }[]
 }
@@ -39,7 +50,7 @@ interface Before {
 const NOTHING: Before = { requests: 0, durationMsSum: 0, buckets: new Float64Array(DURATION_BOUNDS_S.length + 1) }
 
 /** @param startMs when counting began, in milliseconds since 1970-01-01 UTC. */
-export function createCollector(slots: Slots, temporality: 'delta' | 'cumulative', startMs: number): Collector {
+export function createCollector(slots: Counters, temporality: 'delta' | 'cumulative', startMs: number): Collector {
   const delta = temporality === 'delta'
   const sent = new Map<Slot, Before>()
   const malformedSent = new Map<string, number>()
@@ -90,6 +101,8 @@ export function createCollector(slots: Slots, temporality: 'delta' | 'cumulative
         value,
       })
       const toPoints = (list: Sums): Point<number>[] => list.map(({ value, attributes }) => point(value, attributes))
+      const byEnvironment = (counts: Gauges['certificatesUnusable']): Point<number>[] =>
+        counts.map(({ environmentId, count }) => point(count, { [metricAttributes.environmentId]: environmentId }))
       const all: MetricData[] = [
         sum(metricNames.requests, '{request}', requests),
         {
@@ -107,12 +120,19 @@ export function createCollector(slots: Slots, temporality: 'delta' | 'cumulative
             point(release.number, { [metricAttributes.environmentId]: release.environmentId }),
           ),
         ),
+        gauge(metricNames.certificatesUnusable, '{certificate}', byEnvironment(gauges.certificatesUnusable)),
+        gauge(metricNames.certificatesOutdated, '{certificate}', byEnvironment(gauges.certificatesOutdated)),
         gauge(
-          metricNames.certificatesUnusable,
-          '{certificate}',
-          gauges.certificatesUnusable.map(({ environmentId, count }) =>
-            point(count, { [metricAttributes.environmentId]: environmentId }),
+          metricNames.targetAddresses,
+          '{address}',
+          gauges.targetAddresses.map((each) =>
+            point(each.count, { ...targetAttributes(each), [metricAttributes.health]: each.health }),
           ),
+        ),
+        gauge(
+          metricNames.targetRequests,
+          '{request}',
+          gauges.targetRequests.map((each) => point(each.count, targetAttributes(each))),
         ),
         gauge(metricNames.connections, '{connection}', [point(gauges.connections, {})]),
       ]
@@ -180,6 +200,14 @@ function slotAttributes({ environmentId, route, reason, statusClass }: Slot): At
     [metricAttributes.route]: route,
     [metricAttributes.reason]: reason,
     [metricAttributes.statusClass]: statusClass,
+  }
+}
+
+function targetAttributes({ environmentId, service, target }: TargetLabels): Attributes {
+  return {
+    [metricAttributes.environmentId]: environmentId,
+    [metricAttributes.service]: service,
+    [metricAttributes.target]: target,
   }
 }
 

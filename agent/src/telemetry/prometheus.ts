@@ -5,10 +5,11 @@
  *
  * @module
  */
-import { DURATION_BOUNDS_S, metricAttributes, metricNames, type Slot, type Slots } from './metrics.ts'
+import { DURATION_BOUNDS_S, metricAttributes, metricNames, type Slot } from './metrics.ts'
 import type { Gauges } from './points.ts'
+import type { Counters } from './totals.ts'
 
-export function prometheusText(slots: Slots, gauges: Gauges): string {
+export function prometheusText(slots: Counters, gauges: Gauges): string {
   const lines: string[] = []
   const requests = `${plain(metricNames.requests)}_total`
   lines.push(`# TYPE ${requests} counter`)
@@ -48,15 +49,36 @@ export function prometheusText(slots: Slots, gauges: Gauges): string {
     lines.push(`${release}{${label(metricAttributes.environmentId, environmentId)}} ${number}`)
   }
 
-  const unusable = plain(metricNames.certificatesUnusable)
-  lines.push(`# TYPE ${unusable} gauge`)
-  for (const { environmentId, count } of gauges.certificatesUnusable) {
-    lines.push(`${unusable}{${label(metricAttributes.environmentId, environmentId)}} ${count}`)
+  for (const [name, counts] of [
+    [plain(metricNames.certificatesUnusable), gauges.certificatesUnusable],
+    [plain(metricNames.certificatesOutdated), gauges.certificatesOutdated],
+  ] as const) {
+    lines.push(`# TYPE ${name} gauge`)
+    for (const { environmentId, count } of counts) {
+      lines.push(`${name}{${label(metricAttributes.environmentId, environmentId)}} ${count}`)
+    }
   }
+
+  const addresses = plain(metricNames.targetAddresses)
+  lines.push(`# TYPE ${addresses} gauge`)
+  for (const each of gauges.targetAddresses) {
+    lines.push(`${addresses}{${targetLabels(each)},${label(metricAttributes.health, each.health)}} ${each.count}`)
+  }
+  const inFlight = plain(metricNames.targetRequests)
+  lines.push(`# TYPE ${inFlight} gauge`)
+  for (const each of gauges.targetRequests) lines.push(`${inFlight}{${targetLabels(each)}} ${each.count}`)
 
   const connections = plain(metricNames.connections)
   lines.push(`# TYPE ${connections} gauge`, `${connections} ${gauges.connections}`)
   return `${lines.join('\n')}\n`
+}
+
+function targetLabels({ environmentId, service, target }: Gauges['targetRequests'][number]): string {
+  return [
+    label(metricAttributes.environmentId, environmentId),
+    label(metricAttributes.service, service),
+    label(metricAttributes.target, target),
+  ].join(',')
 }
 
 function slotLabels({ environmentId, route, reason, statusClass }: Slot): string {

@@ -8,7 +8,7 @@
  */
 import type { Decision, Facts, LimitState, Principal, RequestHead } from '@headgate/core'
 import type { Forwarded } from '#agent/http/exchange.ts'
-import type { LiveEnvironment } from '#agent/live.ts'
+import type { LiveEnvironment } from '#agent/live-table.ts'
 import type { DecisionRecord } from './events.ts'
 
 export interface RecordInput {

@@ -9,7 +9,7 @@
 import { type Decision, type Facts, refuse } from '@headgate/core'
 import type { Clock } from '@headgate/kit/clock.ts'
 import type { Exchange, Forwarded } from '#agent/http/exchange.ts'
-import type { Live, LiveEnvironment } from '#agent/live.ts'
+import type { Live, LiveEnvironment } from '#agent/live-table.ts'
 import type { DecisionRecord } from './events.ts'
 import type { Slots } from './metrics.ts'
 import { wentWell } from './queue.ts'

@@ -10,18 +10,28 @@ import { create } from '@bufbuild/protobuf'
 import { caseKey, compile, type ObjectInput } from '@headgate/core'
 import { systemClock } from '@headgate/kit/clock.ts'
 import { createLog } from '@headgate/kit/log.ts'
+import type { SettingSource } from '@headgate/kit/settings.ts'
 import { ApiKeySchema, ConsumerSchema, CredentialState, type Directory, DirectorySchema } from '@headgate/proto'
 import { type App, createApp } from '#agent/app.ts'
 import { type AgentSettings, readAgentSettings } from '#agent/config.ts'
-import type { Live } from '#agent/live.ts'
+import type { Certificates } from '#agent/listen/certificates.ts'
+import type { TicketKeys } from '#agent/listen/ticket-keys.ts'
+import type { LiveState } from '#agent/live.ts'
 import type { DecisionRecord } from '#agent/telemetry/events.ts'
 
 export const ENVIRONMENT_ID = 'env_00000000000000000000000TEST'
 
+/** An agent that serves on the thread of the test. */
+export interface TestApp extends App {
+  readonly certificates: Certificates
+  readonly tickets: TicketKeys
+}
+
 export interface TestAgent extends AsyncDisposable {
-  readonly app: App
+  readonly app: TestApp
   readonly http: string
   readonly https: string
+  readonly h2c: string
   /** Records that were kept, in order. */
   readonly records: readonly DecisionRecord[]
   /** Lines that were logged. */
@@ -33,6 +43,8 @@ interface TestAgentOptions {
   readonly directory?: Directory
   readonly settings?: Partial<AgentSettings>
   readonly env?: Readonly<Record<string, string>>
+  /** What `/state` says about settings. */
+  readonly sources?: readonly SettingSource[]
 }
 
 export async function startAgent(options: TestAgentOptions = {}): Promise<TestAgent> {
@@ -45,7 +57,11 @@ export async function startAgent(options: TestAgentOptions = {}): Promise<TestAg
     clock: systemClock,
     log,
     control: null,
+    sources: options.sources ?? [],
+    threads: null,
   })
+  const { certificates, tickets } = app
+  if (certificates === null || tickets === null) throw new Error('another thread serves')
   const records: DecisionRecord[] = []
   const keep = app.telemetry.keep.bind(app.telemetry)
   // The recorder calls it through the object, so a test can listen in.
@@ -56,9 +72,10 @@ export async function startAgent(options: TestAgentOptions = {}): Promise<TestAg
   if (options.directory !== undefined) app.live.directory(ENVIRONMENT_ID).replace(options.directory)
   if (options.objects !== undefined) setRelease(app.live, options.objects)
   return {
-    app,
+    app: { ...app, certificates, tickets },
     http: app.httpUrl ?? '',
     https: app.httpsUrl ?? '',
+    h2c: app.h2cUrl ?? '',
     records,
     logged: () => logged,
     [Symbol.asyncDispose]: async () => await app[Symbol.asyncDispose](),
@@ -70,8 +87,12 @@ export function testSettings(changed: Partial<AgentSettings> = {}): AgentSetting
   const read = readAgentSettings({
     HEADGATE_HTTP_LISTEN: '127.0.0.1:0',
     HEADGATE_HTTPS_LISTEN: '127.0.0.1:0',
+    HEADGATE_H2C_LISTEN: '127.0.0.1:0',
     HEADGATE_DRAIN_MS: '200',
+    HEADGATE_WORKERS: '0',
     HEADGATE_AGENT_NAME: 'agent-under-test',
+    // The same tests hold for both backends: `HEADGATE_IO=uring npm test -- agent/src/http`.
+    HEADGATE_IO: process.env['HEADGATE_IO'] ?? 'net',
   })
   if (read.kind === 'invalid') throw new Error(read.problems.join('; '))
   return { ...read.settings, ...changed }
@@ -79,7 +100,7 @@ export function testSettings(changed: Partial<AgentSettings> = {}): AgentSetting
 
 /** Compiles objects and makes them the live release of an environment. */
 export function setRelease(
-  live: Live,
+  live: LiveState,
   objects: readonly Omit<ObjectInput, 'origin'>[],
   { id = ENVIRONMENT_ID, environment = 'production', number = 1 } = {},
 ): void {

@@ -11,9 +11,10 @@ import { Arena, INPUT_BYTES } from '#agent/http/arena.ts'
 import type { ClientConnection } from '#agent/http/client-connection.ts'
 import { createEngine, createSharedParts, type Engine } from '#agent/http/engine.ts'
 import type { EngineSettings } from '#agent/http/engine-parts.ts'
-import type { Exchange, Forwarded, ServiceReference } from '#agent/http/exchange.ts'
+import type { Exchange, Forwarded } from '#agent/http/exchange.ts'
 import type { Connection, Connector, OutgoingConnection } from '#agent/http/io.ts'
 import { createUpstreams } from '#agent/upstream/forward.ts'
+import { serviceReference, upstreamsOptions } from './upstream.ts'
 
 /** What a test sees of one connection. */
 export interface Wire {
@@ -34,6 +35,10 @@ export interface FakeEngine extends Disposable {
   /** How forwarding ended, in order. */
   readonly outcomes: readonly Forwarded[]
   readonly malformed: readonly string[]
+  /** Whether the route lets trailers pass. */
+  trailers: boolean
+  /** Whether the route lets requests become WebSocket connections. */
+  websocket: boolean
   /** What is done with requests: by default they are forwarded as they are. */
   handle: (exchange: Exchange) => void
   /** Forwards to the service. */
@@ -62,16 +67,17 @@ const SETTINGS: EngineSettings = {
   requestTimeoutMs: 300_000,
   clientIdleMs: 15_000,
   keepAliveMs: 60_000,
+  connectionRequestsMax: 10_000,
+  bodyBytesPerSMin: 240,
+  gatherBytes: 16_384,
+  discardBytesMax: 262_144,
+  discardMs: 2_000,
   upstreamIdleMs: 300_000,
+  websocketIdleMs: 3_600_000,
+  websocketMsMax: 86_400_000,
 }
 
-const SERVICE: ServiceReference = {
-  name: 'shop',
-  targets: [{ url: 'http://service:80' }],
-  protocol: 'http1',
-  connectTimeoutMs: 1_000,
-  responseTimeoutMs: 30_000,
-}
+const SERVICE = serviceReference(['http://127.0.0.1:80'])
 
 export function createFakeEngine(changed: Partial<EngineSettings> = {}): FakeEngine {
   let nowMs = 1_000
@@ -98,6 +104,7 @@ export function createFakeEngine(changed: Partial<EngineSettings> = {}): FakeEng
   }
 
   const io: Connector = {
+    streams: false,
     write: (connection, start, end) => {
       const wire = wireOf(connection)
       if (wire.destroyed || wire.ended) return
@@ -117,7 +124,11 @@ export function createFakeEngine(changed: Partial<EngineSettings> = {}): FakeEng
   }
   const shared = createSharedParts({ ...SETTINGS, ...changed }, clock, arena)
   shared.wheel[Symbol.dispose]()
-  const upstreams = createUpstreams(shared, { http1: io, http2: io }, { connectionsMax: 4, queueMax: 4, restMs: 5_000 })
+  const upstreams = createUpstreams(
+    shared,
+    { http1: io, http2: io },
+    upstreamsOptions({ connectionsMax: 4, queueMax: 4 }),
+  )
   let ids = 0
   const engine = createEngine(shared, {
     log: createLog({ name: 'test', level: 'fatal' }),
@@ -132,16 +143,21 @@ export function createFakeEngine(changed: Partial<EngineSettings> = {}): FakeEng
     services,
     outcomes,
     malformed,
+    trailers: false,
+    websocket: false,
     handle: (exchange) => fake.forward(exchange),
     forward: (exchange) => {
       const { method, target } = exchange.head
       exchange.forward({
         service: SERVICE,
+        consumer: null,
         method,
         target,
         credentialHeaders: [],
         requestFields: [['X-Request-Id', 'id']],
         responseFields: [['X-Request-Id', 'id']],
+        trailers: fake.trailers,
+        websocket: fake.websocket,
         ended: (ended, forwarded) => {
           outcomes.push(forwarded)
           if (forwarded.kind === 'failed') ended.refuse(502, [], forwarded.reason)

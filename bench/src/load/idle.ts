@@ -29,9 +29,10 @@ export async function holdConnections(url: string, count: number): Promise<HeldC
     socket.on('error', () => {}).resume()
   }
   const dispose = async (): Promise<void> => {
-    const closed = sockets.map((socket) => (socket.closed ? undefined : once(socket, 'close')))
-    for (const socket of sockets) socket.destroy()
-    await Promise.all(closed)
+    const open = sockets.filter(({ closed }) => !closed)
+    const closed = Promise.all(open.map(async (socket) => await once(socket, 'close')))
+    for (const socket of open) socket.destroy()
+    await closed
   }
   try {
     for (let opened = 0; opened < count; opened += AT_ONCE) {

@@ -86,6 +86,8 @@ async function startAgent({ name, script, stateDir, settings }: Agent): Promise<
       HEADGATE_HTTPS_LISTEN: `127.0.0.1:${httpsPort}`,
       HEADGATE_ADMIN_LISTEN: `127.0.0.1:${adminPort}`,
       HEADGATE_STATE_DIR: stateDir,
+      // As for the others: a connection does not end because of its age.
+      HEADGATE_CONNECTION_REQUESTS_MAX: '1000000000',
       ...settings,
     },
   })

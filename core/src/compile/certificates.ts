@@ -26,6 +26,15 @@ export function compileCertificates(
         fix: 'Keep the host in one of them',
       })
     }
-    return { name, origin: subject.origin, hosts, chain: spec.chain, key: spec.key }
+    return {
+      name,
+      origin: subject.origin,
+      hosts,
+      chain: spec.chain,
+      key: spec.key,
+      alternative: spec.alternative ?? null,
+      profile: spec.profile ?? null,
+      clientCertificates: spec.client_certificates ?? null,
+    }
   })
 }

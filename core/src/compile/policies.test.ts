@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import {
+  certificate,
   compiled,
   environment,
   findingsOf,
+  https,
   keyed,
   limit,
   open,
@@ -27,6 +29,44 @@ test('the nearest access policy wins as a whole', () => {
   assert.deepEqual([access('near')?.policy, access('near')?.scopes], ['own', []])
   assert.deepEqual([access('middle')?.policy, access('middle')?.scopes], ['svc', ['a', 'b']])
   assert.deepEqual([access('far')?.policy, access('far')?.from], ['env', 'environment'])
+})
+
+test('the nearest HTTPS policy wins as a whole, beside every other kind', () => {
+  const release = compiled(
+    certificate('all', ['*.test']),
+    route('near', '/near'),
+    route('far', '/far'),
+    keyed('keyed', environment),
+    https('env', environment, 'refuse', { hsts: { max_age_s: 5 } }),
+    https('own', { route: 'near' }, 'redirect', { port: 8443 }),
+  )
+  const of = (name: string) => release.routes.get(name)?.https
+  const origin = { policy: 'own', origin: 'f:policy/own', from: 'route' }
+  assert.deepEqual(of('near'), { ...origin, plain: 'redirect', portSuffix: ':8443', hsts: null })
+  assert.deepEqual([of('far')?.plain, of('far')?.portSuffix, of('far')?.hsts], ['refuse', '', 'max-age=5'])
+  assert.equal(release.effective.get('far')?.https?.name, 'env')
+  assert.notEqual(release.routes.get('near')?.guard, release.routes.get('far')?.guard)
+})
+
+test('two HTTPS policies at one place, and routes that nobody can reach any more, are told about', () => {
+  assert.deepEqual(
+    shortFindings(
+      route('all', '/', { hosts: ['a.test', 'b.test'] }),
+      open('open', environment),
+      certificate('a', ['a.test']),
+      https('one', environment, 'refuse'),
+    ),
+    ['warning https_unreachable route/all /hosts'],
+  )
+  assert.deepEqual(
+    shortFindings(
+      route('all', '/'),
+      open('open', environment),
+      https('one', environment, 'refuse'),
+      https('two', environment, 'allow'),
+    ),
+    ['error https_conflict policy/two /on'],
+  )
 })
 
 test('limits add up, in the order of their names', () => {

@@ -1,12 +1,18 @@
 /**
  * Second stage of `compile`: which policies apply to which route.
  *
- * For `access` the nearest wins as a whole (route, service, environment); `limit` policies add up.
+ * For `access` and `https` the nearest wins as a whole (route, service, environment); `limit` policies add up.
  *
  * @module
  */
 import type { CompiledLimit, ReleaseInput } from '#core/compile.ts'
-import type { CompiledAccess, EffectivePolicy, EffectivePolicyEntry, PolicyOrigin } from '#core/release.ts'
+import type {
+  CompiledAccess,
+  CompiledHttps,
+  EffectivePolicy,
+  EffectivePolicyEntry,
+  PolicyOrigin,
+} from '#core/release.ts'
 import type { FindingList } from './findings.ts'
 import type { ReadObject, ReadObjects } from './read-objects.ts'
 import type { Specs } from './spec.ts'
@@ -16,6 +22,7 @@ const LIMITS_PER_PLACE_MAX = 16
 
 type AccessSpec = Extract<Specs['policy'], { type: 'access' }>
 type LimitSpec = Extract<Specs['policy'], { type: 'limit' }>
+type HttpsSpec = Extract<Specs['policy'], { type: 'https' }>
 
 interface PlacedAccess {
   readonly compiled: CompiledAccess
@@ -27,9 +34,15 @@ interface PlacedLimit {
   readonly entry: EffectivePolicyEntry
 }
 
+interface PlacedHttps {
+  readonly compiled: CompiledHttps
+  readonly entry: EffectivePolicyEntry
+}
+
 /** What sits at one place: the environment, a service or a route. */
 interface Place {
   access: PlacedAccess | null
+  https: PlacedHttps | null
   readonly limits: PlacedLimit[]
 }
 
@@ -37,6 +50,7 @@ interface Place {
 export interface RoutePolicies {
   readonly access: CompiledAccess | null
   readonly limits: readonly CompiledLimit[]
+  readonly https: CompiledHttps | null
   /** See `CompiledRoute`. */
   readonly guard: number
   readonly effective: EffectivePolicy
@@ -55,9 +69,11 @@ export function policyTable(input: ReleaseInput, objects: ReadObjects, findings:
     const place = placeOf(policy, objects, findings)
     if (place === null) continue
     let at = places.get(place.id)
-    if (at === undefined) places.set(place.id, (at = { access: null, limits: [] }))
-    if (policy.spec.type === 'access') putAccess(at, policy, policy.spec, place.from, findings)
-    else putLimit(at, policy, limitId(input, policy.name), policy.spec, place.from, findings)
+    if (at === undefined) places.set(place.id, (at = { access: null, https: null, limits: [] }))
+    const { spec } = policy
+    if (spec.type === 'access') putAccess(at, policy, spec, place.from, findings)
+    else if (spec.type === 'https') putHttps(at, policy, spec, place.from, findings)
+    else putLimit(at, policy, limitId(input, policy.name), spec, place.from, findings)
   }
 
   const used = new Set<string>()
@@ -71,6 +87,7 @@ export function policyTable(input: ReleaseInput, objects: ReadObjects, findings:
     if (known !== undefined) return known
     const policies = merge([places.get('environment'), places.get(`service/${service}`), atRoute], guards)
     if (policies.access !== null) used.add(policies.access.policy)
+    if (policies.https !== null) used.add(policies.https.policy)
     for (const limit of policies.limits) used.add(limit.policy)
     merged.set(id, policies)
     return policies
@@ -125,6 +142,31 @@ function putAccess(
   at.access = { compiled, entry }
 }
 
+function putHttps(
+  at: Place,
+  { name, subject }: ReadObject<'policy'>,
+  spec: HttpsSpec,
+  from: PolicyOrigin,
+  findings: FindingList,
+): void {
+  if (at.https !== null) {
+    const message = `${at.https.compiled.policy} and ${name} are both HTTPS policies of the same ${from}`
+    findings.error(subject, { code: 'https_conflict', pointer: '/on', message, fix: 'Keep one of them' })
+    return
+  }
+  const { plain, port, hsts } = spec
+  const portSuffix = port === 443 ? '' : `:${port}`
+  const compiled = { policy: name, origin: subject.origin, from, plain, portSuffix, hsts: hstsValue(hsts) }
+  at.https = { compiled, entry: { name, origin: subject.origin, from, spec } }
+}
+
+/** RFC 6797 section 6.1; `preload` is not in it, and is what the list of the browsers looks for. */
+function hstsValue(hsts: HttpsSpec['hsts']): string | null {
+  if (hsts === undefined) return null
+  const subdomains = hsts.include_subdomains ? '; includeSubDomains' : ''
+  return `max-age=${hsts.max_age_s}${subdomains}${hsts.preload ? '; preload' : ''}`
+}
+
 function putLimit(
   at: Place,
   { name, subject }: ReadObject<'policy'>,
@@ -161,23 +203,28 @@ function limitId(input: ReleaseInput, policy: string): string {
  */
 function merge(places: readonly (Place | undefined)[], guards: Map<string, number>): RoutePolicies {
   let access: PlacedAccess | null = null
+  let https: PlacedHttps | null = null
   const limits: PlacedLimit[] = []
   for (const place of places) {
     if (place === undefined) continue
     access = place.access ?? access
+    https = place.https ?? https
     limits.push(...place.limits)
   }
   limits.sort((a, b) => (a.compiled.policy < b.compiled.policy ? -1 : 1))
-  const names = [access?.compiled.policy ?? '', ...limits.map((limit) => limit.compiled.policy)].join('/')
+  const nearest = [access?.compiled.policy ?? '', https?.compiled.policy ?? '']
+  const names = [...nearest, ...limits.map((limit) => limit.compiled.policy)].join('/')
   const guard = guards.get(names) ?? guards.size
   guards.set(names, guard)
   return {
     access: access === null ? null : access.compiled,
     limits: limits.map((limit) => limit.compiled),
+    https: https === null ? null : https.compiled,
     guard,
     effective: {
       access: access === null ? null : access.entry,
       limits: limits.map((limit) => limit.entry),
+      https: https === null ? null : https.entry,
     },
   }
 }

@@ -6,7 +6,7 @@
 import type { CompiledRoute } from '#core/release.ts'
 import { allTrees, hostTrees, reachTree, type HostTrees } from '#core/match/hosts.ts'
 import { looseIndex } from '#core/match/loose.ts'
-import type { Endpoint, RouteIndex } from '#core/match/match.ts'
+import { type Endpoint, type RouteIndex, routeOf } from '#core/match/match.ts'
 import { parsePattern, reachNode, visitsMax } from '#core/match/paths.ts'
 import type { FindingList, Subject } from './findings.ts'
 import { shadowedRoutes } from './shadows.ts'
@@ -16,6 +16,9 @@ import { shadowedRoutes } from './shadows.ts'
  * literals and parameters that are mixed on every level need more, and then every request would pay.
  */
 const VISITS_MAX = 1000
+
+// One for all.
+const NONE: readonly CompiledRoute[] = []
 
 /** A route and what only `compile` knows of it. */
 export interface RouteEntry {
@@ -34,13 +37,15 @@ export function routeTable(entries: readonly RouteEntry[], findings: FindingList
     const { segments, ending } = parsePattern(entry.route.path, entry.match)
     for (const host of entry.hosts.length === 0 ? ['*'] : new Set(entry.hosts)) {
       const node = reachNode(reachTree(strict, host), segments)
-      const endpoint = (node[ending] ??= { any: null, byMethod: new Map(), allow: [] })
+      const known = node[ending]
+      const endpoint = known ?? (node[ending] = { first: entry.route, others: NONE, allow: [] })
       endpoints.add(endpoint)
-      const other = putRoute(endpoint, entry.route)
+      const other = known === null ? null : addRoute(known, entry.route)
       if (other !== null) reportConflict(entry, other, host, reported, findings)
     }
   }
-  for (const endpoint of endpoints) endpoint.allow = [...endpoint.byMethod.keys()].toSorted()
+  for (const endpoint of endpoints)
+    endpoint.allow = [...new Set([endpoint.first, ...endpoint.others].flatMap(methodsOf))].toSorted()
   reportShadows(strict, entries, findings)
   const loose = looseIndex(entries)
   reportCost(strict, findings)
@@ -48,21 +53,21 @@ export function routeTable(entries: readonly RouteEntry[], findings: FindingList
   return { strict, loose }
 }
 
-/** @returns the route that takes one of the methods already; then the endpoint is as it was or half filled. */
-function putRoute(endpoint: Endpoint, route: CompiledRoute): CompiledRoute | null {
-  if (endpoint.any !== null) return endpoint.any
-  if (route.methods.length === 0) {
-    const [first] = endpoint.byMethod.values()
-    if (first !== undefined) return first
-    endpoint.any = route
-    return null
+/** @returns the route that takes one of the methods already; then the endpoint is as it was. */
+function addRoute(endpoint: Endpoint, route: CompiledRoute): CompiledRoute | null {
+  const { first } = endpoint
+  if (route.methods.length === 0 || first.methods.length === 0) return first
+  for (const method of methodsOf(route)) {
+    const other = routeOf(endpoint, method)
+    if (other !== null) return other
   }
-  for (const method of route.methods.includes('GET') ? [...route.methods, 'HEAD'] : route.methods) {
-    const other = endpoint.byMethod.get(method)
-    if (other !== undefined && other !== route) return other
-    endpoint.byMethod.set(method, route)
-  }
+  endpoint.others = [...endpoint.others, route]
   return null
+}
+
+/** With those that are included by another. */
+function methodsOf({ methods }: CompiledRoute): readonly string[] {
+  return methods.includes('GET') ? [...methods, 'HEAD'] : methods
 }
 
 function reportConflict(

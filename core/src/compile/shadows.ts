@@ -9,7 +9,7 @@
  */
 import { allTrees, type HostTrees } from '#core/match/hosts.ts'
 import type { Endpoint } from '#core/match/match.ts'
-import type { PathNode } from '#core/match/paths.ts'
+import { literalNodes, type PathNode } from '#core/match/paths.ts'
 import type { CompiledRoute } from '#core/release.ts'
 
 /** Names of shadowing routes that are given. */
@@ -41,7 +41,7 @@ function visit(node: Node, found: Map<CompiledRoute, Shadow>): void {
     found,
   )
   if (node.param !== null) visit(node.param, found)
-  for (const child of node.literals?.values() ?? []) visit(child, found)
+  for (const child of literalNodes(node)) visit(child, found)
 }
 
 /** Endpoints that together take a node, the slash behind it and everything below; null when something is left. */
@@ -72,6 +72,4 @@ function mark(
   }
 }
 
-function routesOf(endpoint: Endpoint): readonly CompiledRoute[] {
-  return endpoint.any === null ? [...new Set(endpoint.byMethod.values())] : [endpoint.any]
-}
+const routesOf = ({ first, others }: Endpoint): readonly CompiledRoute[] => [first, ...others]

@@ -12,7 +12,16 @@ test('defaults are filled in', () => {
   const checked = checkSpec('route', { service: 'shop', path: '/a' })
   assert.deepEqual(checked, {
     kind: 'valid',
-    spec: { service: 'shop', path: '/a', exposure: 'internal', hosts: [], methods: [], match: 'exact' },
+    spec: {
+      service: 'shop',
+      path: '/a',
+      exposure: 'internal',
+      hosts: [],
+      methods: [],
+      match: 'exact',
+      websocket: false,
+      trailers: false,
+    },
   })
 })
 
@@ -32,7 +41,7 @@ test('an unknown value is answered with those that exist', () => {
   assert.deepEqual(problems('route', { service: 'shop', path: '/a', match: 'regex' }), [
     'value_unknown /match Use exact, prefix',
   ])
-  assert.deepEqual(problems('policy', { type: 'shield' }), ['value_unknown /type Use access, limit'])
+  assert.deepEqual(problems('policy', { type: 'shield' }), ['value_unknown /type Use access, limit, https'])
 })
 
 test('a place that is none is answered with the forms of one', () => {

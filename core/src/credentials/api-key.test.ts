@@ -10,9 +10,10 @@ import {
   apiKeyHint,
   BASE62,
   formatApiKey,
+  apiKeyRecord,
   judgeApiKey,
   parseApiKey,
-  type ApiKeyRecord,
+  type ApiKeyFields,
 } from './api-key.ts'
 import { crc32 } from './crc32.ts'
 
@@ -106,7 +107,7 @@ test('a hint says which key without saying the key', () => {
 })
 
 const NOW_MS = 1_800_000_000_000
-const record: ApiKeyRecord = {
+const fields: ApiKeyFields = {
   id: 'key_1',
   consumerId: 'cns_1',
   consumer: 'alice',
@@ -117,6 +118,8 @@ const record: ApiKeyRecord = {
   addresses: [],
   last4: 'Qd4x',
 }
+
+const record = apiKeyRecord(fields)
 
 const principal = {
   consumerId: 'cns_1',
@@ -147,17 +150,17 @@ for (const [title, change, reason] of [
   ],
 ] as const) {
   test(`a key ${title} is refused, and its consumer known`, () => {
-    const changed = { ...record, ...change } as ApiKeyRecord
+    const changed = apiKeyRecord({ ...fields, ...change } as ApiKeyFields)
     assert.deepEqual(judgeApiKey(changed, facts(), NOW_MS), { kind: 'denied', reason, principal })
   })
 }
 
 test('a key is good until the millisecond before its time', () => {
-  assert.equal(judgeApiKey({ ...record, expiresAtMs: NOW_MS + 1 }, facts(), NOW_MS).kind, 'proven')
+  assert.equal(judgeApiKey(apiKeyRecord({ ...fields, expiresAtMs: NOW_MS + 1 }), facts(), NOW_MS).kind, 'proven')
 })
 
 test('a key may be used from its addresses only', () => {
-  const bound = { ...record, addresses: parseAddressRanges(['10.0.0.0/8', '2001:db8::/32']) }
+  const bound = apiKeyRecord({ ...fields, addresses: parseAddressRanges(['10.0.0.0/8', '2001:db8::/32']) })
   for (const address of ['10.1.2.3', '2001:db8::1']) {
     assert.equal(judgeApiKey(bound, facts({ address }), NOW_MS).kind, 'proven', address)
   }
@@ -173,6 +176,6 @@ test('a key may be used from its addresses only', () => {
 
 // Guards a record whose ranges were written by something newer or broken: it must not become a key for everywhere.
 test('a range that cannot be read admits nobody', () => {
-  const broken = { ...record, addresses: parseAddressRanges(['everywhere']) }
+  const broken = apiKeyRecord({ ...fields, addresses: parseAddressRanges(['everywhere']) })
   assert.equal(judgeApiKey(broken, facts(), NOW_MS).kind, 'denied')
 })

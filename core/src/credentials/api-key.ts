@@ -122,7 +122,7 @@ export function apiKeyHint(last4: string): string {
 }
 
 /** What is known about a key, without the key. */
-export interface ApiKeyRecord {
+export interface ApiKeyFields {
   readonly id: string
   readonly consumerId: string
   /** Name of the consumer. */
@@ -139,16 +139,28 @@ export interface ApiKeyRecord {
   readonly last4: string
 }
 
+/** The same, with what is the same for every request with the key. Made by `apiKeyRecord` only. */
+export interface ApiKeyRecord extends ApiKeyFields {
+  /** The verdict when nothing speaks against the key. */
+  readonly proven: Extract<Verified, { kind: 'proven' }>
+}
+
+/** Made once and kept: then a request with the key makes nothing. */
+export function apiKeyRecord(fields: ApiKeyFields): ApiKeyRecord {
+  const principal: Principal = {
+    consumerId: fields.consumerId,
+    consumer: fields.consumer,
+    credentialId: fields.id,
+    credentialKind: 'api_key',
+    credentialHint: apiKeyHint(fields.last4),
+    scopes: fields.scopes,
+  }
+  return { ...fields, proven: { kind: 'proven', principal } }
+}
+
 /** Judges a key that was found: state, time, consumer, source address. Its scopes are for `decide`. */
 export function judgeApiKey(record: ApiKeyRecord, facts: Facts, nowMs: number): Verified {
-  const principal: Principal = {
-    consumerId: record.consumerId,
-    consumer: record.consumer,
-    credentialId: record.id,
-    credentialKind: 'api_key',
-    credentialHint: apiKeyHint(record.last4),
-    scopes: record.scopes,
-  }
+  const { principal } = record.proven
   if (record.state === 'disabled') return denied('credential_disabled', principal)
   if (record.state !== 'active') return denied('credential_revoked', principal)
   // Written so that a time that is not a number has passed.
@@ -158,7 +170,7 @@ export function judgeApiKey(record: ApiKeyRecord, facts: Facts, nowMs: number): 
     const needed = record.addresses.map((range) => range.text)
     return { kind: 'denied', reason: 'address_not_allowed', principal, needed }
   }
-  return { kind: 'proven', principal }
+  return record.proven
 }
 
 function denied(reason: CredentialReason, principal: Principal): Verified {

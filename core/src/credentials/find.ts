@@ -18,6 +18,8 @@ export type FoundCredential =
   | { readonly kind: 'missing' }
   | { readonly kind: 'repeated' }
 
+const NONE: readonly never[] = []
+const AUTHORIZATION = ['authorization'] as const
 const MISSING: FoundCredential = { kind: 'missing' }
 const REPEATED: FoundCredential = { kind: 'repeated' }
 
@@ -26,10 +28,11 @@ export function findCredential(apiKeyHeaders: readonly string[], facts: Facts): 
   const authorization = facts.header('authorization')
   if (authorization.length > 1) return REPEATED
   let text = readBearer(authorization[0])
-  const headers: string[] = text === null ? [] : ['authorization']
+  let headers: readonly string[] = text === null ? NONE : AUTHORIZATION
   for (const name of apiKeyHeaders) {
     const values = facts.header(name)
-    if (values.length > 0) headers.push(name)
+    // Nearly always there is one field that may carry it, and it does: its list is the policy's.
+    if (values.length > 0) headers = headers === NONE && apiKeyHeaders.length === 1 ? apiKeyHeaders : [...headers, name]
     for (const value of values) {
       if (text !== null && text !== value) return REPEATED
       text = value

@@ -39,6 +39,17 @@ export function limit(name: string, on: Spec, requests: number, spec: Spec = {})
   return object('policy', name, { type: 'limit', on, requests, window_ms: 60_000, ...spec })
 }
 
+/** What becomes of requests without TLS. */
+export function https(name: string, on: Spec, plain: 'redirect' | 'refuse' | 'allow', spec: Spec = {}): ObjectInput {
+  return object('policy', name, { type: 'https', on, plain, ...spec })
+}
+
+/** A certificate of which only the form is right. */
+export function certificate(name: string, hosts: readonly string[], spec: Spec = {}): ObjectInput {
+  const chain = '-----BEGIN CERTIFICATE-----\nof a test\n-----END CERTIFICATE-----'
+  return object('certificate', name, { hosts, chain, key: 'env://KEY', ...spec })
+}
+
 /** Attached to the environment. */
 export const environment = { environment: true } as const
 

@@ -26,7 +26,7 @@ export function head(overrides: Partial<RequestHead> = {}, fields: Fields = { ho
 /** Facts of the same request. */
 export function facts(overrides: Partial<Facts> = {}, fields: Fields = {}): Facts {
   const base = { method: 'GET', host: 'shop.test', path: '/', query: '', scheme: 'http' as const, address: '127.0.0.1' }
-  return { ...base, header: headerOf(fields), ...overrides }
+  return { ...base, peer: null, header: headerOf(fields), ...overrides }
 }
 
 /** A well-formed key of the environment of `fakes/release.ts`. */

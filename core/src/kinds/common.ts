@@ -46,3 +46,25 @@ export const secretReference = z
     'a secret reference: env://NAME or file:///absolute/path',
   )
   .describe('env://NAME or file:///path, read on the agent')
+
+const BEGIN_CERTIFICATE = /^-----BEGIN CERTIFICATE-----/
+
+/** One or more certificates of authorities. */
+export const certificatesPem = z
+  .string()
+  .max(100_000)
+  .regex(BEGIN_CERTIFICATE, 'certificates in PEM')
+  .refine((pem) => !pem.includes('PRIVATE KEY'), { error: 'holds a private key, which nobody here needs' })
+
+/** What is presented, with what leads to its authority. */
+export const certificateChain = z
+  .string()
+  .max(100_000)
+  .regex(BEGIN_CERTIFICATE, 'PEM, the leaf first')
+  .refine((pem) => !pem.includes('PRIVATE KEY'), {
+    error: 'holds a private key: give it as a secret reference in key',
+  })
+  .describe('Certificate chain in PEM, the leaf first')
+
+/** The key that belongs to a chain. */
+export const privateKeyReference = secretReference.describe('Where the agent reads the private key (PEM)')

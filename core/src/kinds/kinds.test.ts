@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import type { z } from 'zod'
 import { hostPattern, objectName, scopeName, secretReference } from './common.ts'
 import { isKind, kindNames, kinds } from './index.ts'
+import { certificateSpec } from './certificate.ts'
 import { apiKeySource, policySpec } from './policy.ts'
 import { pathPattern, routeSpec } from './route.ts'
 import { serviceSpec } from './service.ts'
@@ -85,6 +86,44 @@ test('an access policy is public or asks for credentials, never both or neither'
   assert.ok(!access({ public: { owner: 'a' } }))
   assert.ok(!access({ credentials: [] }))
   assert.ok(!access({ credentials: [{ kind: 'password' }] }))
+})
+
+test('an HTTPS policy says what becomes of plain requests, and agrees to a preload list only as that asks', () => {
+  const on = { environment: true }
+  const accepted = (rest: object): boolean => accepts(policySpec, { type: 'https', on, plain: 'redirect', ...rest })
+  assert.ok(accepted({}) && accepted({ port: 8443 }) && accepted({ hsts: { max_age_s: 0 } }))
+  assert.ok(accepted({ hsts: { max_age_s: 31_536_000, include_subdomains: true, preload: true } }))
+  assert.ok(!accepts(policySpec, { type: 'https', on }), 'nothing is assumed')
+  for (const wrong of [
+    { plain: 'upgrade' },
+    { port: 0 },
+    { port: 65_536 },
+    { hsts: {} },
+    { hsts: { max_age_s: -1 } },
+    { hsts: { max_age_s: 1.5 } },
+    { hsts: { max_age_s: 31_536_000, preload: true } },
+    { hsts: { max_age_s: 86_400, include_subdomains: true, preload: true } },
+    { hsts: { max_age_s: 1, colour: 'red' } },
+  ]) {
+    assert.ok(!accepted(wrong), JSON.stringify(wrong))
+  }
+})
+
+test('a certificate may ask for a stricter profile and for client certificates, and for nothing unknown', () => {
+  const pem = '-----BEGIN CERTIFICATE-----'
+  const base = { hosts: ['a.test'], chain: pem, key: 'env://KEY' }
+  const accepted = (rest: object): boolean => accepts(certificateSpec, { ...base, ...rest })
+  assert.ok(accepted({ profile: 'modern', alternative: { chain: pem, key: 'file:///a' } }))
+  assert.ok(accepted({ client_certificates: { mode: 'required', ca: pem } }))
+  for (const wrong of [
+    { profile: 'old' },
+    { alternative: { chain: pem } },
+    { client_certificates: { mode: 'required' } },
+    { client_certificates: { mode: 'sometimes', ca: pem } },
+    { client_certificates: { mode: 'optional', ca: `${pem} PRIVATE KEY` } },
+  ]) {
+    assert.ok(!accepted(wrong), JSON.stringify(wrong))
+  }
 })
 
 test('a policy sits at exactly one place', () => {

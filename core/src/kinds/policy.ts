@@ -6,7 +6,7 @@
 import { z } from 'zod'
 import { objectName, scopeName } from './common.ts'
 
-/** Where a policy sits. For `access` the nearest wins as a whole; `limit` policies add up. */
+/** Where a policy sits. For `access` and `https` the nearest wins as a whole; `limit` policies add up. */
 export const attachment = z
   .union(
     [
@@ -83,7 +83,43 @@ export const limitPolicySpec = z
   })
   .describe('How much may be called')
 
-export const policySpec = z.discriminatedUnion('type', [accessPolicySpec, limitPolicySpec]).describe('A requirement')
+/** What the list of hosts that browsers carry asks of an entry, in seconds. */
+const PRELOAD_AGE_S_MIN = 31_536_000
+
+/** Strict-Transport-Security (RFC 6797). */
+const hsts = z
+  .strictObject({
+    max_age_s: z
+      .int()
+      .min(0)
+      .max(315_360_000)
+      .describe('How long browsers come back over HTTPS only, in seconds; 0: they forget it'),
+    include_subdomains: z.boolean().default(false).describe('For all hosts below this one too'),
+    preload: z.boolean().default(false).describe('Agrees to being put on the list that browsers come with'),
+  })
+  .refine(
+    ({ max_age_s, include_subdomains, preload }) => !preload || (include_subdomains && max_age_s >= PRELOAD_AGE_S_MIN),
+    { error: `preload needs include_subdomains, and max_age_s of at least ${PRELOAD_AGE_S_MIN}`, path: ['preload'] },
+  )
+  .describe('Told to browsers over HTTPS. It holds for a host as a whole, whichever route told it')
+
+export const httpsPolicySpec = z
+  .strictObject({
+    type: z.literal('https'),
+    on: attachment,
+    plain: z
+      .enum(['redirect', 'refuse', 'allow'])
+      .describe(
+        'Requests without TLS. redirect: GET and HEAD that carry no credential are sent on, the rest is refused',
+      ),
+    port: z.int().min(1).max(65_535).default(443).describe('Port at which clients reach HTTPS, for redirects'),
+    hsts: hsts.optional(),
+  })
+  .describe('Whether HTTPS is needed')
+
+export const policySpec = z
+  .discriminatedUnion('type', [accessPolicySpec, limitPolicySpec, httpsPolicySpec])
+  .describe('A requirement')
 
 /** A policy as written. */
 export type PolicySpec = z.input<typeof policySpec>
@@ -91,3 +127,5 @@ export type PolicySpec = z.input<typeof policySpec>
 export type AccessPolicySpec = z.input<typeof accessPolicySpec>
 /** A limit policy as written. */
 export type LimitPolicySpec = z.input<typeof limitPolicySpec>
+/** An HTTPS policy as written. */
+export type HttpsPolicySpec = z.input<typeof httpsPolicySpec>

@@ -36,6 +36,14 @@ export const routeSpec = z
       .enum(['exact', 'prefix'])
       .default('exact')
       .describe('prefix: the path itself and everything below it, at segment boundaries'),
+    websocket: z
+      .boolean()
+      .default(false)
+      .describe('Whether a request may become a WebSocket connection (RFC 6455). Policies apply to its handshake'),
+    trailers: z
+      .boolean()
+      .default(false)
+      .describe('Whether trailers pass in both directions; those of gRPC calls always do'),
     description: z.string().max(2000).optional().describe('For people'),
   })
   .describe('Host, path and methods of a service')

@@ -9,6 +9,11 @@ import type { CompiledRoute } from '#core/release.ts'
 
 /** @param principal null on a public route; then the address stands for consumer and credential. */
 export function limitDemands(route: CompiledRoute, facts: Facts, principal: Principal | null): readonly LimitDemand[] {
+  const [only] = route.limits
+  // The usual route has one limit; a list that grows has room for many.
+  if (only !== undefined && route.limits.length === 1) {
+    return [{ limit: only, key: demandText(only, route, facts, principal) }]
+  }
   const demands: LimitDemand[] = []
   for (const limit of route.limits) demands.push({ limit, key: demandText(limit, route, facts, principal) })
   return demands

@@ -12,10 +12,9 @@ import { escapesGuard, type LooseIndex } from './loose.ts'
 
 /** The routes of one host and path pattern: at most one per method. */
 export interface Endpoint {
-  /** The route that takes all methods, if one does. */
-  any: CompiledRoute | null
-  /** By method; also for methods that are included by another, as HEAD is by GET. */
-  readonly byMethod: Map<string, CompiledRoute>
+  readonly first: CompiledRoute
+  /** Nearly always none. */
+  others: readonly CompiledRoute[]
   /** Methods that are served, sorted, for `Allow`. */
   allow: readonly string[]
 }
@@ -41,8 +40,22 @@ const AMBIGUOUS: Match = { kind: 'ambiguous' }
 export function matchRoute(index: RouteIndex, host: string, path: string, method: string): Match {
   const endpoint = findInTrees(index.strict, host, path)
   if (endpoint === null) return UNKNOWN
-  const route = endpoint.byMethod.get(method) ?? endpoint.any
+  const route = routeOf(endpoint, method)
   if (route === null) return { kind: 'method_not_allowed', allow: endpoint.allow }
   if (index.loose !== null && escapesGuard(index.loose, host, path, route)) return AMBIGUOUS
   return { kind: 'route', route }
+}
+
+/** The route of an endpoint that takes a method. */
+export function routeOf({ first, others }: Endpoint, method: string): CompiledRoute | null {
+  if (takesMethod(first, method)) return first
+  for (const route of others) if (takesMethod(route, method)) return route
+  return null
+}
+
+/** HEAD goes with GET (RFC 9110 section 9.3.2). */
+function takesMethod({ methods }: CompiledRoute, method: string): boolean {
+  if (methods.length === 0) return true
+  for (const each of methods) if (each === method || (each === 'GET' && method === 'HEAD')) return true
+  return false
 }

@@ -18,6 +18,9 @@ const SEGMENT_CHARACTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz
 // What browsers send as it is although RFC 3986 asks for an encoding.
 const ENCODED_CHARACTERS = '[]|'
 
+const DOT = 0x2e
+const SLASH = 0x2f
+
 /** What is done with a character: keep, refuse as no path, refuse as ambiguous, write as percent-encoding, look ahead. */
 type Class = 0 | 1 | 2 | 3 | 4
 const KEEP: Class = 0
@@ -26,7 +29,7 @@ const AMBIGUOUS: Class = 2
 const ENCODE: Class = 3
 const PERCENT: Class = 4
 
-const classes: readonly Class[] = Array.from({ length: 128 }, (_, code): Class => {
+const classes = Uint8Array.from({ length: 128 }, (_, code): Class => {
   const character = String.fromCharCode(code)
   if (character === '/' || SEGMENT_CHARACTERS.includes(character)) return KEEP
   if (ENCODED_CHARACTERS.includes(character)) return ENCODE
@@ -40,16 +43,24 @@ const AMBIGUOUS_PATH: PathForm = { kind: 'refused', reason: 'path_ambiguous' }
 /** @param raw starts with `/`; the part of the target before `?`. */
 export function normalisePath(raw: string): PathForm {
   let path = ''
-  // Start of what is not yet copied to `path`: usual paths are copied in one piece.
+  // Start of what is not yet copied to `path`: usual paths are not copied at all.
   let copied = 0
+  // A slash or a dot was seen behind a slash: only then can a segment be odd.
+  let mayBeOdd = false
+  let before = 0
   for (let index = 0; index < raw.length; index++) {
-    const kind = classes[raw.charCodeAt(index)] ?? INVALID
-    if (kind === KEEP) continue
+    const code = raw.charCodeAt(index)
+    const kind = classes[code] ?? INVALID
+    if (kind === KEEP) {
+      if (before === SLASH && (code === SLASH || code === DOT)) mayBeOdd = true
+      before = code
+      continue
+    }
     if (kind === INVALID) return INVALID_PATH
     if (kind === AMBIGUOUS) return AMBIGUOUS_PATH
     path += raw.slice(copied, index)
     if (kind === ENCODE) {
-      path += encode(raw.charCodeAt(index))
+      path += encode(code)
       copied = index + 1
       continue
     }
@@ -60,7 +71,8 @@ export function normalisePath(raw: string): PathForm {
     copied = index + decoded.length
     index = copied - 1
   }
-  path = copied === 0 ? raw : path + raw.slice(copied)
+  if (copied === 0) return mayBeOdd && hasOddSegment(raw) ? AMBIGUOUS_PATH : { kind: 'path', path: raw }
+  path += raw.slice(copied)
   return hasOddSegment(path) || isEncodedTwice(path) ? AMBIGUOUS_PATH : { kind: 'path', path }
 }
 

@@ -34,7 +34,8 @@ function rank({ path, match }: Pattern): string {
   return segments.map((segment) => (segment === null ? 'b' : 'a')).join('') + order[ending]
 }
 
-const segment = fc.constantFrom('a', 'b', 'a.b', '{x}', '{y}')
+// Two of them have the same hash.
+const segment = fc.constantFrom('a', 'b', 'a.b', 'Aa', 'BB', '{x}', '{y}')
 const pattern: fc.Arbitrary<Pattern> = fc
   .record({
     segments: fc.array(segment, { maxLength: 4 }),
@@ -47,7 +48,7 @@ const pattern: fc.Arbitrary<Pattern> = fc
   })
 const asked = fc
   .record({
-    segments: fc.array(fc.constantFrom('a', 'b', 'c', 'a.b', 'ab'), { maxLength: 5 }),
+    segments: fc.array(fc.constantFrom('a', 'b', 'c', 'a.b', 'ab', 'Aa', 'BB'), { maxLength: 5 }),
     end: fc.constantFrom('', '/'),
   })
   .map(({ segments, end }) => segments.map((part) => `/${part}`).join('') + end || '/')
@@ -108,6 +109,16 @@ test('a look-up visits no more nodes than visitsMax says', () => {
   )
 })
 
+// Guards against literals that are chosen so that every request is compared with all of them.
+test('literals with the same hash are told apart, and each counts as a visit', () => {
+  const all = ['AaAa', 'AaBB', 'BBAa', 'BBBB']
+  const tree = treeOf(all.map((name) => ({ path: `/${name}/x`, match: 'exact' })))
+  assert.equal(new Set(tree.literals?.hashes).size, 2, 'one hash, and 0 where there is none')
+  for (const name of all) assert.equal(findPath(tree, `/${name}/x`), `/${name}/x exact`)
+  assert.equal(findPath(tree, '/AaAA/x'), null)
+  assert.equal(visitsMax(tree), 6)
+})
+
 test('visitsMax doubles with every level at which a literal and a parameter both go on', () => {
   const levels = (count: number): readonly Pattern[] =>
     Array.from({ length: 2 ** count }, (_, bits) => ({
@@ -121,9 +132,10 @@ test('visitsMax doubles with every level at which a literal and a parameter both
 
 /** The same tree; calls back when a node's children are looked at or its end is read. */
 function counting(node: PathNode<string>, visit: () => void): PathNode<string> {
-  const literals =
-    node.literals === null ? null : new Map([...node.literals].map(([key, child]) => [key, counting(child, visit)]))
-  const copy = { ...node, literals, param: node.param === null ? null : counting(node.param, visit) }
+  const other = (child: PathNode<string> | null): PathNode<string> | null =>
+    child === null ? null : counting(child, visit)
+  const literals = node.literals === null ? null : { ...node.literals, nodes: node.literals.nodes.map(other) }
+  const copy = { ...node, literals, param: other(node.param) }
   let seen = false
   const count = (): void => {
     if (!seen) visit()

@@ -12,7 +12,7 @@ import type { CompiledRelease } from '@headgate/core'
 import { argv, stdin, stdout } from 'node:process'
 import { createControl } from '#agent/control/index.ts'
 import type { DirectoryStore } from '#agent/directory/store.ts'
-import { createLive, type Live } from '#agent/live.ts'
+import { createLive, type LiveState } from '#agent/live.ts'
 
 /** Pause between two looks at the status, in milliseconds. */
 const STATUS_MS = 20
@@ -49,7 +49,7 @@ function watchStore(store: DirectoryStore): DirectoryStore {
 
 const { joinToken, ...settings } = JSON.parse(argv[2] ?? '') as Argument
 const inner = createLive()
-const live: Live = {
+const live: LiveState = {
   ...inner,
   setRelease: (environmentId: string, release: CompiledRelease, number: number) => {
     inner.setRelease(environmentId, release, number)
@@ -64,7 +64,7 @@ const live: Live = {
 await using control = await createControl({
   settings: { ...settings, joinToken },
   version: '0.0.0-test',
-  listeners: ['http://127.0.0.1:8080'],
+  listeners: () => ['http://127.0.0.1:8080'],
   live,
   clock: systemClock,
   log: createLog({ name: 'agent', level: 'info' }),

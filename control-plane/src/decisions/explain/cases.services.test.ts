@@ -75,7 +75,8 @@ for (const name of readdirSync(FOLDER).filter((file) => file.endsWith('.json')))
         params: { tenant: scope.tenantName, environment: scope.environmentName },
         body: { request: simulated },
       })
-      assert.deepEqual(caseDifferences(request.expect, outcomeOf(explanation)), [], `${request.title}, over REST`)
+      const { location: _, ...expect } = request.expect
+      assert.deepEqual(caseDifferences(expect, outcomeOf(explanation)), [], `${request.title}, over REST`)
       checkRail(explanation, request.title)
     }
   })
@@ -104,7 +105,7 @@ function simulatedRequest(file: CaseFile, request: CaseRequest) {
   }
 }
 
-/** What an explanation says, in the words of the corpus. `Allow` is a matter of the answer on the wire. */
+/** What an explanation says, in the words of the corpus. `Allow` and `Location` are matters of the answer on the wire. */
 function outcomeOf(explanation: Explanation): CaseOutcome {
   const { status, reason, route, principal, rule, needed, had } = explanation
   return {

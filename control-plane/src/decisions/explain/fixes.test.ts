@@ -55,6 +55,8 @@ test('there are always seven gates in one order, also when only the outcome is k
   const names = (views: readonly { gate: string }[]) => views.map(({ gate }) => gate).join(' ')
   const order = 'tls network route identity access limit upstream'
   assert.equal(names(gatesOf([], { tls: '', upstream })), order)
+  const stop = { gate: 'tls' as const, outcome: 'stopped' as const, detail: 'no certificate' }
+  assert.deepEqual(gatesOf([stop], { tls: '', upstream })[0], stop)
   for (const stopped of ['network', 'upstream', null] as const)
     assert.equal(names(gatesByOutcome(stopped, '', '')), order)
 })

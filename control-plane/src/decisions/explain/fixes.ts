@@ -32,6 +32,18 @@ export function fixesOf(refused: Refused, release: CompiledRelease | null): Fix[
   const scopes = (release?.routes.get(route ?? '')?.access?.scopes ?? []).map((scope) => ` --scope ${scope}`).join('')
   const create = `headgate keys create --consumer ${principal?.consumer ?? '<name>'}${scopes}`
   switch (reason) {
+    case 'client_certificate_missing':
+      return [
+        fix('Open a connection to this very host over HTTPS, with a client certificate of one of its authorities'),
+      ]
+    case 'https_redirect':
+    case 'https_required':
+      return [fix('Call over HTTPS')]
+    case 'cleartext_credential':
+      return [
+        fix('Call over HTTPS'),
+        fix('Replace the credential that was sent: everybody on the way can have read it', 'headgate keys ls'),
+      ]
     case 'credential_missing':
       return [fix(`Create a key and send it as ${carrier(release, route)}`, create)]
     case 'credential_repeated':
@@ -95,6 +107,11 @@ export function fixesOf(refused: Refused, release: CompiledRelease | null): Fix[
       ]
     case 'not_ready':
       return [fix('Publish a release', 'headgate apply -f headgate.yaml')]
+    case 'upstream_overloaded':
+      return [
+        fix(`See how many requests service ${service} has in flight`, `headgate services get ${service}`),
+        fix('Or raise the bounds of its breaker'),
+      ]
     case 'upstream_unreachable':
     case 'upstream_failed':
     case 'upstream_timeout':

@@ -1,5 +1,5 @@
 /**
- * The seven gates of an explanation: five from core's trace, TLS and service added here.
+ * The seven gates of an explanation: from core's trace, with TLS and service added here.
  *
  * @module
  */
@@ -19,9 +19,10 @@ export interface Surroundings {
 export function gatesOf(steps: readonly TraceStep[], { tls, upstream }: Surroundings): GateView[] {
   const byGate = new Map(steps.map((step) => [step.gate, step]))
   return gates.map((gate): GateView => {
-    if (gate === 'tls') return { gate, outcome: 'passed', detail: tls }
     if (gate === 'upstream') return upstream
     const step = byGate.get(gate)
+    // Core says something about the connection only when it stops there.
+    if (gate === 'tls' && step === undefined) return { gate, outcome: 'passed', detail: tls }
     return step === undefined
       ? { gate, outcome: 'not_reached', detail: '' }
       : { gate, outcome: step.outcome, detail: step.detail }

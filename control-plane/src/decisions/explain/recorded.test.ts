@@ -9,6 +9,7 @@ import {
   caseKeyRecords,
   caseRelease,
   compile,
+  demandKey,
   judgeApiKey,
   takeAll,
 } from '@headgate/core'
@@ -151,8 +152,8 @@ function decideCase(
       takeAll(
         demands,
         NOW_MS,
-        (key) => counters.get(key) ?? 0,
-        (key, tatMs) => void counters.set(key, tatMs),
+        (demand) => counters.get(demandKey(demand)) ?? 0,
+        (demand, tatMs) => void counters.set(demandKey(demand), tatMs),
       ),
   })
 }

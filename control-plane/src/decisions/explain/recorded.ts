@@ -65,6 +65,8 @@ function headOf({ method, path, scheme, address, host, reason }: DecisionRecord,
   const credentials = (): { name: string; value: string }[] => {
     switch (reason) {
       case 'credential_missing':
+      case 'https_redirect':
+      case 'https_required':
         return []
       case 'credential_repeated':
         return [key(environment), key(environment)]
@@ -76,7 +78,13 @@ function headOf({ method, path, scheme, address, host, reason }: DecisionRecord,
         return [key(environment)]
     }
   }
-  return requestHead({ method, target: path, scheme: scheme === 'https' ? 'https' : 'http', address }, [
+  const lacksPeer = reason === 'client_certificate_missing'
+  const connection = {
+    scheme: scheme === 'https' ? 'https' : 'http',
+    address,
+    ...(lacksPeer && { peer: null }),
+  } as const
+  return requestHead({ method, target: path, ...connection }, [
     ...(host === '' ? [] : [{ name: 'host', value: host }]),
     ...credentials(),
   ])

@@ -13,6 +13,8 @@ import {
   type Facts,
   type RequestHead,
   type Verified,
+  apiKeyRecord,
+  demandKey,
   formatApiKey,
   judgeApiKey,
   parseAddressRanges,
@@ -64,8 +66,8 @@ export async function simulate({
       takeAll(
         demands,
         nowMs,
-        (key) => counters.get(key) ?? 0,
-        (key, tatMs) => void counters.set(key, tatMs),
+        (demand) => counters.get(demandKey(demand)) ?? 0,
+        (demand, tatMs) => void counters.set(demandKey(demand), tatMs),
       ),
   })
 }
@@ -89,7 +91,7 @@ function headOf(request: SimulatedRequest, standIn: string | null, release: Comp
 }
 
 function recordOf(row: KeyRow): Parameters<typeof judgeApiKey>[0] {
-  return {
+  return apiKeyRecord({
     id: row.id,
     consumerId: row.consumerId,
     consumer: row.consumer.name,
@@ -100,5 +102,5 @@ function recordOf(row: KeyRow): Parameters<typeof judgeApiKey>[0] {
     scopes: row.scopes,
     addresses: parseAddressRanges(row.addresses),
     last4: row.last4,
-  }
+  })
 }

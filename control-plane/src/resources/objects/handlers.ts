@@ -108,6 +108,7 @@ export const objectHandlers = {
       release: content.label,
       access: policy.access === null ? null : show(policy.access),
       limits: policy.limits.map(show),
+      https: policy.https === null ? null : show(policy.https),
     }
   },
 

@@ -1,0 +1,33 @@
+/**
+ * One request over an HTTP/2 connection of its own.
+ *
+ * @module
+ */
+import { connect, type OutgoingHttpHeaders } from 'node:http2'
+import type { RawResponse } from '#agent/testing/raw-client.ts'
+
+/**
+ * @param list names and values of the header section in turn.
+ * @param localAddress where the connection comes from; default: as the system likes.
+ * @returns status 0 when the stream is reset without an answer.
+ */
+export async function askHttp2(url: string, list: string[], localAddress?: string): Promise<RawResponse> {
+  // The types know neither that fields may come twice, nor where a connection may come from.
+  const options: object = { strictSingleValueFields: false, ...(localAddress !== undefined && { localAddress }) }
+  const client = connect(url, options)
+  client.on('error', () => {})
+  // The types do not know that a list may be given.
+  const stream = client.request(list as unknown as OutgoingHttpHeaders, { endStream: true })
+  const fields: [name: string, value: string][] = []
+  let [status, body] = [0, '']
+  stream.on('response', (response, _flags, raw: unknown) => {
+    status = Number(response[':status'])
+    const entries = raw as string[]
+    for (let at = 0; at < entries.length; at += 2) fields.push([entries[at] ?? '', entries[at + 1] ?? ''])
+  })
+  stream.on('data', (piece: Buffer) => (body += piece.toString()))
+  stream.on('error', () => {})
+  await new Promise<void>((resolve) => stream.on('close', () => resolve()))
+  client.destroy()
+  return { status, fields, body, field: (name) => fields.find(([each]) => each === name)?.[1] }
+}

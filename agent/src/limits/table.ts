@@ -1,0 +1,191 @@
+/**
+ * The counters of limits in memory that all threads share: one number for each key, in places of sixteen.
+ *
+ * A key has one place, by its hash, and any of the sixteen counters there. When none is its own, it takes over the one
+ * whose limit is nearest to being whole: mostly one that is whole, which is as good as a new one. Only when all sixteen
+ * are in use does a caller lose its counter, which is counted. So the table is bounded, needs no sweeping, and one
+ * request costs at most one place; a flood of new keys can blunt limits, and never memory.
+ *
+ * A key is told from another by 32 bits of its hash within its place. With 200,000 keys the chance that any two share a
+ * counter is below one in ten thousand, and the hash is seeded anew by every process, so that nobody can choose it.
+ *
+ * @module
+ */
+import { randomInt } from 'node:crypto'
+
+/** What is handed to another thread: it shares the memory, and copies nothing. */
+export interface LimitMemory {
+  readonly buffer: SharedArrayBuffer
+  readonly seed: number
+  readonly places: number
+}
+
+/** A hash that is gone on with. */
+export interface HashBeginning {
+  readonly a: number
+  readonly b: number
+}
+
+/** Counters of one place: their tags are one line of the processor's cache. */
+const WAYS = 16
+/** Counters for each key that is to be kept: places fill unevenly. */
+const SPARE = 2
+const TIME_BYTES = 8
+const TAG_BYTES = 4
+/** Behind everything: how many counters were given up. */
+const TAIL_BYTES = 8
+
+/** @param keysMax counters that are to be kept. */
+export function createLimitMemory(keysMax: number): LimitMemory {
+  const places = 2 ** Math.ceil(Math.log2(Math.max(1, (keysMax * SPARE) / WAYS)))
+  const buffer = new SharedArrayBuffer(places * WAYS * (TIME_BYTES + TAG_BYTES) + TAIL_BYTES)
+  return { buffer, seed: randomInt(2 ** 32), places }
+}
+
+/** A thread's view of the counters. */
+export class LimitTable {
+  readonly #times: BigInt64Array
+  readonly #tags: Int32Array
+  readonly #tail: Int32Array
+  readonly #mask: number
+  readonly #seed: number
+  // The bits of one number, as a number and as they are compared.
+  readonly #number = new Float64Array(1)
+  readonly #bits = new BigInt64Array(this.#number.buffer)
+  #tag = 0
+  #a = 0
+  #b = 0
+
+  constructor({ buffer, seed, places }: LimitMemory) {
+    const counters = places * WAYS
+    this.#times = new BigInt64Array(buffer, 0, counters)
+    this.#tags = new Int32Array(buffer, counters * TIME_BYTES, counters)
+    this.#tail = new Int32Array(buffer, counters * (TIME_BYTES + TAG_BYTES), 1)
+    this.#mask = places - 1
+    this.#seed = seed
+  }
+
+  /** Counters that were taken from callers although their limit was not whole. */
+  get evicted(): number {
+    return Atomics.load(this.#tail, 0)
+  }
+
+  /** Counters that are not whole. Looks at all of them. */
+  inUse(nowMs: number): number {
+    let count = 0
+    for (let at = 0; at < this.#tags.length; at++) if (this.numberOf(this.bits(at)) > nowMs) count++
+    return count
+  }
+
+  /** The tag of the key that was looked for last. */
+  get tag(): number {
+    return this.#tag
+  }
+
+  /** The hash of what is the same in front of many keys, so that it is not hashed for each. */
+  beginning(text: string): HashBeginning {
+    this.#hash(this.#seed, ~this.#seed, text)
+    return { a: this.#a, b: this.#b }
+  }
+
+  /**
+   * The counter of a key; one that is taken over when it has none.
+   *
+   * @param beginning of the key, in front of `rest`.
+   * @param kept counters that are not to be taken over: the first `keptCount` of them.
+   */
+  find(beginning: HashBeginning, rest: string, nowMs: number, kept: readonly number[], keptCount: number): number {
+    const first = this.#place(beginning, rest)
+    const tags = this.#tags
+    const tag = this.#tag
+    for (let at = first; at < first + WAYS; at++) if (tags[at] === tag) return at
+    return this.#takeOver(first, tag, nowMs, kept, keptCount)
+  }
+
+  /** Whether a counter still belongs to the key of this tag. */
+  belongs(at: number, tag: number): boolean {
+    return Atomics.load(this.#tags, at) === tag
+  }
+
+  bits(at: number): bigint {
+    return Atomics.load(this.#times, at)
+  }
+
+  numberOf(bits: bigint): number {
+    this.#bits[0] = bits
+    return this.#number[0] ?? 0
+  }
+
+  /** @returns whether it was as expected, and is the number now. */
+  exchange(at: number, expected: bigint, value: number): boolean {
+    this.#number[0] = value
+    return Atomics.compareExchange(this.#times, at, expected, this.#bits[0] ?? 0n) === expected
+  }
+
+  /** Moves a time back, whoever else moves it meanwhile. */
+  giveBack(at: number, ms: number): void {
+    for (;;) {
+      const bits = this.bits(at)
+      if (this.exchange(at, bits, this.numberOf(bits) - ms)) return
+    }
+  }
+
+  /** Sets `#tag`; never 0, which is nobody's. */
+  #place({ a, b }: HashBeginning, rest: string): number {
+    this.#hash(a, b, rest)
+    this.#tag = this.#b === 0 ? 1 : this.#b
+    return ((this.#a ^ (this.#a >>> 15)) & this.#mask) * WAYS
+  }
+
+  /** Goes on with a hash, and leaves it in `#a` and `#b`. */
+  #hash(from: number, and: number, text: string): void {
+    let [a, b] = [from, and]
+    for (let index = 0; index < text.length; index++) {
+      const code = text.charCodeAt(index)
+      a = Math.imul(a ^ code, 0x01000193)
+      b = Math.imul(b ^ code, 0x5bd1e995)
+      b ^= b >>> 15
+    }
+    this.#a = a
+    this.#b = b
+  }
+
+  /**
+   * Threads that look for the same key at once choose the same counter, as long as nobody else takes from it; one of
+   * them gets it, and the others find it there.
+   */
+  #takeOver(first: number, tag: number, nowMs: number, kept: readonly number[], keptCount: number): number {
+    for (;;) {
+      const chosen = this.#leastUsed(first, kept, keptCount)
+      const bits = this.bits(chosen)
+      const before = Atomics.load(this.#tags, chosen)
+      const seen = before === tag ? tag : Atomics.compareExchange(this.#tags, chosen, before, tag)
+      if (seen === tag) return chosen
+      if (seen !== before) continue
+      if (before !== 0) {
+        if (this.numberOf(bits) > nowMs) Atomics.add(this.#tail, 0, 1)
+        // As whole as the one before, and behind it in the order in which counters are taken over. If its caller was
+        // just counted, the new one inherits that: rather a refusal too many than one too few.
+        this.exchange(chosen, bits, nowMs)
+      }
+      return chosen
+    }
+  }
+
+  /** One that was never used, else the one that is nearest to being whole, or has been for longest. */
+  #leastUsed(first: number, kept: readonly number[], keptCount: number): number {
+    let chosen = first
+    let least = Infinity
+    for (let at = first; at < first + WAYS; at++) {
+      if (this.#tags[at] === 0) return at
+      const time = this.numberOf(this.bits(at))
+      if (time < least && !isAmong(kept, keptCount, at)) [chosen, least] = [at, time]
+    }
+    return chosen
+  }
+}
+
+function isAmong(list: readonly number[], count: number, value: number): boolean {
+  for (let index = 0; index < count; index++) if (list[index] === value) return true
+  return false
+}

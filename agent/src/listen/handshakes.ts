@@ -1,0 +1,192 @@
+/**
+ * TLS handshakes of one listener: finds the certificate by the name that the client asks for, and bounds what clients
+ * can make it wait for and hold.
+ *
+ * Every certificate has a TLS server of its own, which listens nowhere and is handed connections. So everything that a
+ * handshake settles holds by name: versions, ciphers, whether a client certificate is asked for, and whose tickets are
+ * taken. The name is read from the first message (`client-hello.ts`); without a certificate for it nothing is presented.
+ *
+ * @module
+ */
+import type { Socket } from 'node:net'
+import { createServer, type Server, type TLSSocket } from 'node:tls'
+import type { Clock } from '@headgate/kit/clock.ts'
+import type { Certificates, Presented } from './certificates.ts'
+import { type ClientHello, CLIENT_HELLO_BYTES_MAX, readClientHello } from './client-hello.ts'
+import type { TicketKeys } from './ticket-keys.ts'
+
+export interface HandshakesOptions {
+  readonly certificates: Certificates
+  readonly tickets: TicketKeys
+  readonly clock: Clock
+  /** Protocols that are offered, the preferred one first (RFC 7301). */
+  readonly alpn: readonly string[]
+  /** Longest handshake, in milliseconds. */
+  readonly timeoutMs: number
+  /** Handshakes at a time. When there are more, the oldest gives way: an honest one does not take long. */
+  readonly handshakesMax: number
+  readonly onSecure: (socket: TLSSocket, presented: Presented) => void
+  readonly onFailed: (reason: 'tls_failed' | 'handshakes_full', why: string, address: string | undefined) => void
+}
+
+export interface Handshakes extends Disposable {
+  /** Takes over an accepted socket that was not read yet. */
+  take(socket: Socket): void
+  /** No more will come: those that go on are not waited for as long as usual. */
+  hurry(): void
+  /** Handshakes that are going on. */
+  readonly size: number
+}
+
+interface Waiting {
+  readonly sinceMs: number
+  /** Whether the TLS library has it, which tells about its failure by itself. */
+  isHandedOver: boolean
+}
+
+/** How often it is looked for handshakes that take too long, in milliseconds. */
+const CHECK_MS = 250
+
+/** Longest handshake once the process stops, in milliseconds. */
+const HURRIED_MS = 500
+
+/** RFC 8446 section 6: fatal alerts, in a record of their own. */
+const alertRecord = (description: number): Buffer => Buffer.from([21, 3, 3, 0, 2, 2, description])
+const UNRECOGNIZED_NAME = alertRecord(112)
+const DECODE_ERROR = alertRecord(50)
+
+export function createHandshakes(options: HandshakesOptions): Handshakes {
+  const { certificates, tickets, clock, alpn, timeoutMs, handshakesMax, onSecure, onFailed } = options
+  // The oldest first.
+  const waiting = new Map<Socket, Waiting>()
+  const servers = new WeakMap<Presented, { readonly server: Server; ticketNumber: number }>()
+  let longestMs = timeoutMs
+
+  function serverOf(presented: Presented): Server {
+    let known = servers.get(presented)
+    if (known === undefined) servers.set(presented, (known = { server: makeServer(presented), ticketNumber: 0 }))
+    if (known.ticketNumber !== tickets.number && presented.ticketPurpose !== null) {
+      known.ticketNumber = tickets.number
+      known.server.setTicketKeys(tickets.keyOf(presented.ticketPurpose))
+    }
+    return known.server
+  }
+
+  function makeServer(presented: Presented): Server {
+    const server = createServer({ ...presented.options, ALPNProtocols: [...alpn], handshakeTimeout: timeoutMs })
+    server.on('tlsClientError', (error, socket) => {
+      onFailed('tls_failed', whyFailed(error, socket), socket.remoteAddress)
+    })
+    server.on('secureConnection', (socket) => {
+      waiting.delete(carrierOf(socket))
+      // Empty when a session of TLS 1.2 is taken up again: then the ticket says whose certificate it was.
+      const { servername } = socket as { servername?: string | false | null }
+      if (typeof servername === 'string' && !isFor(presented, servername.toLowerCase())) {
+        onFailed('tls_failed', 'the server name was read in two ways', socket.remoteAddress)
+        socket.destroy()
+        return
+      }
+      onSecure(socket, presented)
+    })
+    return server
+  }
+
+  function drop(socket: Socket, { isHandedOver }: Waiting, reason: 'tls_failed' | 'handshakes_full'): void {
+    waiting.delete(socket)
+    const why = reason === 'tls_failed' ? 'the handshake takes too long' : 'too many handshakes at a time'
+    if (reason === 'handshakes_full' || !isHandedOver) onFailed(reason, why, socket.remoteAddress)
+    socket.destroy()
+  }
+
+  function begin(socket: Socket, entry: Waiting, hello: ClientHello, bytes: Buffer): void {
+    if (hello.kind === 'named') {
+      const presented = certificates.find(hello.serverName)
+      if (presented !== null) {
+        entry.isHandedOver = true
+        socket.unshift(bytes)
+        serverOf(presented).emit('connection', socket)
+        return
+      }
+    }
+    const why = {
+      named: 'no certificate for this name',
+      nameless: 'the client names no server',
+      malformed: 'the first message is malformed',
+      foreign: 'this is not TLS',
+      more: 'the first message is too long',
+    }[hello.kind]
+    onFailed('tls_failed', why, socket.remoteAddress)
+    if (hello.kind === 'foreign') socket.destroy()
+    else {
+      const alert = hello.kind === 'named' || hello.kind === 'nameless' ? UNRECOGNIZED_NAME : DECODE_ERROR
+      socket.end(alert, () => socket.destroy())
+    }
+  }
+
+  const timer = setInterval(
+    () => {
+      const nowMs = clock.monotonic()
+      for (const [socket, entry] of waiting) {
+        if (nowMs - entry.sinceMs < longestMs) break
+        drop(socket, entry, 'tls_failed')
+      }
+    },
+    Math.min(CHECK_MS, timeoutMs),
+  ).unref()
+
+  return {
+    get size() {
+      return waiting.size
+    },
+    take: (socket) => {
+      for (const [oldest, entry] of waiting) {
+        if (waiting.size < handshakesMax) break
+        drop(oldest, entry, 'handshakes_full')
+      }
+      const entry: Waiting = { sinceMs: clock.monotonic(), isHandedOver: false }
+      waiting.set(socket, entry)
+      let bytes: Buffer | null = null
+      const read = (chunk: Buffer): void => {
+        bytes = bytes === null ? chunk : Buffer.concat([bytes, chunk])
+        const hello = readClientHello(bytes)
+        if (hello.kind === 'more' && bytes.length <= CLIENT_HELLO_BYTES_MAX) return
+        socket.off('data', read)
+        socket.off('end', left)
+        socket.pause()
+        begin(socket, entry, hello, bytes)
+      }
+      const left = (): void => void socket.destroy()
+      // An error is followed by `close`, which is what counts.
+      socket.on('error', () => {})
+      socket.on('close', () => waiting.delete(socket))
+      socket.on('end', left)
+      socket.on('data', read)
+      socket.resume()
+    },
+    hurry: () => void (longestMs = Math.min(timeoutMs, HURRIED_MS)),
+    [Symbol.dispose]: () => {
+      clearInterval(timer)
+      for (const socket of waiting.keys()) socket.destroy()
+    },
+  }
+}
+
+/** The library's word for it, without its own file names and line numbers. */
+function whyFailed(error: Error & { readonly reason?: string }, { authorizationError }: TLSSocket): string {
+  // Types say that it is an error; it is a code, or nothing.
+  const untrusted: unknown = authorizationError
+  return typeof untrusted === 'string' ? untrusted : (error.reason ?? error.message)
+}
+
+/**
+ * The socket on which TLS was begun. Not documented, but held onto by Node for as long as there is TLS; asking the
+ * system for both ends of both sockets, to compare them, takes a twentieth of the time of a handshake.
+ */
+function carrierOf(socket: TLSSocket): Socket {
+  const { _parent: carrier } = socket as unknown as { readonly _parent?: Socket }
+  return carrier ?? socket
+}
+
+function isFor({ hosts }: Presented, name: string): boolean {
+  return hosts.includes(name) || hosts.includes(`*${name.slice(name.indexOf('.'))}`)
+}

@@ -1,0 +1,72 @@
+/**
+ * What an agent says about itself to people: what is live, who serves, how it is connected, how it is set.
+ *
+ * Holds no secret: no key, token, certificate key, ticket secret or password, and nothing about callers.
+ *
+ * @module
+ */
+import type { Clock } from '@headgate/kit/clock.ts'
+import type { SettingSource } from '@headgate/kit/settings.ts'
+import type { LiveState } from './live.ts'
+import type { Listening } from './workers/messages.ts'
+import type { ServingSide } from './workers/side.ts'
+
+interface StateParts {
+  readonly agentName: string
+  readonly version: string
+  readonly startedAtMs: number
+  readonly clock: Clock
+  readonly live: LiveState
+  readonly side: ServingSide
+  readonly listening: Listening | null
+  /** Of the link to the control plane; null: there is none. */
+  readonly control: object | null
+  readonly sources: readonly SettingSource[]
+}
+
+export function agentState(parts: StateParts): object {
+  const { agentName, version, startedAtMs, clock, live, side, listening, control, sources } = parts
+  const { connections, certificatesUnusable, certificatesOutdated, services, dropped } = side.gauges()
+  const nowMs = clock.monotonic()
+  return {
+    agent: agentName,
+    version,
+    started_at: new Date(startedAtMs).toISOString(),
+    listening: {
+      http: listening?.httpUrl ?? null,
+      https: listening?.httpsUrl ?? null,
+      h2c: listening?.h2cUrl ?? null,
+    },
+    control_plane: control,
+    environments: live.held().map(({ environmentId, releaseNumber, directorySequence }) => {
+      const environment = live.environments().find(({ id }) => id === environmentId)
+      const { consumers, apiKeys, bytes } = live.directory(environmentId).size
+      return {
+        id: environmentId,
+        environment: environment?.release.environment ?? null,
+        tenant: environment?.release.tenant ?? null,
+        release: releaseNumber,
+        routes: environment?.release.routes.size ?? 0,
+        services: environment?.release.services.size ?? 0,
+        directory: { sequence: String(directorySequence), consumers, api_keys: apiKeys, bytes },
+      }
+    }),
+    workers: side.workers().map((worker) => ({
+      worker: worker.worker,
+      state: worker.state,
+      up_ms: Math.round(nowMs - worker.startedAtMs),
+      connections: worker.connections,
+    })),
+    services: services.map(({ environmentId, ...service }) => ({ environment_id: environmentId, ...service })),
+    connections,
+    certificates_unusable: certificatesUnusable,
+    certificates_outdated: certificatesOutdated,
+    records_dropped: dropped,
+    settings: sources.map(({ name, shown, source }) => ({ name, value: withoutPassword(shown), source })),
+  }
+}
+
+/** A collector's address may hold a password. */
+function withoutPassword(text: string): string {
+  return text.replace(/\/\/[^/@]*@/, '//[secret]@')
+}

@@ -1,0 +1,128 @@
+/**
+ * What can be said about a service, and what contradicts itself.
+ */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { serviceSpec } from '#core/kinds/service.ts'
+import { compileService } from './services.ts'
+
+const PEM = '-----BEGIN CERTIFICATE-----\nx\n-----END CERTIFICATE-----'
+const subject = { object: 'service/shop', origin: '' }
+const base = { owner: 'team', targets: [{ url: 'https://a.test' }, { url: 'https://b.test', zone: 'eu-1' }] }
+
+function compiled(spec: object): ReturnType<typeof compileService> {
+  return compileService({ name: 'shop', spec: serviceSpec.parse({ ...base, ...spec }), subject })
+}
+
+/** Where and why a spec is refused. */
+function refusals(spec: object): readonly string[] {
+  const { error } = serviceSpec.safeParse({ ...base, ...spec })
+  return error?.issues.map(({ path, message }) => `/${path.join('/')} ${message}`) ?? []
+}
+
+test('everything that can be said about a service arrives at the agent', () => {
+  const service = compiled({
+    targets: [{ url: 'https://A.test:443/', weight: 3, zone: 'eu-1' }],
+    balancing: { algorithm: 'consistent_hash', hash_on: 'header:x-tenant', zone_preference: {} },
+    health: { active: { path: '/healthz', statuses: [200] }, panic_percent: 0 },
+    retries: { attempts_max: 2, budget_percent: 20, try_timeout_ms: 500 },
+    breaker: { requests_max: 1, pending_max: 0, connections_max: 2 },
+    tls: { ca: PEM, server_name: 'x.test', certificate: { chain: PEM, key: 'env://KEY' } },
+    request_timeout_ms: 5_000,
+    stream_idle_ms: 0,
+  })
+  assert.deepEqual(service.targets, [{ url: 'https://a.test', weight: 3, zone: 'eu-1' }])
+  assert.deepEqual([service.balancing.hashOn, service.balancing.hashHeader], ['header', 'x-tenant'])
+  assert.deepEqual([service.balancing.zonePanicPercent, service.health.panicPercent], [50, 0])
+  assert.deepEqual(service.health.active, {
+    path: '/healthz',
+    host: null,
+    intervalMs: 5_000,
+    timeoutMs: 2_000,
+    healthyAfter: 2,
+    unhealthyAfter: 3,
+    statuses: [200],
+  })
+  assert.deepEqual(service.retries, { attemptsMax: 2, budgetPercent: 20, onTimeout: true })
+  assert.deepEqual(service.breaker, { requestsMax: 1, pendingMax: 0, connectionsMax: 2 })
+  assert.deepEqual(service.tls, { ca: PEM, serverName: 'x.test', certificate: { chain: PEM, key: 'env://KEY' } })
+  assert.deepEqual([service.requestTimeoutMs, service.streamIdleMs, service.responseTimeoutMs], [5_000, 0, 500])
+})
+
+test('no attempt waits longer than the whole request may take', () => {
+  assert.equal(compiled({ request_timeout_ms: 700 }).responseTimeoutMs, 700)
+})
+
+const contradictions: readonly (readonly [title: string, spec: object, refusal: string])[] = [
+  [
+    'hash_on without consistent_hash',
+    { balancing: { hash_on: 'address' } },
+    '/balancing/hash_on give hash_on with consistent_hash, and only then',
+  ],
+  [
+    'consistent_hash without hash_on',
+    { balancing: { algorithm: 'consistent_hash' } },
+    '/balancing/hash_on give hash_on with consistent_hash, and only then',
+  ],
+  [
+    'slow start with consistent_hash',
+    { balancing: { algorithm: 'consistent_hash', hash_on: 'consumer', slow_start_ms: 1 } },
+    '/balancing/slow_start_ms consistent_hash has no slow start: the same value would go to two targets in turn',
+  ],
+  [
+    'a preference of zones where no target has one',
+    { targets: [{ url: 'http://a' }], balancing: { zone_preference: {} } },
+    '/balancing/zone_preference give at least one target a zone',
+  ],
+  [
+    'tls with a plain target',
+    { targets: [{ url: 'http://a' }], tls: {} },
+    '/targets/0/url tls is set, so give https://',
+  ],
+  [
+    'a target twice',
+    { targets: [{ url: 'http://a:80' }, { url: 'http://A/' }] },
+    '/targets/1/url this target is there twice: use weight instead',
+  ],
+  [
+    'a port that does not exist',
+    { targets: [{ url: 'http://a:70000' }] },
+    '/targets/0/url give a port up to 65535 and an address that exists',
+  ],
+  [
+    'a check that outlasts its interval',
+    { health: { active: { path: '/', interval_ms: 1_000, timeout_ms: 1_001 } } },
+    '/health/active/timeout_ms a check must end before the next one begins: give at most interval_ms',
+  ],
+  [
+    'an attempt that outlasts the response',
+    { retries: { try_timeout_ms: 31_000 } },
+    '/retries/try_timeout_ms give at most response_timeout_ms',
+  ],
+  [
+    'a time for each attempt where there is one',
+    { retries: { try_timeout_ms: 10, attempts_max: 1 } },
+    '/retries/try_timeout_ms there is only one attempt: use response_timeout_ms',
+  ],
+]
+for (const [title, spec, refusal] of contradictions) {
+  test(`${title} is refused, with what to do`, () => {
+    assert.deepEqual(refusals(spec), [refusal])
+  })
+}
+
+for (const [title, spec] of [
+  ['a share above a hundred percent', { health: { panic_percent: 101 } }],
+  ['a weight of none', { targets: [{ url: 'http://a', weight: 0 }] }],
+  ['an algorithm that does not exist', { balancing: { algorithm: 'random' } }],
+  ['a field name in upper case', { balancing: { algorithm: 'consistent_hash', hash_on: 'header:X-A' } }],
+  // There is no way to switch verification off.
+  ['a switch that nobody knows', { tls: { verify: false } }],
+  ['a private key in place of its reference', { tls: { certificate: { chain: PEM, key: PEM } } }],
+  ['a third attempt', { retries: { attempts_max: 3 } }],
+  ['a path of a check with a line end', { health: { active: { path: '/a\r\nX: y' } } }],
+] as const) {
+  test(`${title} is refused`, () => {
+    assert.notDeepEqual(refusals(spec), [])
+  })
+}
