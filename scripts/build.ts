@@ -8,7 +8,7 @@
  * @module
  */
 import { execFile } from 'node:child_process'
-import { cp, mkdtemp, rm, stat } from 'node:fs/promises'
+import { cp, mkdtemp, rm, stat, readdir } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -75,13 +75,24 @@ async function proveStart(file: string): Promise<string> {
   try {
     const moved = join(empty, file.replace(/\.js$/, '.mjs'))
     await cp(path, moved)
-    if (file === 'agent.js') await cp(join(DIST, 'agent'), join(empty, 'agent'), { recursive: true })
+    const parts = join(DIST, file.replace(/\.js$/, ''))
+    if (file === 'agent.js') await cp(parts, join(empty, 'agent'), { recursive: true })
     const options = { cwd: empty, timeout: START_TIMEOUT_MS, env: {} }
     const { stdout } = await promisify(execFile)(process.execPath, [moved, '--version'], options)
-    return `${stdout.trim()}, ${((await stat(path)).size / 1024 / 1024).toFixed(1)} MiB`
+    const bytes = await bytesOf(empty)
+    return `${stdout.trim()}, ${(bytes / 1024 / 1024).toFixed(1)} MiB`
   } finally {
     await rm(empty, { recursive: true, force: true })
   }
+}
+
+/** All files of a folder together. */
+async function bytesOf(folder: string): Promise<number> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true })
+  const sizes = entries.map(async (entry) =>
+    entry.isFile() ? (await stat(join(entry.parentPath, entry.name))).size : 0,
+  )
+  return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0)
 }
 
 await rm(DIST, { recursive: true, force: true })

@@ -12,6 +12,7 @@ import { runProcess } from '@headgate/kit/lifecycle.ts'
 import { createLog } from '@headgate/kit/log.ts'
 import manifest from '../package.json' with { type: 'json' }
 import { type AgentSettingsRead, readAgentSettings, settingsReference } from './config.ts'
+import type { ThreadData } from './workers/messages.ts'
 
 /** What comes after the drain time, in milliseconds: last telemetry, pools, the control connection. */
 const DISPOSE_MS_MORE = 10_000
@@ -91,5 +92,6 @@ async function serve({ settings, sources }: Extract<AgentSettingsRead, { kind: '
 if (isMainThread) await main(process.argv.slice(2))
 else if (parentPort !== null) {
   const { startThread } = await import('./workers/thread.ts')
-  startThread(workerData, parentPort, () => process.hrtime.bigint())
+  // What `serving-thread.ts` hands to a thread.
+  startThread(workerData as ThreadData, parentPort, () => process.hrtime.bigint())
 }

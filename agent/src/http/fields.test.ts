@@ -33,7 +33,7 @@ function forwarded(fields: string, credentialHeaders: readonly string[] = [], re
     ended: () => {},
   }
   const place = { host: 'a.example:80', target: '/in', sendsTrailers: false, takesTrailers: false, handshake: null }
-  const origin = { forwardedFields: bytesOf('X-Forwarded-Host: '), ...place }
+  const origin = { forwardedFields: bytesOf('X-Forwarded-Host: a.example:80\r\n'), ...place }
   const end = writeRequestHead(head, text.length, forwarding, bytesOf('Host: target:1\r\n'), origin)
   const [line, host, ...rest] = bytes.toString('latin1', text.length, end).split('\r\n')
   assert.deepEqual([line, host], ['GET /out?x HTTP/1.1', 'Host: target:1'])

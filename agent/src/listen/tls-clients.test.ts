@@ -127,7 +127,8 @@ test('what a client certificate says is known for the connection, and whether it
   }
   assert.deepEqual(rest, expected)
   assert.match(sha256, /^[0-9a-f]{64}$/)
-  assert.ok(Math.abs(notAfterMs - Date.now() - 3_600_000) < 60_000)
+  // The certificate was made before all tests of the process ran.
+  assert.ok(Math.abs(notAfterMs - Date.now() - 3_600_000) < 600_000)
   assert.equal(none, null)
   assert.deepEqual([stranger?.kind, late?.kind], ['unverified', 'unverified'])
   assert.match(late?.kind === 'unverified' ? late.why : '', /CERT_HAS_EXPIRED/)
