@@ -1,0 +1,124 @@
+/**
+ * A real OpenID provider inside the test process: `oidc-provider`, with a client that gets tokens for itself.
+ *
+ * @module
+ */
+import { generateKeyPairSync } from 'node:crypto'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import Provider from 'oidc-provider'
+
+/** Whom tokens are for. */
+export const AUDIENCE = 'https://orders.test'
+export const CLIENT = { id: 'shop', secret: 'a secret of thirty-two characters' } as const
+
+export interface OpenIdProvider extends AsyncDisposable {
+  /** `iss`. */
+  readonly issuer: string
+  /** Requests so far, by path. */
+  readonly asked: ReadonlyMap<string, number>
+  /** Answers 503 to everything while set. */
+  down: boolean
+  /** Signs with a new key from now on, and publishes it beside the earlier ones. */
+  rotate(): void
+  /** An access token by client credentials. @param format jwt: signed; opaque: to be asked about. */
+  token(format: 'jwt' | 'opaque', scope?: string): Promise<string>
+  revoke(token: string): Promise<void>
+}
+
+function newKey(): Record<string, unknown> {
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  return {
+    ...privateKey.export({ format: 'jwk' }),
+    use: 'sig',
+    alg: 'ES256',
+    kid: `key-${Math.random().toString(36).slice(2)}`,
+  }
+}
+
+/** @returns once it listens on loopback. */
+export async function startOpenIdProvider(): Promise<OpenIdProvider> {
+  const asked = new Map<string, number>()
+  let handle: ReturnType<Provider['callback']> = () => Promise.resolve()
+  const server = createServer((request: IncomingMessage, response: ServerResponse) => {
+    const path = (request.url ?? '').split('?', 1)[0] ?? ''
+    asked.set(path, (asked.get(path) ?? 0) + 1)
+    if (provider.down) response.writeHead(503).end()
+    else void handle(request, response)
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', () => resolve()))
+  const issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  let keys = [newKey()]
+
+  // Keys belong to a provider for as long as it is, so a new key makes a new one on the same address.
+  const make = (): void => {
+    const made = new Provider(issuer, {
+      jwks: { keys: keys as never },
+      clients: [
+        {
+          client_id: CLIENT.id,
+          client_secret: CLIENT.secret,
+          id_token_signed_response_alg: 'ES256',
+          grant_types: ['client_credentials'],
+          redirect_uris: [],
+          response_types: [],
+          token_endpoint_auth_method: 'client_secret_basic',
+        },
+      ],
+      clientAuthMethods: ['client_secret_basic', 'private_key_jwt'],
+      scopes: ['orders:read', 'orders:write'],
+      features: {
+        devInteractions: { enabled: false },
+        clientCredentials: { enabled: true },
+        introspection: { enabled: true },
+        revocation: { enabled: true },
+        resourceIndicators: {
+          enabled: true,
+          defaultResource: () => AUDIENCE,
+          getResourceServerInfo: (_context: unknown, resource: string) => ({
+            audience: AUDIENCE,
+            scope: 'orders:read orders:write',
+            accessTokenFormat: resource.endsWith('/opaque') ? 'opaque' : 'jwt',
+            jwt: { sign: { alg: 'ES256' } },
+          }),
+        },
+      },
+    })
+    handle = made.callback()
+  }
+  make()
+
+  async function post(path: string, parameters: Record<string, string>): Promise<Response> {
+    return await fetch(issuer + path, {
+      method: 'POST',
+      headers: {
+        authorization: `Basic ${Buffer.from(`${CLIENT.id}:${encodeURIComponent(CLIENT.secret)}`).toString('base64')}`,
+      },
+      body: new URLSearchParams(parameters),
+    })
+  }
+
+  const provider: OpenIdProvider = {
+    issuer,
+    asked,
+    down: false,
+    rotate: () => {
+      keys = [newKey(), ...keys]
+      make()
+    },
+    token: async (format, scope = 'orders:read') => {
+      const resource = format === 'opaque' ? `${AUDIENCE}/opaque` : AUDIENCE
+      const response = await post('/token', { grant_type: 'client_credentials', scope, resource })
+      const body = (await response.json()) as Record<string, unknown>
+      const { access_token: token } = body
+      if (typeof token !== 'string') throw new Error(JSON.stringify(body))
+      return token
+    },
+    revoke: async (token) => void (await post('/token/revocation', { token })),
+    [Symbol.asyncDispose]: async () => {
+      server.closeAllConnections()
+      await new Promise<void>((resolve) => server.close(() => resolve()))
+    },
+  }
+  return provider
+}
