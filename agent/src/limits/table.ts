@@ -156,7 +156,7 @@ export class LimitTable {
    */
   #takeOver(first: number, tag: number, nowMs: number, kept: readonly number[], keptCount: number): number {
     for (;;) {
-      const chosen = this.#leastUsed(first, kept, keptCount)
+      const chosen = this.#leastUsed(first, tag, kept, keptCount)
       const bits = this.bits(chosen)
       const before = Atomics.load(this.#tags, chosen)
       const seen = before === tag ? tag : Atomics.compareExchange(this.#tags, chosen, before, tag)
@@ -172,12 +172,17 @@ export class LimitTable {
     }
   }
 
-  /** One that was never used, else the one that is nearest to being whole, or has been for longest. */
-  #leastUsed(first: number, kept: readonly number[], keptCount: number): number {
+  /**
+   * One that was never used, else the one that is nearest to being whole, or has been for longest. Those that were never
+   * used are taken in their order, so a thread that was faster with the same key is met on the way: a key with two
+   * counters would have one request for nothing.
+   */
+  #leastUsed(first: number, tag: number, kept: readonly number[], keptCount: number): number {
     let chosen = first
     let least = Infinity
     for (let at = first; at < first + WAYS; at++) {
-      if (this.#tags[at] === 0) return at
+      const owner = Atomics.load(this.#tags, at)
+      if (owner === 0 || owner === tag) return at
       const time = this.numberOf(this.bits(at))
       if (time < least && !isAmong(kept, keptCount, at)) [chosen, least] = [at, time]
     }
