@@ -2,38 +2,20 @@
  * Responses that come bit by bit and bodies that never end: nothing is held back, and nothing piles up.
  */
 import assert from 'node:assert/strict'
-import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { request } from 'node:http'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { openRelease, startAgent } from '#agent/testing/agent.ts'
 import { openRaw } from '#agent/testing/raw-client.ts'
+import { serveNode } from '#agent/testing/node-service.ts'
 
 const MIB = 1024 * 1024
 const HEAD = 'Host: api.example.com\r\n'
 
-async function serve(
-  handler: (request: IncomingMessage, response: ServerResponse) => void,
-): Promise<{ url: string } & AsyncDisposable> {
-  const server = createServer(handler)
-  await new Promise<void>((resolve) => {
-    server.listen(0, '127.0.0.1', () => resolve())
-  })
-  return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    [Symbol.asyncDispose]: async () => {
-      server.closeAllConnections()
-      await new Promise<void>((resolve) => {
-        server.close(() => resolve())
-      })
-    },
-  }
-}
-
 // The bound is wide, for busy machines; the figure is told.
 test('each event of a stream reaches the client at once, however small it is', async (t) => {
   let say = (_event: string): void => {}
-  await using service = await serve((_incoming, response) => {
+  await using service = await serveNode((_incoming, response) => {
     response.writeHead(200, { 'content-type': 'text/event-stream' })
     response.flushHeaders()
     say = (event) => void response.write(event)
@@ -69,7 +51,7 @@ test('each event of a stream reaches the client at once, however small it is', a
 })
 
 test('a long poll waits for its answer as long as the service lets it, and no other rule cuts it', async () => {
-  await using service = await serve((_incoming, response) => void setTimeout(() => response.end('news'), 700))
+  await using service = await serveNode((_incoming, response) => void setTimeout(() => response.end('news'), 700))
   const settings = {
     clientIdleMs: 200,
     keepAliveMs: 200,
@@ -85,7 +67,7 @@ test('a long poll waits for its answer as long as the service lets it, and no ot
 
 test('hints come before the answer that they belong to, at once', async () => {
   let answer = (): void => {}
-  await using service = await serve((_incoming, response) => {
+  await using service = await serveNode((_incoming, response) => {
     response.writeEarlyHints({ link: '</a.css>; rel=preload' })
     answer = () => void response.end('late')
   })
@@ -103,7 +85,7 @@ test('hints come before the answer that they belong to, at once', async () => {
 
 test('256 MiB up and 256 MiB down pass through little memory', async (t) => {
   const length = 256 * MIB
-  await using service = await serve((incoming, response) => {
+  await using service = await serveNode((incoming, response) => {
     let got = 0
     incoming.on('data', (piece: Buffer) => (got += piece.length))
     incoming.on('end', () => {

@@ -3,7 +3,7 @@
  */
 import assert from 'node:assert/strict'
 import { createHash, randomBytes } from 'node:crypto'
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { type ServerResponse } from 'node:http'
 import {
   type ClientHttp2Session,
   connect,
@@ -11,13 +11,13 @@ import {
   type IncomingHttpHeaders,
   type OutgoingHttpHeaders,
 } from 'node:http2'
-import type { AddressInfo } from 'node:net'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { openRelease, setRelease, startAgent } from '#agent/testing/agent.ts'
 import { startService } from '#agent/testing/service.ts'
 import { ca, certificate, issue } from '#agent/testing/tls.ts'
 import { data, GET, headers, openFrames, ping, POST, rst, types, windowUpdate } from './testing/frames.ts'
+import { serveNode } from '#agent/testing/node-service.ts'
 
 const MIB = 1024 * 1024
 
@@ -56,24 +56,6 @@ function open(url: string): ClientHttp2Session & AsyncDisposable {
       await Promise.resolve()
     },
   })
-}
-
-async function serve(
-  handler: (request: IncomingMessage, response: ServerResponse) => void,
-): Promise<{ url: string } & AsyncDisposable> {
-  const server = createServer(handler)
-  await new Promise<void>((resolve) => {
-    server.listen(0, '127.0.0.1', () => resolve())
-  })
-  return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    [Symbol.asyncDispose]: async () => {
-      server.closeAllConnections()
-      await new Promise<void>((resolve) => {
-        server.close(() => resolve())
-      })
-    },
-  }
 }
 
 async function until(what: string, condition: () => boolean): Promise<void> {
@@ -139,7 +121,7 @@ test('a request arrives as one of HTTP/1.1, and its answer as one of HTTP/2', as
 })
 
 test('interim responses cross, and a service is told to go on', async () => {
-  await using service = await serve((incoming, response) => {
+  await using service = await serveNode((incoming, response) => {
     response.writeEarlyHints({ link: '</x>; rel=preload' })
     incoming.resume().on('end', () => response.end('ok'))
   })
@@ -153,7 +135,7 @@ test('interim responses cross, and a service is told to go on', async () => {
 test('uploads and downloads cross whole, many at a time, and no faster than they are taken', async () => {
   const [body, hash] = [randomBytes(4 * MIB), createHash('sha256')]
   const sum = hash.update(body).digest('hex')
-  await using service = await serve((incoming, response) => {
+  await using service = await serveNode((incoming, response) => {
     const arrived = createHash('sha256')
     incoming.on('data', (piece: Buffer) => arrived.update(piece))
     incoming.on('end', () => {
@@ -178,7 +160,7 @@ test('uploads and downloads cross whole, many at a time, and no faster than they
 
 test('a client that takes nothing slows the service down, and other streams go on', async () => {
   let written = 0
-  await using service = await serve((incoming, response) => {
+  await using service = await serveNode((incoming, response) => {
     if (incoming.url === '/small') {
       response.end('ok')
       return
@@ -203,7 +185,7 @@ test('a client that takes nothing slows the service down, and other streams go o
 
 test('the first bytes of an event stream are not held back', async () => {
   let saidMs = 0
-  await using service = await serve((_incoming, response) => {
+  await using service = await serveNode((_incoming, response) => {
     response.writeHead(200, { 'content-type': 'text/event-stream' }).flushHeaders()
     setTimeout(() => {
       saidMs = performance.now()
@@ -221,7 +203,7 @@ test('the first bytes of an event stream are not held back', async () => {
 
 // Clients of gRPC measure the round trip with a PING for nearly every piece that they are sent.
 test('a client that answers all that it is sent with a PING and window updates is not taken for a flood', async () => {
-  await using service = await serve((_incoming, response) => {
+  await using service = await serveNode((_incoming, response) => {
     let pieces = 0
     const timer = setInterval(() => {
       if (++pieces === 300) response.end()
@@ -267,7 +249,7 @@ test('a response that stops short is a reset, not an end', async () => {
 })
 
 test('an answer before the end of an upload is read, and the rest is not waited for', async () => {
-  await using service = await serve((_incoming, response) => {
+  await using service = await serveNode((_incoming, response) => {
     response.writeHead(413, { connection: 'close' }).end('too much')
   })
   await using agent = await startAgent({ objects: openRelease(service.url), settings: { drainMs: 20 } })
@@ -280,7 +262,7 @@ test('an answer before the end of an upload is read, and the rest is not waited 
 
 test('while the process ends, clients are sent elsewhere and what is in flight is finished', async () => {
   const waiting: ServerResponse[] = []
-  await using service = await serve((_incoming, response) => void waiting.push(response))
+  await using service = await serveNode((_incoming, response) => void waiting.push(response))
   const agent = await startAgent({ objects: openRelease(service.url), settings: { drainMs: 5_000 } })
   await using client = await openFrames(agent.h2c)
   await using idle = await openFrames(agent.h2c)

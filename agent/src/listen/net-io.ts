@@ -178,5 +178,3 @@ export class NetIo implements Connector {
 function socketOf(connection: Connection): Socket {
   return connection.socket as Socket
 }
-
-export { canWrapHandles } from './handles.ts'

@@ -3,7 +3,7 @@
  */
 import assert from 'node:assert/strict'
 import { createHash, randomBytes } from 'node:crypto'
-import { createServer, type IncomingMessage, request, type Server, type ServerResponse } from 'node:http'
+import { request } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { createServer as createTlsServer } from 'node:https'
 import { test } from 'node:test'
@@ -12,29 +12,11 @@ import { createSelfSigned, pem } from '@headgate/kit/pki.ts'
 import { openRelease, setRelease, startAgent } from '#agent/testing/agent.ts'
 import { openRaw, sendRaw } from '#agent/testing/raw-client.ts'
 import { startService } from '#agent/testing/service.ts'
+import { serveNode } from '#agent/testing/node-service.ts'
 
 const HEAD = 'Host: api.example.com\r\n'
 const GET = `GET / HTTP/1.1\r\n${HEAD}\r\n`
 const MIB = 1024 * 1024
-
-/** A service on Node's own server, for bodies that do not fit into a text. */
-async function serve(
-  handler: (request: IncomingMessage, response: ServerResponse) => void,
-): Promise<{ url: string } & AsyncDisposable> {
-  const server: Server = createServer(handler)
-  await new Promise<void>((resolve) => {
-    server.listen(0, '127.0.0.1', () => resolve())
-  })
-  return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    [Symbol.asyncDispose]: async () => {
-      server.closeAllConnections()
-      await new Promise<void>((resolve) => {
-        server.close(() => resolve())
-      })
-    },
-  }
-}
 
 async function until(what: string, condition: () => boolean, everyMs = 10): Promise<void> {
   for (let waited = 0; waited < 5_000; waited += everyMs) {
@@ -51,7 +33,7 @@ function codeOf(body: string): unknown {
 test('a large upload arrives whole, and no faster than the service takes it', async () => {
   const chunk = randomBytes(MIB)
   const hash = createHash('sha256')
-  await using service = await serve((incoming, response) => {
+  await using service = await serveNode((incoming, response) => {
     void (async () => {
       for await (const piece of incoming as AsyncIterable<Buffer>) {
         hash.update(piece)
@@ -82,7 +64,7 @@ test('a large upload arrives whole, and no faster than the service takes it', as
 
 test('a client that takes nothing slows the service down instead of filling the memory', async () => {
   let written = 0
-  await using service = await serve((_incoming, response) => {
+  await using service = await serveNode((_incoming, response) => {
     const piece = Buffer.alloc(MIB)
     const more = (): void => {
       while (written < 256 * MIB) {
@@ -115,7 +97,7 @@ test('a client that takes nothing slows the service down instead of filling the 
 
 test('a client that takes nothing for too long is cut off, and the service is let go', async () => {
   let closed = false
-  await using service = await serve((_incoming, response) => {
+  await using service = await serveNode((_incoming, response) => {
     response.on('close', () => (closed = true))
     response.write(Buffer.alloc(64 * MIB))
   })
@@ -129,7 +111,7 @@ test('a client that takes nothing for too long is cut off, and the service is le
 
 test('a client that owes its body for too long is cut off, and the service is let go', async () => {
   let aborted = false
-  await using service = await serve((incoming) => {
+  await using service = await serveNode((incoming) => {
     incoming.on('error', () => {}).on('close', () => (aborted = !incoming.complete))
     incoming.resume()
   })
@@ -143,7 +125,7 @@ test('a client that owes its body for too long is cut off, and the service is le
 
 test('a client that leaves takes its request to the service along', async (t) => {
   let open = 0
-  await using service = await serve((incoming, response) => {
+  await using service = await serveNode((incoming, response) => {
     open += 1
     response.on('close', () => (open -= 1))
     if (incoming.url === '/started') response.write('first')
@@ -165,7 +147,7 @@ test('a client that leaves takes its request to the service along', async (t) =>
 })
 
 test('the first bytes of a slow response are not held back', async () => {
-  await using service = await serve((_incoming, response) => {
+  await using service = await serveNode((_incoming, response) => {
     response.writeHead(200, { 'content-type': 'text/event-stream' })
     response.flushHeaders()
     setTimeout(() => response.write('data: 1\n\n'), 50)
@@ -217,7 +199,7 @@ test('targets are asked in turn', async () => {
 
 test('a service that takes too long is 504, and is let go', async () => {
   let aborted = false
-  await using service = await serve((incoming) => {
+  await using service = await serveNode((incoming) => {
     incoming.on('close', () => (aborted = true))
   })
   await using agent = await startAgent()
@@ -308,7 +290,7 @@ test('a connection that ends before a response is tried once more for GET, and n
 })
 
 test('a service that answers before the upload is over is passed on', async () => {
-  await using service = await serve((_incoming, response) => {
+  await using service = await serveNode((_incoming, response) => {
     response.writeHead(413, { connection: 'close' }).end('too much')
   })
   await using agent = await startAgent({ objects: openRelease(service.url) })
@@ -456,7 +438,7 @@ test('what does not finish within the drain time is cut', async () => {
 })
 
 test('a process that stops under load answers every request that it was sent', async () => {
-  await using service = await serve((_incoming, response) => {
+  await using service = await serveNode((_incoming, response) => {
     setTimeout(() => response.end('ok'), Math.random() * 10)
   })
   const agent = await startAgent({ objects: openRelease(service.url), settings: { drainMs: 5_000 } })
