@@ -5,7 +5,7 @@
  */
 import { execFile } from 'node:child_process'
 import { readdir, readFile, readlink } from 'node:fs/promises'
-import { createServer } from 'node:net'
+import { connect, createServer } from 'node:net'
 import { promisify } from 'node:util'
 import { CliError, exitCodes } from '#cli/exit.ts'
 import { printable } from '#cli/output/style.ts'
@@ -21,6 +21,9 @@ export interface WantedPort {
 
 /** Longest wait for `lsof`, in milliseconds. */
 const LSOF_TIMEOUT_MS = 3_000
+
+/** Longest wait for a connection on loopback, in milliseconds. */
+const CONNECT_TIMEOUT_MS = 2_000
 
 /** Longest command line that is shown, in characters. */
 const COMMAND_LENGTH_MAX = 100
@@ -54,6 +57,20 @@ function tryListen(host: string, port: number): Promise<string | undefined> {
     const server = createServer()
     server.once('error', (thrown: NodeJS.ErrnoException) => resolve(thrown.code ?? thrown.message))
     server.listen(port, host, () => server.close(() => resolve(undefined)))
+  })
+}
+
+/** Whether somebody takes connections at a port of loopback. */
+export function takesConnections(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1')
+    const settle = (taken: boolean): void => {
+      socket.destroy()
+      resolve(taken)
+    }
+    socket.setTimeout(CONNECT_TIMEOUT_MS, () => settle(false))
+    socket.once('connect', () => settle(true))
+    socket.once('error', () => settle(false))
   })
 }
 

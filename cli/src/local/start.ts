@@ -14,7 +14,7 @@ import { type SampleApi, startSampleApi } from '#cli/sample/orders.ts'
 import { startDatabase } from './database.ts'
 import { prepareFolder } from './folder.ts'
 import { startGuard } from './guard.ts'
-import { refuseTakenPorts } from './ports.ts'
+import { refuseTakenPorts, takesConnections } from './ports.ts'
 import { childEnvironment, programPath } from './programs.ts'
 import { removeRunFile, takeOver } from './run-file.ts'
 import { ensureSample } from './sample.ts'
@@ -126,7 +126,10 @@ export async function startLocal(cli: Cli, options: LocalOptions, stack: AsyncDi
       'agent',
       agentEnvironment(options, stateDir, token),
     )
-    await started.ready(() => isLive(session, tell, stateDir), options.stepMs)
+    // An agent that was here before has its release from disk, and says so, a moment before it listens.
+    const serves = async (): Promise<boolean> =>
+      (await isLive(session, tell, stateDir)) && (await takesConnections(ports.http))
+    await started.ready(serves, options.stepMs)
   })
   await run.markReady()
   return { session, hasSample }

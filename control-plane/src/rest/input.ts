@@ -35,6 +35,8 @@ export function readQuery(operation: Operation, search: string): Values {
   for (const [name, value] of new URLSearchParams(search)) {
     if (query.has(name))
       errors.push({ pointer: name, code: 'repeated', message: 'It is given twice', fix: 'Give it once' })
+    if (value.includes('\0'))
+      errors.push({ pointer: name, code: 'value_invalid', message: 'It holds U+0000', fix: 'Remove that character' })
     if (query.size >= QUERY_PARAMETERS_MAX)
       refuseInput('query', 'too_many', 'There are too many parameters', 'Send fewer')
     query.set(name, value)

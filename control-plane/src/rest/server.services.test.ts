@@ -90,7 +90,7 @@ test('422 for JSON that two readers could read differently or Postgres cannot ke
   }
 })
 
-test('422 names a query parameter that is unknown, given twice, or out of range', async () => {
+test('422 names a query parameter that is unknown, given twice, out of range, or not for Postgres', async () => {
   const { token } = controlPlane.owner
   for (const [query, pointer] of [
     ['limit=0', 'limit'],
@@ -98,6 +98,7 @@ test('422 names a query parameter that is unknown, given twice, or out of range'
     ['limit=1&limit=2', 'limit'],
     ['limt=1', 'limt'],
     ['limit=%ff', 'query'],
+    ['cursor=a%00', 'cursor'],
   ] as const) {
     const answer = await get(`/v1/tenants?${query}`, token)
     assert.equal(answer.status, 422, query)
