@@ -133,6 +133,11 @@ const CALLER: Principal = {
   credentialKind: 'api_key',
   credentialHint: '…kkkk',
   scopes: [],
+  roles: [],
+  claims: null,
+  boundTo: null,
+  expiresAtMs: 0,
+  limits: [],
 }
 
 const PORTS: DecisionPorts = {

@@ -29,8 +29,8 @@ function portsOf(file: CaseFile): DecisionPorts {
   const counters = new Map<string, number>()
   return {
     now: () => NOW_MS,
-    verify: ({ text }, facts) => {
-      const record = records.get(text)
+    verify: (credential, facts) => {
+      const record = credential.kind === 'api_key' ? records.get(credential.text) : undefined
       if (record === undefined) return { kind: 'denied', reason: 'credential_unknown', principal: null }
       return judgeApiKey(record, facts, NOW_MS)
     },

@@ -120,7 +120,9 @@ export function caseKeyRecords(file: CaseFile, nowMs: number): ReadonlyMap<strin
         state: key.state,
         expiresAtMs: caseExpiryMs(key.expires, nowMs),
         scopes: key.scopes,
+        roles: [],
         addresses: parseAddressRanges(key.addresses),
+        limits: [],
         last4: parsed.kind === 'api_key' ? parsed.last4 : '',
       })
       return [text, record]

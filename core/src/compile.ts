@@ -8,6 +8,7 @@
  */
 import { compileCertificates } from './compile/certificates.ts'
 import { findingList, type FindingList } from './compile/findings.ts'
+import { compileIssuers, compileRoles } from './compile/issuers.ts'
 import { policyTable } from './compile/policies.ts'
 import { readObjects, type ReadObject, type ReadObjects } from './compile/read-objects.ts'
 import { routeTable, type RouteEntry } from './compile/route-table.ts'
@@ -47,8 +48,11 @@ export interface Finding {
 
 /** A limit that is ready to be taken from. */
 export interface CompiledLimit {
-  /** Name of the policy. */
+  /** What it belongs to. */
+  readonly of: 'policy' | 'api_key'
+  /** Name of the policy, or of the limit of a key. */
   readonly policy: string
+  /** Empty for a key. */
   readonly origin: string
   /** `tenant/environment/policy`: unique in an agent that serves many environments. */
   readonly id: string
@@ -102,6 +106,7 @@ export function compile(input: ReleaseInput): Compiled {
   }
   const index = routeTable(entries, findings)
   const certificates = compileCertificates(objects.byKind.certificate, findings)
+  const issuers = compileIssuers(objects.byKind.issuer, findings)
   // What is broken may be what uses the rest: only a whole release can say that something is unused.
   if (findings.errors.length > 0) return { kind: 'refused', findings: [...findings.errors, ...findings.warnings] }
 
@@ -118,6 +123,8 @@ export function compile(input: ReleaseInput): Compiled {
     certificateByHost,
     requiresClients: certificates.some((one) => one.clientCertificates?.mode === 'required'),
     hosts: [...hosts].toSorted(),
+    issuers,
+    roles: compileRoles(objects.byKind.role),
     services,
     routes: new Map(entries.map(({ route }): [string, CompiledRoute] => [route.name, route])),
     effective,

@@ -12,14 +12,14 @@
  */
 import type { Decision, Facts } from './decision.ts'
 import { type Attempt, deny } from './outcome.ts'
-import { certificateFor, type CompiledHttps, type CompiledRelease, type CompiledRoute } from './release.ts'
+import { certificateFor, type CompiledHttps, type CompiledRoute } from './release.ts'
 
 const HTTPS = ['https'] as const
 const HTTP = ['http'] as const
 
 /** @returns the refusal of a request to a host that asks for a client certificate, when none was proven; else null. */
-export function lackingClient(release: CompiledRelease, at: Attempt): Decision | null {
-  const certificate = certificateFor(release, at.facts.host)
+export function lackingClient(at: Attempt): Decision | null {
+  const certificate = certificateFor(at.release, at.facts.host)
   if (certificate?.clientCertificates?.mode !== 'required') return null
   const { peer } = at.facts
   const isProven =
@@ -36,12 +36,7 @@ export function lackingClient(release: CompiledRelease, at: Attempt): Decision |
  * @param https of the route.
  * @returns the answer to a request without TLS where it is needed; null: it may pass.
  */
-export function lackingTls(
-  release: CompiledRelease,
-  at: Attempt,
-  route: CompiledRoute,
-  https: CompiledHttps,
-): Decision | null {
+export function lackingTls(at: Attempt, route: CompiledRoute, https: CompiledHttps): Decision | null {
   const { facts } = at
   if (facts.scheme === 'https' || https.plain === 'allow') return null
   const details = { rule: { kind: 'policy', name: https.policy, origin: https.origin }, needed: HTTPS, had: HTTP }
@@ -51,13 +46,20 @@ export function lackingTls(
     https.plain === 'redirect' &&
     // A client that is sent on with another method sends its body in clear first.
     (facts.method === 'GET' || facts.method === 'HEAD') &&
-    certificateFor(release, facts.host) !== null
+    certificateFor(at.release, facts.host) !== null
   if (!isRedirected) return deny(at, 'https_required', details)
   const location = `https://${facts.host}${https.portSuffix}${facts.path}${facts.query}`
   return deny(at, 'https_redirect', { ...details, location })
 }
 
 function carriesCredential({ access }: CompiledRoute, facts: Facts): boolean {
-  if (facts.header('authorization').length > 0) return true
-  return access !== null && access.apiKeyHeaders.some((name) => facts.header(name).length > 0)
+  if (facts.header('authorization').length > 0 || facts.header('dpop').length > 0) return true
+  if (access === null) return false
+  const { apiKeyHeaders, apiKeyQuery } = access.sources
+  if (apiKeyHeaders.some((name) => facts.header(name).length > 0)) return true
+  return apiKeyQuery.length > 0 && queryNames(facts.query).some((name) => apiKeyQuery.includes(name))
+}
+
+function queryNames(query: string): readonly string[] {
+  return [...new URLSearchParams(query).keys()]
 }

@@ -37,9 +37,11 @@ test('an allowed request says by which rule, who, with what, and which limits ar
     ],
     tightest: 1,
     credentialHeaders: ['x-api-key'],
+    credentialQuery: [],
     allow: [],
     location: null,
     hsts: null,
+    retryAfterMs: 0,
   })
 })
 

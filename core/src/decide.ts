@@ -1,5 +1,5 @@
 /**
- * The one order in which a request is decided: route, connection, credential, access, limits.
+ * The one order in which a request is decided: route, connection, source, credential, access, limits.
  *
  * Effects go through the ports; the order is here only. When the ports answer at once, so does this. What a port
  * cannot find out is a value (`credential_unavailable`, `unavailable`); a port that throws is a bug of its owner and
@@ -7,34 +7,36 @@
  *
  * @module
  */
+import { lackingAddress } from './access/addresses.ts'
+import { effectiveScopes, lackingAccess } from './access/judge.ts'
 import { lackingClient, lackingTls } from './connection.ts'
-import { apiKeyEnvironment } from './credentials/api-key.ts'
-import { findCredential } from './credentials/find.ts'
-import type { Decision, DecisionPorts, Facts, Taken, Verified } from './decision.ts'
+import { apiKeyEnvironment, looksLikeApiKey } from './credentials/api-key.ts'
+import { findCredential, type FoundCredential } from './credentials/find.ts'
+import type { Credential, Decision, DecisionPorts, Facts, LimitDemand, Taken, TlsPeer, Verified } from './decision.ts'
 import { limitDemands } from './limits/demands.ts'
 import { matchRoute } from './match/match.ts'
 import { allow, attempt, deny, type Attempt } from './outcome.ts'
-import type { CompiledAccess, CompiledRelease, CompiledRoute } from './release.ts'
+import { reasons } from './reasons.ts'
+import type { CompiledAccess, CompiledRelease, CompiledRoute, CompiledSources } from './release.ts'
 import { describe, step } from './trace.ts'
 
 /** What the ports allow: at once, or later. */
 type Pending = Decision | Promise<Decision>
 
-const API_KEY = ['api_key'] as const
 const NONE: readonly never[] = []
 
 /** Decides one request. Never throws by itself. */
 export function decide(release: CompiledRelease, facts: Facts, ports: DecisionPorts): Pending {
   const match = matchRoute(release.index, facts.host, facts.path, facts.method)
-  const at = attempt(facts, match.kind === 'route' ? match.route : null, ports)
+  const at = attempt(release, facts, match.kind === 'route' ? match.route : null, ports)
   // Before anything that could be learnt about routes.
   if (release.requiresClients) {
-    const lacking = lackingClient(release, at)
+    const lacking = lackingClient(at)
     if (lacking !== null) return lacking
   }
   if (match.kind === 'ambiguous') return deny(at, 'path_ambiguous', {})
   if (match.kind === 'route' && match.route.https !== null) {
-    const lacking = lackingTls(release, at, match.route, match.route.https)
+    const lacking = lackingTls(at, match.route, match.route.https)
     if (lacking !== null) return lacking
   }
   ports.trace?.(step('network', describe.network(facts)))
@@ -43,10 +45,19 @@ export function decide(release: CompiledRelease, facts: Facts, ports: DecisionPo
     return deny(at, 'method_not_allowed', { needed: match.allow, had: [facts.method], allow: match.allow })
   }
   ports.trace?.(step('route', describe.route(match.route)))
-  return checkIdentity(at, match.route, release)
+  return checkSource(at, match.route)
 }
 
-function checkIdentity(at: Attempt, route: CompiledRoute, release: CompiledRelease): Pending {
+function checkSource(at: Attempt, route: CompiledRoute): Pending {
+  const { access } = route
+  if (access !== null && access.addresses !== null) {
+    const needed = lackingAddress(access.addresses, at.facts.address)
+    if (needed !== null) return deny(at, 'source_not_allowed', { needed, had: [at.facts.address] })
+  }
+  return checkIdentity(at, route)
+}
+
+function checkIdentity(at: Attempt, route: CompiledRoute): Pending {
   const { access } = route
   if (access === null || access.public !== null) {
     // Which of two the service would read is its secret; whether it is public here does not matter to it.
@@ -54,58 +65,103 @@ function checkIdentity(at: Attempt, route: CompiledRoute, release: CompiledRelea
     at.ports.trace?.(step('identity', describe.anonymous))
     return access === null ? deny(at, 'access_undecided', {}) : checkAccess(at, route, access)
   }
-  const found = findCredential(access.apiKeyHeaders, at.facts)
-  if (found.kind === 'missing') return deny(at, 'credential_missing', { needed: API_KEY })
-  if (found.kind === 'repeated') return deny(at, 'credential_repeated', { needed: API_KEY })
-  at.credentialHeaders = found.headers
-  const environment = apiKeyEnvironment(found.text, release.environment)
-  if (environment === null) return deny(at, 'credential_malformed', { needed: API_KEY })
-  if (environment !== release.environment) {
-    return deny(at, 'credential_wrong_environment', { needed: [release.environment], had: [environment] })
+  const { sources } = access
+  const needed = sources.kinds
+  const found = findCredential(sources, at.facts)
+  if (found.kind === 'missing') return deny(at, 'credential_missing', { needed })
+  if (found.kind === 'repeated') return deny(at, 'credential_repeated', { needed })
+  if (found.kind === 'text') {
+    at.credentialHeaders = found.headers
+    at.credentialQuery = found.query
   }
-  const verified = at.ports.verify({ kind: 'api_key', text: found.text }, at.facts)
+  const credential = readCredential(at, sources, found)
+  if ('outcome' in credential) return credential
+  const verified = at.ports.verify(credential, at.facts)
+  const other = found.kind === 'text' ? found.peer : null
   return verified instanceof Promise
-    ? whenVerified(at, route, access, verified)
-    : checkVerified(at, route, access, verified)
+    ? whenVerified(at, route, access, other, verified)
+    : checkVerified(at, route, access, other, verified)
 }
 
-function checkVerified(at: Attempt, route: CompiledRoute, access: CompiledAccess, verified: Verified): Pending {
+/** @returns what has to be proven, or the refusal of what is not worth it. */
+function readCredential(
+  at: Attempt,
+  sources: CompiledSources,
+  found: Exclude<FoundCredential, { kind: 'missing' | 'repeated' }>,
+): Credential | Decision {
+  const needed = sources.kinds
+  if (found.kind === 'certificate') {
+    const { peer } = found
+    if (peer.kind === 'unverified') return deny(at, 'certificate_untrusted', { needed })
+    return { kind: 'mtls', peer, identities: sources.certificate ?? NONE }
+  }
+  if (found.kind === 'signature') {
+    const { covered, ageMsMax } = sources.signature ?? UNSATISFIABLE
+    return { kind: 'signature', covered, ageMsMax }
+  }
+  const { text, scheme } = found
+  const isApiKey = scheme === 'key' || (scheme === 'bearer' && (sources.tokens.length === 0 || looksLikeApiKey(text)))
+  if (!isApiKey) return { kind: 'token', text, scheme: scheme === 'dpop' ? 'dpop' : 'bearer', sources: sources.tokens }
+  if (sources.apiKeyHeaders.length === 0) return deny(at, 'credential_not_accepted', { needed })
+  const { environment: expected } = at.release
+  const environment = apiKeyEnvironment(text, expected)
+  if (environment === null) return deny(at, 'credential_malformed', { needed })
+  if (environment !== expected) {
+    return deny(at, 'credential_wrong_environment', { needed: [expected], had: [environment] })
+  }
+  return { kind: 'api_key', text }
+}
+
+/** A signature that nothing satisfies. */
+const UNSATISFIABLE = { covered: ['@never'], ageMsMax: 0 } as const
+
+/** @param other the certificate of the connection, where certificates are accepted beside what was presented. */
+function checkVerified(
+  at: Attempt,
+  route: CompiledRoute,
+  access: CompiledAccess,
+  other: TlsPeer | null,
+  verified: Verified,
+): Pending {
   at.principal = verified.principal
-  if (verified.kind === 'proven') {
-    at.ports.trace?.(step('identity', describe.principal(verified.principal)))
-    return checkAccess(at, route, access)
+  if (verified.kind === 'denied') {
+    const { reason, principal, retryAfterMs } = verified
+    if (reasons[reason].gate !== 'identity') at.ports.trace?.(step('identity', describe.principal(principal)))
+    const had = reason === 'address_not_allowed' ? [at.facts.address] : NONE
+    const isOfConsumer = reasons[reason].gate === 'access'
+    return deny(at, reason, {
+      needed: verified.needed ?? (isOfConsumer ? NONE : access.sources.kinds),
+      had,
+      ...(retryAfterMs !== undefined && { retryAfterMs }),
+    })
   }
-  const { reason, principal } = verified
-  if (reason === 'consumer_disabled' || reason === 'address_not_allowed') {
-    at.ports.trace?.(step('identity', describe.principal(principal)))
-    const had = reason === 'address_not_allowed' ? [at.facts.address] : []
-    return deny(at, reason, { needed: verified.needed ?? [], had })
+  // A certificate beside a token is one credential with it only where the token is bound to it.
+  if (other !== null && verified.principal.boundTo !== 'certificate') {
+    return deny(at, 'credential_repeated', { needed: access.sources.kinds })
   }
-  return deny(at, reason, { needed: verified.needed ?? API_KEY })
+  at.ports.trace?.(step('identity', describe.principal(verified.principal)))
+  return checkAccess(at, route, access)
 }
 
 function checkAccess(at: Attempt, route: CompiledRoute, access: CompiledAccess): Pending {
-  const had: readonly string[] = at.principal?.scopes ?? NONE
-  if (!includesAll(had, access.scopes)) {
-    return deny(at, 'scope_missing', { needed: access.scopes, had: had.toSorted() })
-  }
+  const { principal } = at
+  const scopes = effectiveScopes(principal, at.release.roles)
+  if (principal !== null && scopes !== principal.scopes) at.principal = { ...principal, scopes }
+  const lacking = lackingAccess(access, at.facts, principal, scopes, at.ports.now)
+  if (lacking !== null) return deny(at, lacking.reason, lacking.details)
   at.ports.trace?.(step('access', describe.access(access)))
-  if (route.limits.length === 0) return allow(at, access, NONE)
-  const taken = at.ports.take(limitDemands(route, at.facts, at.principal))
-  return taken instanceof Promise ? whenTaken(at, route, access, taken) : checkLimits(at, route, access, taken)
+  const demands = limitDemands(route, at.facts, at.principal)
+  if (demands.length === 0) return allow(at, access, NONE)
+  const taken = at.ports.take(demands)
+  return taken instanceof Promise ? whenTaken(at, access, demands, taken) : checkLimits(at, access, demands, taken)
 }
 
-function checkLimits(at: Attempt, route: CompiledRoute, access: CompiledAccess, taken: Taken): Decision {
+function checkLimits(at: Attempt, access: CompiledAccess, demands: readonly LimitDemand[], taken: Taken): Decision {
   if (taken.kind === 'taken') return allow(at, access, taken.states)
-  const refusing = route.limits[taken.kind === 'exceeded' ? taken.exceeded : 0] ?? null
-  const rule = refusing === null ? null : { kind: 'policy', name: refusing.policy, origin: refusing.origin }
+  const refusing = demands[taken.kind === 'exceeded' ? taken.exceeded : 0]?.limit ?? null
+  const rule = refusing === null ? null : { kind: refusing.of, name: refusing.policy, origin: refusing.origin }
   if (taken.kind === 'unavailable') return deny(at, 'limit_unavailable', { rule })
   return deny(at, 'limit_exceeded', { rule, limits: taken.states, tightest: taken.exceeded })
-}
-
-function includesAll(had: readonly string[], needed: readonly string[]): boolean {
-  for (const one of needed) if (!had.includes(one)) return false
-  return true
 }
 
 // The two ways to go on later. They are functions of their own, so that the usual request, whose ports answer at once,
@@ -115,16 +171,17 @@ async function whenVerified(
   at: Attempt,
   route: CompiledRoute,
   access: CompiledAccess,
+  other: TlsPeer | null,
   verified: Promise<Verified>,
 ): Promise<Decision> {
-  return checkVerified(at, route, access, await verified)
+  return checkVerified(at, route, access, other, await verified)
 }
 
 async function whenTaken(
   at: Attempt,
-  route: CompiledRoute,
   access: CompiledAccess,
+  demands: readonly LimitDemand[],
   taken: Promise<Taken>,
 ): Promise<Decision> {
-  return checkLimits(at, route, access, await taken)
+  return checkLimits(at, access, demands, await taken)
 }

@@ -4,25 +4,31 @@
  * @module
  */
 import type { CompiledLimit } from './compile.ts'
+import type { CertificateIdentity, CredentialKind } from './credentials/kinds.ts'
 import type { Gate, Reason } from './reasons.ts'
+import type { CompiledTokenSource } from './release.ts'
+import type { JsonObject } from './tokens/strict-json.ts'
+
+/** A client certificate that one of our authorities vouches for. */
+export interface VerifiedPeer {
+  readonly kind: 'verified'
+  /** Name of the `certificate` object that the client was presented. */
+  readonly certificate: string
+  /** PEM of those that vouch for it, as that object has them. */
+  readonly authorities: string
+  /** Of the certificate's DER, in lower-case hexadecimal. */
+  readonly sha256: string
+  /** One attribute per line, such as `CN=ci`; may be empty. */
+  readonly subject: string
+  /** Subject alternative names, such as `URI:spiffe://acme/ci` or `DNS:ci.acme.test`. */
+  readonly names: readonly string[]
+  /** In milliseconds since 1970-01-01 UTC. */
+  readonly notAfterMs: number
+}
 
 /** A client certificate that was presented in the handshake. One that is not verified says nothing about anybody. */
 export type TlsPeer =
-  | {
-      readonly kind: 'verified'
-      /** Name of the `certificate` object that the client was presented. */
-      readonly certificate: string
-      /** PEM of those that vouch for it, as that object has them. */
-      readonly authorities: string
-      /** Of the certificate's DER, in lower-case hexadecimal. */
-      readonly sha256: string
-      /** One attribute per line, such as `CN=ci`; may be empty. */
-      readonly subject: string
-      /** Subject alternative names, such as `URI:spiffe://acme/ci` or `DNS:ci.acme.test`. */
-      readonly names: readonly string[]
-      /** In milliseconds since 1970-01-01 UTC. */
-      readonly notAfterMs: number
-    }
+  | VerifiedPeer
   | { readonly kind: 'unverified'; readonly certificate: string; readonly sha256: string; readonly why: string }
 
 /** A request as it arrived, before anybody interpreted it. */
@@ -59,21 +65,45 @@ export interface Facts {
 }
 
 /** A credential that was found on a request. `text` is secret: never logged, recorded or returned. */
-export interface Credential {
-  readonly kind: 'api_key'
-  readonly text: string
-}
+export type Credential =
+  | { readonly kind: 'api_key'; readonly text: string }
+  /** `sources`: whose tokens the policy accepts. `scheme` is how it was presented (RFC 6750, RFC 9449). */
+  | {
+      readonly kind: 'token'
+      readonly text: string
+      readonly scheme: 'bearer' | 'dpop'
+      readonly sources: readonly CompiledTokenSource[]
+    }
+  | {
+      readonly kind: 'mtls'
+      readonly peer: VerifiedPeer
+      /** What of it is looked for, in this order. */
+      readonly identities: readonly CertificateIdentity[]
+    }
+  | { readonly kind: 'signature'; readonly covered: readonly string[]; readonly ageMsMax: number }
 
 /** The proven caller of one request. */
 export interface Principal {
+  /** Empty: the caller is no consumer here, but its issuer says who it is. */
   readonly consumerId: string
   /** Name of the consumer. */
   readonly consumer: string
+  /** Id of the API key, certificate or signing key; of a token `issuer:name`. */
   readonly credentialId: string
-  readonly credentialKind: 'api_key'
+  readonly credentialKind: CredentialKind
   /** For people, such as `…Qd4x`. */
   readonly credentialHint: string
+  /** Those of the credential. What its roles add depends on the release. */
   readonly scopes: readonly string[]
+  readonly roles: readonly string[]
+  /** What its token says; null: it has none. */
+  readonly claims: JsonObject | null
+  /** To what the caller proved to have the credential is bound. */
+  readonly boundTo: 'certificate' | 'key' | null
+  /** When the credential ends, in milliseconds since 1970-01-01 UTC; 0: never. */
+  readonly expiresAtMs: number
+  /** Those of the credential itself, beside those of the route. */
+  readonly limits: readonly CompiledLimit[]
 }
 
 /** Answer of the `verify` port. `principal` of a denied one: who it would have been, when that is known. */
@@ -85,6 +115,8 @@ export type Verified =
       readonly principal: Principal | null
       /** What would have been needed, such as address ranges, when that can be said. */
       readonly needed?: readonly string[]
+      /** When to come back, in milliseconds from now. */
+      readonly retryAfterMs?: number
     }
 
 /** One unit that is asked from one limit. */
@@ -169,10 +201,14 @@ export interface Decision {
   readonly tightest: number
   /** Header fields that carried the credential and must not reach the service; lower case. */
   readonly credentialHeaders: readonly string[]
+  /** Query parameters that carried it and must not reach the service. */
+  readonly credentialQuery: readonly string[]
   /** Methods for `Allow` on 405 (RFC 9110 section 10.2.1). */
   readonly allow: readonly string[]
   /** Where a redirect leads; null: nowhere. */
   readonly location: string | null
   /** What browsers are told with Strict-Transport-Security (RFC 6797); null: nothing. */
   readonly hsts: string | null
+  /** When to come back, in milliseconds, where that is not what a limit says; 0: nothing is said. */
+  readonly retryAfterMs: number
 }

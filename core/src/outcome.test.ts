@@ -23,9 +23,11 @@ test('a refusal without a decision knows its reason only', () => {
     limits: [],
     tightest: -1,
     credentialHeaders: [],
+    credentialQuery: [],
     allow: [],
     location: null,
     hsts: null,
+    retryAfterMs: 0,
   })
 })
 

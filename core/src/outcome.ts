@@ -5,23 +5,30 @@
  */
 import type { Decision, DecisionPorts, Facts, LimitState, Principal, RuleReference } from './decision.ts'
 import { reasons, type Reason } from './reasons.ts'
-import type { CompiledAccess, CompiledRoute } from './release.ts'
+import type { CompiledAccess, CompiledRelease, CompiledRoute } from './release.ts'
 import { describe, step, traceStop } from './trace.ts'
 
 const NONE: readonly never[] = []
 
 /** One request on its way through the gates: what is known of it so far. */
 export interface Attempt {
+  readonly release: CompiledRelease
   readonly facts: Facts
   readonly route: CompiledRoute | null
   readonly ports: DecisionPorts
   principal: Principal | null
   credentialHeaders: readonly string[]
+  credentialQuery: readonly string[]
 }
 
 /** A request of which nothing but the route is known. */
-export function attempt(facts: Facts, route: CompiledRoute | null, ports: DecisionPorts): Attempt {
-  return { facts, route, ports, principal: null, credentialHeaders: NONE }
+export function attempt(
+  release: CompiledRelease,
+  facts: Facts,
+  route: CompiledRoute | null,
+  ports: DecisionPorts,
+): Attempt {
+  return { release, facts, route, ports, principal: null, credentialHeaders: NONE, credentialQuery: NONE }
 }
 
 /** The last line of a decision: every gate was passed. */
@@ -40,9 +47,11 @@ export function allow(at: Attempt, access: CompiledAccess, limits: readonly Limi
     limits,
     tightest: tightestOf(limits),
     credentialHeaders: at.credentialHeaders,
+    credentialQuery: at.credentialQuery,
     allow: NONE,
     location: null,
     hsts: hstsOf(at),
+    retryAfterMs: 0,
   }
 }
 
@@ -55,6 +64,7 @@ export interface DenyDetails {
   readonly tightest?: number
   readonly allow?: readonly string[]
   readonly location?: string
+  readonly retryAfterMs?: number
 }
 
 /** Refuses, and traces where. */
@@ -76,9 +86,11 @@ export function deny(at: Attempt, reason: Reason, details: DenyDetails): Decisio
     limits: details.limits ?? NONE,
     tightest: details.tightest ?? -1,
     credentialHeaders: at.credentialHeaders,
+    credentialQuery: at.credentialQuery,
     allow: details.allow ?? NONE,
     location: details.location ?? null,
     hsts: hstsOf(at),
+    retryAfterMs: details.retryAfterMs ?? 0,
   }
 }
 
@@ -101,9 +113,11 @@ export function refuse(reason: Reason, from: Decision | null = null): Decision {
     limits: from?.limits ?? NONE,
     tightest: from?.tightest ?? -1,
     credentialHeaders: from?.credentialHeaders ?? NONE,
+    credentialQuery: from?.credentialQuery ?? NONE,
     allow: NONE,
     location: null,
     hsts: from?.hsts ?? null,
+    retryAfterMs: 0,
   }
 }
 

@@ -37,6 +37,9 @@ export const reasons = {
   not_ready: reason(503, 'route', 'No configuration is live yet'),
   route_unknown: reason(404, 'route', 'No route serves this host and path'),
   method_not_allowed: reason(405, 'route', 'The path is served, but not for this method'),
+  // 3. source
+  source_not_allowed: reason(403, 'identity', 'This route may not be called from this address'),
+  source_locked_out: reason(429, 'identity', 'Too many bad credentials came from this address'),
   // 4. credentials
   credential_missing: reason(401, 'identity', 'A credential is needed'),
   credential_repeated: reason(400, 'identity', 'Two different credentials were presented'),
@@ -47,11 +50,39 @@ export const reasons = {
   credential_revoked: reason(401, 'identity', 'The credential was revoked'),
   credential_expired: reason(401, 'identity', 'The credential has expired'),
   credential_unavailable: reason(503, 'identity', 'Credentials cannot be checked at the moment'),
+  credential_not_accepted: reason(401, 'identity', 'Credentials of this kind are not accepted here'),
+  credential_unbound: reason(401, 'identity', 'The token counts only with a proof of its key or certificate'),
+  // tokens (RFC 7519, RFC 8725, RFC 9068)
+  token_issuer_unknown: reason(401, 'identity', 'Tokens of this issuer are not accepted here'),
+  token_algorithm_not_allowed: reason(401, 'identity', 'The token is signed in a way that is not accepted'),
+  token_key_unknown: reason(401, 'identity', 'The token is signed with a key that its issuer does not have'),
+  token_signature_invalid: reason(401, 'identity', 'The signature of the token is wrong'),
+  token_type_not_allowed: reason(401, 'identity', 'This type of token is not accepted here'),
+  token_audience_mismatch: reason(401, 'identity', 'The token is for somebody else'),
+  token_not_yet_valid: reason(401, 'identity', 'The token is not valid yet'),
+  token_claims_invalid: reason(401, 'identity', 'The token lacks a claim, or has a wrong one'),
+  token_inactive: reason(401, 'identity', 'The issuer says that the token does not count'),
+  // proofs of a key (RFC 9449) and signed requests (RFC 9421)
+  proof_invalid: reason(401, 'identity', 'The proof of the key is missing or wrong'),
+  proof_replayed: reason(401, 'identity', 'The proof of the key was used before'),
+  signature_invalid: reason(401, 'identity', 'The signature of the request is wrong'),
+  signature_insufficient: reason(401, 'identity', 'The signature covers too little of the request'),
+  signature_expired: reason(401, 'identity', 'The signature is too old, or from the future'),
+  signature_replayed: reason(401, 'identity', 'The signature was used before'),
+  // client certificates (RFC 8705)
+  certificate_untrusted: reason(401, 'identity', 'The client certificate is not trusted'),
+  certificate_unknown: reason(401, 'identity', 'The client certificate belongs to nobody here'),
   // 5. access
   access_undecided: reason(403, 'access', 'Nobody has decided who may call this route'),
   consumer_disabled: reason(403, 'access', 'The consumer is switched off'),
   address_not_allowed: reason(403, 'access', 'The credential may not be used from this address'),
+  consumer_unknown: reason(403, 'access', 'The caller is no consumer here'),
+  consumer_not_allowed: reason(403, 'access', 'The consumer may not call this route'),
   scope_missing: reason(403, 'access', 'The credential lacks a scope'),
+  role_missing: reason(403, 'access', 'The caller lacks a role'),
+  time_not_allowed: reason(403, 'access', 'This route may not be called at this time'),
+  expression_denied: reason(403, 'access', 'The conditions of this route are not met'),
+  expression_failed: reason(403, 'access', 'The conditions of this route could not be evaluated'),
   // 6. limits
   limit_exceeded: reason(429, 'limit', 'A limit is used up'),
   limit_unavailable: reason(503, 'limit', 'A limit cannot be checked at the moment'),
@@ -66,4 +97,15 @@ export const reasons = {
 export type Reason = keyof typeof reasons
 
 /** A reason with which proving a credential can fail. */
-export type CredentialReason = Extract<Reason, `credential_${string}` | 'address_not_allowed' | 'consumer_disabled'>
+export type CredentialReason = Extract<
+  Reason,
+  | `credential_${string}`
+  | `token_${string}`
+  | `proof_${string}`
+  | `signature_${string}`
+  | `certificate_${string}`
+  | 'address_not_allowed'
+  | 'consumer_disabled'
+  | 'consumer_unknown'
+  | 'source_locked_out'
+>

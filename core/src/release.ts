@@ -5,10 +5,15 @@
  *
  * @module
  */
+import type { CompiledTimeWindow } from './access/times.ts'
 import type { CompiledLimit } from './compile.ts'
+import type { AddressRange } from './credentials/addresses.ts'
+import type { CertificateIdentity, CredentialKind } from './credentials/kinds.ts'
 import type { TlsProfile } from './kinds/certificate.ts'
 import { treesHaveHost } from './match/hosts.ts'
 import type { RouteIndex } from './match/match.ts'
+import type { ClaimRules } from './tokens/claims.ts'
+import type { SignatureAlgorithm } from './tokens/jws.ts'
 
 /** Where the policy in effect sits. */
 export type PolicyOrigin = 'environment' | 'service' | 'route'
@@ -113,17 +118,117 @@ export interface CompiledTargetTls {
   readonly certificate: { readonly chain: string; readonly key: string } | null
 }
 
-/** Who may call: everybody, or the holder of a credential with all of the scopes. */
+/** Who may call: everybody, or the holder of a credential, and on what conditions. */
 export interface CompiledAccess {
   readonly policy: string
   readonly origin: string
   readonly from: PolicyOrigin
   /** Who answers for the route being public, and why it is; null when a credential is needed. */
   readonly public: { readonly owner: string; readonly reason: string } | null
-  /** Lower-case names of the fields that may carry an API key, beside `Authorization: Bearer`. */
-  readonly apiKeyHeaders: readonly string[]
+  readonly sources: CompiledSources
   /** All are needed. Sorted, each once. */
   readonly scopes: readonly string[]
+  /** Where a request may come from; null: from everywhere. */
+  readonly addresses: CompiledAddresses | null
+  /** What else is needed; null: nothing. */
+  readonly conditions: CompiledConditions | null
+}
+
+/** What a caller may present. */
+export interface CompiledSources {
+  /** Each once, in the order of the policy; empty for a public route. */
+  readonly kinds: readonly CredentialKind[]
+  /** Lower-case names of the fields that may carry an API key, beside `Authorization: Bearer`; empty: none counts. */
+  readonly apiKeyHeaders: readonly string[]
+  /** Query parameters that may carry an API key. */
+  readonly apiKeyQuery: readonly string[]
+  /** Issuers whose tokens are accepted. */
+  readonly tokens: readonly CompiledTokenSource[]
+  /** What of a client certificate is looked for, in this order; null: certificates prove nobody. */
+  readonly certificate: readonly CertificateIdentity[] | null
+  /** Null: signatures prove nobody. */
+  readonly signature: { readonly covered: readonly string[]; readonly ageMsMax: number } | null
+}
+
+/** An issuer whose tokens are accepted. */
+export interface CompiledTokenSource {
+  readonly kind: 'jwt' | 'introspection'
+  /** Name of the `issuer` object. */
+  readonly issuer: string
+  /** Whether a token must be bound to a key or certificate that the caller proves. One that is bound always must. */
+  readonly mustBeBound: boolean
+}
+
+/** Where a request may come from. */
+export interface CompiledAddresses {
+  /** Null: from everywhere. */
+  readonly allow: readonly AddressRange[] | null
+  readonly deny: readonly AddressRange[]
+}
+
+/** What is needed beside a credential with all scopes. All of it. */
+export interface CompiledConditions {
+  /** One of these is needed; empty: none is. Sorted, each once; so are the next two. */
+  readonly scopesAny: readonly string[]
+  readonly roles: readonly string[]
+  /** Names of consumers. */
+  readonly consumers: readonly string[]
+  /** Empty: at all times. */
+  readonly times: readonly CompiledTimeWindow[]
+  /** In CEL; null: none. */
+  readonly expression: string | null
+}
+
+/** Somebody whose tokens prove who calls. */
+export interface CompiledIssuer {
+  readonly name: string
+  readonly origin: string
+  /** `iss`, to the letter. */
+  readonly issuer: string
+  /** Where its keys are; null: it is asked about each token. */
+  readonly keys:
+    | { readonly from: 'discovery' }
+    | { readonly from: 'url'; readonly url: string }
+    /** `jwks` is the JSON text of a JWK set. */
+    | { readonly from: 'release'; readonly jwks: string }
+    | null
+  /** Null: its tokens are checked with its keys. */
+  readonly introspection: CompiledIntrospection | null
+  readonly rules: TokenRules
+  readonly consumerClaim: readonly string[]
+  /** Whether a caller that is no consumer here is admitted, called by what the claim says. */
+  readonly admitsUnknown: boolean
+  readonly scopeClaim: readonly string[]
+  /** Null: its tokens name no roles. */
+  readonly roleClaim: readonly string[] | null
+  /** How long known keys count while the issuer does not answer. */
+  readonly keysStaleMsMax: number
+  /** Whether it may be at an address of a private network, or without TLS. */
+  readonly privateAddresses: boolean
+  /** Authorities in PEM; null: the public ones. */
+  readonly ca: string | null
+}
+
+/** How an issuer is asked about a token (RFC 7662). */
+export interface CompiledIntrospection {
+  readonly url: string
+  /** Who the agent is to the issuer; `secret` and `key` are secret references. */
+  readonly client:
+    | { readonly method: 'client_secret_basic'; readonly clientId: string; readonly secret: string }
+    | {
+        readonly method: 'private_key_jwt'
+        readonly clientId: string
+        readonly key: string
+        readonly keyId: string | null
+        readonly algorithm: 'ES256' | 'PS256' | 'RS256' | 'EdDSA'
+      }
+  readonly cacheMs: number
+  readonly timeoutMs: number
+}
+
+/** What the tokens of an issuer must be like. */
+export interface TokenRules extends ClaimRules {
+  readonly algorithms: readonly SignatureAlgorithm[]
 }
 
 /** Whether HTTPS is needed, and what browsers are told about it. */
@@ -210,6 +315,10 @@ export interface CompiledRelease {
   readonly requiresClients: boolean
   /** Hosts that some route serves, sorted: exact names, `*.name` for one more label, `*` for every host. */
   readonly hosts: readonly string[]
+  /** By name. */
+  readonly issuers: ReadonlyMap<string, CompiledIssuer>
+  /** Scopes of each role, by its name. */
+  readonly roles: ReadonlyMap<string, readonly string[]>
   /** By name. */
   readonly services: ReadonlyMap<string, CompiledService>
   /** By name. */

@@ -38,10 +38,14 @@ export function publicProblem(decision: Decision, requestId: string): PublicProb
   if (reason === 'allowed') throw new RangeError('an allowed request is no problem')
   const base = { type: `${PROBLEM_BASE}${reason}`, title: reasons[reason].title, status, code: reason }
   const limit = refusingLimit(decision)
-  if (limit === null) return { ...base, request_id: requestId }
-  const detail = `Try again in ${seconds(limit.retryAfterMs, 1)} s`
-  return { ...base, detail, policy: limit.policy, request_id: requestId }
+  if (limit === null) {
+    const { retryAfterMs } = decision
+    return { ...base, ...(retryAfterMs > 0 && { detail: comeBack(retryAfterMs) }), request_id: requestId }
+  }
+  return { ...base, detail: comeBack(limit.retryAfterMs), policy: limit.policy, request_id: requestId }
 }
+
+const comeBack = (ms: number): string => `Try again in ${seconds(ms, 1)} s`
 
 /** One field of a response. */
 export type ResponseHeader = readonly [name: string, value: string]
@@ -64,6 +68,7 @@ export function responseHeaders(decision: Decision, last: ResponseHeader): reado
   if (decision.hsts !== null) headers.push(['Strict-Transport-Security', decision.hsts])
   const limit = refusingLimit(decision)
   if (limit !== null) headers.push(['Retry-After', String(seconds(limit.retryAfterMs, 1))])
+  else if (decision.retryAfterMs > 0) headers.push(['Retry-After', String(seconds(decision.retryAfterMs, 1))])
   if (decision.reason === 'upstream_overloaded') headers.push(['Retry-After', '1'])
   if (tightest !== undefined) headers.push(policyField(decision.limits), ['RateLimit', limitItem(tightest)])
   headers.push(last)

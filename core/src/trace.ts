@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { CredentialKind } from './credentials/kinds.ts'
 import type { DecisionPorts, Facts, Principal, TraceStep } from './decision.ts'
 import { gates, type Gate } from './reasons.ts'
 import type { CompiledAccess, CompiledRoute } from './release.ts'
@@ -26,6 +27,15 @@ export function traceStop(ports: Pick<DecisionPorts, 'trace'>, gate: Gate, detai
 
 const list = (texts: readonly string[]): string => (texts.length === 0 ? 'none' : texts.join(', '))
 
+/** For people. */
+const credentialNames: Readonly<Record<CredentialKind, string>> = {
+  api_key: 'API key',
+  jwt: 'a token of',
+  introspection: 'a token of',
+  mtls: 'client certificate',
+  signature: 'signature with',
+}
+
 /** What is said at each gate. */
 export const describe = {
   network: ({ scheme, host, path, address }: Facts): string => `${scheme}://${host}${path} from ${address}`,
@@ -33,11 +43,14 @@ export const describe = {
   noRoute: ({ host, path }: Facts): string => `No route serves ${path} on ${host}`,
   anonymous: 'No credential is asked for',
   principal: (principal: Principal | null): string =>
-    principal === null ? 'The caller is not known' : `${principal.consumer} by API key ${principal.credentialHint}`,
-  access: ({ policy, public: open, scopes }: CompiledAccess): string =>
-    open === null
-      ? `Policy ${policy} needs ${scopes.length === 0 ? 'a credential' : scopes.join(', ')}`
-      : `Policy ${policy} makes it public; ${open.owner} answers for it`,
+    principal === null
+      ? 'The caller is not known'
+      : `${principal.consumer} by ${credentialNames[principal.credentialKind]} ${principal.credentialHint}`,
+  access: ({ policy, public: open, scopes, conditions }: CompiledAccess): string => {
+    if (open !== null) return `Policy ${policy} makes it public; ${open.owner} answers for it`
+    const more = conditions === null ? '' : ', and its conditions are met'
+    return `Policy ${policy} needs ${scopes.length === 0 ? 'a credential' : scopes.join(', ')}${more}`
+  },
   limits: (count: number): string =>
     count === 0 ? 'No limit applies' : `${count} limit${count === 1 ? '' : 's'} taken from`,
   stop: (title: string, needed: readonly string[], had: readonly string[]): string =>

@@ -14,10 +14,12 @@ export const specs = {
   service: kinds.service.meta({ id: 'ServiceSpec' }),
   route: kinds.route.meta({ id: 'RouteSpec' }),
   policy: kinds.policy.meta({ id: 'PolicySpec' }),
+  issuer: kinds.issuer.meta({ id: 'IssuerSpec' }),
+  role: kinds.role.meta({ id: 'RoleSpec' }),
   certificate: kinds.certificate.meta({ id: 'CertificateSpec' }),
 } as const satisfies Record<keyof typeof kinds, z.ZodType>
 
-export const spec = z.union([specs.service, specs.route, specs.policy, specs.certificate])
+export const spec = z.union([specs.service, specs.route, specs.policy, specs.issuer, specs.role, specs.certificate])
 
 export const configObject = z
   .object({
@@ -26,7 +28,7 @@ export const configObject = z
     name: z.string(),
     spec: z
       .record(z.string(), z.unknown())
-      .describe('As it was written; see ServiceSpec, RouteSpec, PolicySpec, CertificateSpec'),
+      .describe('As it was written; see ServiceSpec, RouteSpec, PolicySpec, IssuerSpec, RoleSpec, CertificateSpec'),
     origin: z.string().describe('Such as headgate.yaml:14; empty for the admin API'),
     revision: z.int().describe('The ETag, without quotes'),
     updated_at: instant,

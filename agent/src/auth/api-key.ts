@@ -16,12 +16,12 @@ const UNKNOWN: Verified = { kind: 'denied', reason: 'credential_unknown', princi
 /** @param nowMs wall clock: keys expire by the calendar. */
 export function verifyApiKey(
   directory: DirectoryReader,
-  credential: Credential,
+  { text }: Extract<Credential, { kind: 'api_key' }>,
   facts: Facts,
   nowMs: number,
 ): Verified {
   // Without a directory a good key cannot be told from a bad one; 401 would make its holder throw it away.
   if (!directory.known) return UNAVAILABLE
-  const record = directory.findApiKey(hash('sha256', credential.text, 'latin1'))
+  const record = directory.findApiKey(hash('sha256', text, 'latin1'))
   return record === null ? UNKNOWN : judgeApiKey(record, facts, nowMs)
 }

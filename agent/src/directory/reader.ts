@@ -9,7 +9,13 @@
  *
  * @module
  */
-import { type AddressRange, apiKeyRecord, type ApiKeyRecord, parseAddressRanges } from '@headgate/core'
+import {
+  type AddressRange,
+  apiKeyRecord,
+  type ApiKeyRecord,
+  type CompiledLimit,
+  parseAddressRanges,
+} from '@headgate/core'
 import {
   consumerAt,
   type DirectoryMemory,
@@ -46,6 +52,7 @@ const REMEMBERED = 32_768
 const PARTS_MAX = 16_384
 
 const NOTHING: readonly string[] = Object.freeze([])
+const NO_LIMITS: readonly CompiledLimit[] = Object.freeze([])
 const NO_RANGES: readonly AddressRange[] = Object.freeze([])
 
 /** @param newest the memory that took the place of one that was given up. */
@@ -138,6 +145,8 @@ class Reader implements DirectoryReader {
       // Beyond 2^53 ms a number is not exact, but that is 285,000 years away.
       expiresAtMs: Number(keyExpiresAtMs(memory, place)),
       scopes: this.#scopesAt(wordAt(heap, place + KEY.scopes)),
+      roles: NOTHING,
+      limits: NO_LIMITS,
       addresses: this.#addressesAt(wordAt(heap, place + KEY.addresses)),
       last4: keyLast4(memory, place),
     })

@@ -6,6 +6,7 @@ import { createLimitMemory } from './table.ts'
 
 function limit(changed: Partial<CompiledLimit> = {}): CompiledLimit {
   return {
+    of: 'policy',
     policy: 'per-minute',
     origin: '',
     id: 'production/per-minute',

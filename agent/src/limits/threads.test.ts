@@ -13,7 +13,16 @@ import type { HammerData } from './testing/hammer.ts'
 const THREADS = 3
 
 function limit(policy: string, burst: number): CompiledLimit {
-  return { policy, origin: '', id: `acme/production/${policy}`, requests: burst, windowMs: 3_600_000, burst, key: [] }
+  return {
+    of: 'policy',
+    policy,
+    origin: '',
+    id: `acme/production/${policy}`,
+    requests: burst,
+    windowMs: 3_600_000,
+    burst,
+    key: [],
+  }
 }
 
 interface Answer {

@@ -7,7 +7,7 @@
  */
 import type { DecisionPorts } from '@headgate/core'
 import type { Clock } from '@headgate/kit/clock.ts'
-import { verifyApiKey } from '#agent/auth/api-key.ts'
+import { verifyCredential } from '#agent/auth/verify.ts'
 import type { LocalLimits } from '#agent/limits/local.ts'
 import type { LiveEnvironment } from '#agent/live-table.ts'
 
@@ -24,7 +24,7 @@ export function createPorts({ clock, limits }: PortsOptions): (environment: Live
       const { id, directory } = environment
       ports = {
         now: () => clock.now(),
-        verify: (credential, facts) => verifyApiKey(directory, credential, facts, clock.now()),
+        verify: (credential, facts) => verifyCredential(directory, credential, facts, clock.now()),
         take: (demands) => limits.take(id, demands),
       }
       made.set(environment, ports)

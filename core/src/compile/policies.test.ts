@@ -87,6 +87,7 @@ test('limits add up, in the order of their names', () => {
   )
   assert.deepEqual(release.routes.get('b')?.limits, [
     {
+      of: 'policy',
       policy: 'm',
       origin: 'f:policy/m',
       id: 'acme/production/m',
@@ -96,6 +97,7 @@ test('limits add up, in the order of their names', () => {
       key: ['consumer'],
     },
     {
+      of: 'policy',
       policy: 'z',
       origin: 'f:policy/z',
       id: 'acme/production/z',

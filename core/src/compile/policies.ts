@@ -13,6 +13,7 @@ import type {
   EffectivePolicyEntry,
   PolicyOrigin,
 } from '#core/release.ts'
+import { compileAccess, reportAccess } from './access.ts'
 import type { FindingList } from './findings.ts'
 import type { ReadObject, ReadObjects } from './read-objects.ts'
 import type { Specs } from './spec.ts'
@@ -71,7 +72,7 @@ export function policyTable(input: ReleaseInput, objects: ReadObjects, findings:
     let at = places.get(place.id)
     if (at === undefined) places.set(place.id, (at = { access: null, https: null, limits: [] }))
     const { spec } = policy
-    if (spec.type === 'access') putAccess(at, policy, spec, place.from, findings)
+    if (spec.type === 'access') putAccess(at, policy, spec, place.from, objects, findings)
     else if (spec.type === 'https') putHttps(at, policy, spec, place.from, findings)
     else putLimit(at, policy, limitId(input, policy.name), spec, place.from, findings)
   }
@@ -123,6 +124,7 @@ function putAccess(
   { name, subject }: ReadObject<'policy'>,
   spec: AccessSpec,
   from: PolicyOrigin,
+  objects: ReadObjects,
   findings: FindingList,
 ): void {
   if (at.access !== null) {
@@ -135,10 +137,9 @@ function putAccess(
     policy: name,
     origin: subject.origin,
     from,
-    public: spec.public ?? null,
-    apiKeyHeaders: [...new Set((spec.credentials ?? []).map((source) => source.header))],
-    scopes: [...new Set(spec.scopes)].toSorted(),
+    ...compileAccess(spec),
   }
+  reportAccess(spec, objects, subject, findings)
   at.access = { compiled, entry }
 }
 
@@ -181,6 +182,7 @@ function putLimit(
     return
   }
   const compiled: CompiledLimit = {
+    of: 'policy',
     policy: name,
     origin: subject.origin,
     id,

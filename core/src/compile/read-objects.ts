@@ -29,7 +29,14 @@ export interface ReadObjects {
 
 /** Reads everything that can be read; what cannot is in `findings`. */
 export function readObjects(input: ReleaseInput, findings: FindingList): ReadObjects {
-  const byKind: { [K in Kind]: ReadObject<K>[] } = { service: [], route: [], policy: [], certificate: [] }
+  const byKind: { [K in Kind]: ReadObject<K>[] } = {
+    service: [],
+    route: [],
+    policy: [],
+    issuer: [],
+    role: [],
+    certificate: [],
+  }
   const declared = new Map<string, string>()
   for (const object of objectsOf(input, findings)) {
     const subject = { object: shown(`${object.kind}/${object.name}`), origin: object.origin }

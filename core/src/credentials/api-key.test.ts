@@ -115,7 +115,9 @@ const fields: ApiKeyFields = {
   state: 'active',
   expiresAtMs: 0,
   scopes: ['a'],
+  roles: ['reader'],
   addresses: [],
+  limits: [],
   last4: 'Qd4x',
 }
 
@@ -128,6 +130,11 @@ const principal = {
   credentialKind: 'api_key',
   credentialHint: '…Qd4x',
   scopes: ['a'],
+  roles: ['reader'],
+  claims: null,
+  boundTo: null,
+  expiresAtMs: 0,
+  limits: [],
 }
 
 test('an active key proves its consumer', () => {
@@ -151,7 +158,8 @@ for (const [title, change, reason] of [
 ] as const) {
   test(`a key ${title} is refused, and its consumer known`, () => {
     const changed = apiKeyRecord({ ...fields, ...change } as ApiKeyFields)
-    assert.deepEqual(judgeApiKey(changed, facts(), NOW_MS), { kind: 'denied', reason, principal })
+    const who = { ...principal, expiresAtMs: changed.expiresAtMs }
+    assert.deepEqual(judgeApiKey(changed, facts(), NOW_MS), { kind: 'denied', reason, principal: who })
   })
 }
 

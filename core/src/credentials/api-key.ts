@@ -7,6 +7,7 @@
  *
  * @module
  */
+import type { CompiledLimit } from '#core/compile.ts'
 import type { Facts, Principal, Verified } from '#core/decision.ts'
 import { OBJECT_NAME } from '#core/kinds/common.ts'
 import type { CredentialReason } from '#core/reasons.ts'
@@ -59,6 +60,11 @@ export function parseApiKey(text: string): ParsedApiKey {
   if (end === -1) return MALFORMED
   const bodyEnd = text.length - CHECKSUM_LENGTH - 1
   return { kind: 'api_key', environment: text.slice(PREFIX.length, end), last4: text.slice(bodyEnd - 4, bodyEnd) }
+}
+
+/** Whether a text is meant to be a key, well-formed or not: nothing else begins like one. */
+export function looksLikeApiKey(text: string): boolean {
+  return text.startsWith(PREFIX)
 }
 
 /**
@@ -133,8 +139,12 @@ export interface ApiKeyFields {
   /** Milliseconds since 1970-01-01 UTC; 0: never. */
   readonly expiresAtMs: number
   readonly scopes: readonly string[]
+  /** Those of the consumer. */
+  readonly roles: readonly string[]
   /** From `parseAddressRanges`, once per record. Empty: from anywhere. */
   readonly addresses: readonly AddressRange[]
+  /** Its own, beside those of routes. */
+  readonly limits: readonly CompiledLimit[]
   /** Last four characters of the random part. */
   readonly last4: string
 }
@@ -154,6 +164,11 @@ export function apiKeyRecord(fields: ApiKeyFields): ApiKeyRecord {
     credentialKind: 'api_key',
     credentialHint: apiKeyHint(fields.last4),
     scopes: fields.scopes,
+    roles: fields.roles,
+    claims: null,
+    boundTo: null,
+    expiresAtMs: fields.expiresAtMs,
+    limits: fields.limits,
   }
   return { ...fields, proven: { kind: 'proven', principal } }
 }

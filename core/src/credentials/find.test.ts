@@ -1,20 +1,35 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { facts, type Fields } from '#core/fakes/request.ts'
-import { findCredential, type FoundCredential } from './find.ts'
+import type { CompiledSources } from '#core/release.ts'
+import { findCredential } from './find.ts'
 
-const find = (fields: Fields, names: readonly string[] = ['x-api-key']): FoundCredential =>
-  findCredential(names, facts({}, fields))
+const sources = (apiKeyHeaders: readonly string[]): CompiledSources => ({
+  kinds: ['api_key'],
+  apiKeyHeaders,
+  apiKeyQuery: [],
+  tokens: [],
+  certificate: null,
+  signature: null,
+})
+
+/** What is found, without what is the same everywhere here. */
+function find(fields: Fields, names: readonly string[] = ['x-api-key']): object {
+  const found = findCredential(sources(names), facts({}, fields))
+  if (found.kind !== 'text') return found
+  const { text, headers } = found
+  return { kind: 'text', text, headers }
+}
 
 test('a credential is found in its field and in Authorization: Bearer', () => {
-  assert.deepEqual(find({ 'x-api-key': 'a' }), { kind: 'found', text: 'a', headers: ['x-api-key'] })
-  assert.deepEqual(find({ authorization: 'Bearer a' }), { kind: 'found', text: 'a', headers: ['authorization'] })
-  assert.deepEqual(find({ authorization: 'bearer   a' }), { kind: 'found', text: 'a', headers: ['authorization'] })
+  assert.deepEqual(find({ 'x-api-key': 'a' }), { kind: 'text', text: 'a', headers: ['x-api-key'] })
+  assert.deepEqual(find({ authorization: 'Bearer a' }), { kind: 'text', text: 'a', headers: ['authorization'] })
+  assert.deepEqual(find({ authorization: 'bearer   a' }), { kind: 'text', text: 'a', headers: ['authorization'] })
 })
 
 test('the same text twice is one credential, and all its fields are known', () => {
   assert.deepEqual(find({ authorization: 'Bearer a', 'x-api-key': ['a', 'a'], 'x-b': 'a' }, ['x-api-key', 'x-b']), {
-    kind: 'found',
+    kind: 'text',
     text: 'a',
     headers: ['authorization', 'x-api-key', 'x-b'],
   })
@@ -48,12 +63,12 @@ for (const [value, text] of [
   ['Bearer a, Bearer b', 'a, Bearer b'],
 ] as const) {
   test(`Authorization: ${JSON.stringify(value)} is a credential, if a malformed one`, () => {
-    assert.deepEqual(find({ authorization: value }), { kind: 'found', text, headers: ['authorization'] })
+    assert.deepEqual(find({ authorization: value }), { kind: 'text', text, headers: ['authorization'] })
   })
 }
 
 test('an empty field is a credential, if a malformed one: never an anonymous request', () => {
-  assert.deepEqual(find({ 'x-api-key': '' }), { kind: 'found', text: '', headers: ['x-api-key'] })
+  assert.deepEqual(find({ 'x-api-key': '' }), { kind: 'text', text: '', headers: ['x-api-key'] })
 })
 
 test('a request without credential has none', () => {

@@ -2,32 +2,56 @@
  * Finds the one credential of a request.
  *
  * Decides only whether there is exactly one and where it stood; whether it is genuine is the `verify` port. Looks
- * into the fields that the access policy names and into `Authorization: Bearer`, always into all of them: a second
+ * into all places that the access policy names and into `Authorization`, always into all of them: a second
  * credential that the service might read must not slip through.
  *
- * Sources: RFC 6750 section 2.1, RFC 9110 section 11.1 (scheme names compare case-insensitively) and 11.6.2
- * (`Authorization` is a single value).
+ * Sources: RFC 6750 section 2.1, RFC 9449 section 7.1, RFC 9421 section 4, RFC 9110 section 11.1 (scheme names compare
+ * case-insensitively) and 11.6.2 (`Authorization` is a single value).
  *
  * @module
  */
-import type { Facts } from '#core/decision.ts'
+import type { Facts, TlsPeer } from '#core/decision.ts'
+import type { CompiledSources } from '#core/release.ts'
 
 export type FoundCredential =
-  /** `headers`: fields that carried it, lower case. The text may still be malformed. */
-  | { readonly kind: 'found'; readonly text: string; readonly headers: readonly string[] }
+  | FoundText
+  /** Nothing but the certificate of the connection, which may not be trusted. */
+  | { readonly kind: 'certificate'; readonly peer: TlsPeer }
+  | { readonly kind: 'signature' }
   | { readonly kind: 'missing' }
   | { readonly kind: 'repeated' }
+
+/** A credential in a text that may still be malformed. */
+export interface FoundText {
+  readonly kind: 'text'
+  readonly text: string
+  /** `key`: where nothing but API keys are. */
+  readonly scheme: 'bearer' | 'dpop' | 'key'
+  /** Fields that carried it, lower case. */
+  readonly headers: readonly string[]
+  /** Query parameters that carried it. */
+  readonly query: readonly string[]
+  /** The certificate of the connection, where certificates are accepted as well: both must be one credential. */
+  readonly peer: TlsPeer | null
+}
 
 const NONE: readonly never[] = []
 const AUTHORIZATION = ['authorization'] as const
 const MISSING: FoundCredential = { kind: 'missing' }
 const REPEATED: FoundCredential = { kind: 'repeated' }
+const SIGNATURE: FoundCredential = { kind: 'signature' }
 
-/** @param apiKeyHeaders lower case. The same text in two places is one credential. */
-export function findCredential(apiKeyHeaders: readonly string[], facts: Facts): FoundCredential {
+/** The same text in two places is one credential. */
+export function findCredential(sources: CompiledSources, facts: Facts): FoundCredential {
+  const { apiKeyHeaders, apiKeyQuery } = sources
   const authorization = facts.header('authorization')
   if (authorization.length > 1) return REPEATED
-  let text = readBearer(authorization[0])
+  let scheme: FoundText['scheme'] = 'bearer'
+  let text = readScheme(authorization[0], 'bearer')
+  if (text === null && sources.tokens.length > 0) {
+    text = readScheme(authorization[0], 'dpop')
+    if (text !== null) scheme = 'dpop'
+  }
   let headers: readonly string[] = text === null ? NONE : AUTHORIZATION
   for (const name of apiKeyHeaders) {
     const values = facts.header(name)
@@ -36,14 +60,34 @@ export function findCredential(apiKeyHeaders: readonly string[], facts: Facts): 
     for (const value of values) {
       if (text !== null && text !== value) return REPEATED
       text = value
+      scheme = 'key'
     }
   }
-  return text === null ? MISSING : { kind: 'found', text, headers }
+  let query: readonly string[] = NONE
+  if (apiKeyQuery.length > 0 && facts.query !== '') {
+    for (const [name, value] of new URLSearchParams(facts.query)) {
+      if (!apiKeyQuery.includes(name)) continue
+      if (text !== null && text !== value) return REPEATED
+      text = value
+      scheme = 'key'
+      query = [...query, name]
+    }
+  }
+  const isSigned = sources.signature !== null && facts.header('signature-input').length > 0
+  const peer = sources.certificate === null ? null : facts.peer
+  if (text !== null) return isSigned ? REPEATED : { kind: 'text', text, scheme, headers, query, peer }
+  if (isSigned) return peer === null ? SIGNATURE : REPEATED
+  return peer === null ? MISSING : { kind: 'certificate', peer }
 }
 
-/** @returns null for another scheme: it is the service's own business. What follows `Bearer` is not checked here. */
-function readBearer(value: string | undefined): string | null {
-  if (value === undefined || value.slice(0, 6).toLowerCase() !== 'bearer') return null
-  if (value.length === 6) return ''
-  return value[6] === ' ' ? value.slice(6).replace(/^ +/, '') : value[6] === '\t' ? value.slice(6) : null
+/** @returns null for another scheme: it is the service's own business. What follows the scheme is not checked here. */
+function readScheme(value: string | undefined, scheme: 'bearer' | 'dpop'): string | null {
+  const { length } = scheme
+  if (value === undefined || value.slice(0, length).toLowerCase() !== scheme) return null
+  if (value.length === length) return ''
+  return value[length] === ' '
+    ? value.slice(length).replace(/^ +/, '')
+    : value[length] === '\t'
+      ? value.slice(length)
+      : null
 }

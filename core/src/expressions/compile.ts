@@ -12,10 +12,9 @@
 import { parse } from '@bufbuild/cel'
 import type { Expr, Expr_Comprehension } from '@bufbuild/cel-spec/cel/expr/syntax_pb.js'
 import { RE2JS } from '@bufbuild/re2'
+import { EXPRESSION_LENGTH_MAX } from './bounds.ts'
 import { at, compare, contains, equal, ERROR, isList, isMap, size, type Value } from './values.ts'
 
-/** Longest expression, in characters. */
-export const EXPRESSION_LENGTH_MAX = 2_048
 /** Parts of one expression. */
 const PARTS_MAX = 256
 /** Loops inside loops. */
@@ -41,7 +40,12 @@ export type Bindings = { readonly [name in Root]: { readonly [name: string]: Val
 export type Evaluated = boolean | 'failed'
 
 export type CompiledExpression =
-  | { readonly kind: 'expression'; readonly evaluate: (bindings: Bindings) => Evaluated }
+  | {
+      readonly kind: 'expression'
+      readonly evaluate: (bindings: Bindings) => Evaluated
+      /** Header fields that it looks at; lower case. */
+      readonly headers: readonly string[]
+    }
   | { readonly kind: 'invalid'; readonly why: string }
 
 interface State {
@@ -59,9 +63,11 @@ class Unsupported extends Error {}
 export function compileExpression(text: string): CompiledExpression {
   if (text.length > EXPRESSION_LENGTH_MAX) return invalid(`it is longer than ${EXPRESSION_LENGTH_MAX} characters`)
   try {
-    const node = new Compiler().node(parse(text).expr)
+    const compiler = new Compiler()
+    const node = compiler.node(parse(text).expr)
     return {
       kind: 'expression',
+      headers: [...compiler.headers],
       evaluate: (bindings) => {
         const value = node({ bindings, locals: [], steps: 0 })
         return typeof value === 'boolean' ? value : 'failed'
@@ -77,6 +83,7 @@ class Compiler {
   /** Variables of the loops around, from the outside in. */
   readonly #locals: string[] = []
   #loops = 0
+  readonly headers = new Set<string>()
 
   node(expression: Expr | undefined): Node {
     this.#parts += 1
@@ -134,12 +141,38 @@ class Compiler {
   }
 
   #select(operand: Expr | undefined, field: string, isTest: boolean): Node {
+    if (this.#isHeaders(operand)) return this.#header(field, isTest)
     this.#checkField(operand, field)
+    // Which fields are looked at must be known before.
+    if (field === 'headers' && this.#isRequest(operand)) {
+      throw new Unsupported("a header field is named: request.headers['x-name']")
+    }
     const node = this.node(operand)
     if (!isTest) return (state) => at(node(state), field)
     return (state) => {
       const value = node(state)
       return isMap(value) ? Object.hasOwn(value, field) : ERROR
+    }
+  }
+
+  #isRequest(expression: Expr | undefined): boolean {
+    const kind = expression?.exprKind
+    return kind?.case === 'identExpr' && kind.value.name === 'request' && !this.#locals.includes('request')
+  }
+
+  #isHeaders(expression: Expr | undefined): boolean {
+    const kind = expression?.exprKind
+    return kind?.case === 'selectExpr' && kind.value.field === 'headers' && this.#isRequest(kind.value.operand)
+  }
+
+  /** A header field, or whether there is one. */
+  #header(field: string, isTest: boolean): Node {
+    const name = field.toLowerCase()
+    if (!/^[a-z0-9-]{1,64}$/.test(name)) throw new Unsupported(`there is no header field ${field}`)
+    this.headers.add(name)
+    return ({ bindings }) => {
+      const { headers = ERROR } = bindings.request
+      return isTest ? contains(name, headers) : at(headers, name)
     }
   }
 
@@ -189,10 +222,14 @@ class Compiler {
         return this.#order(args, (order) => order > 0)
       case '_>=_':
         return this.#order(args, (order) => order >= 0)
-      case '@in':
-        return this.#two(args, contains)
-      case '_[_]':
-        return this.#two(args, at)
+      case '@in': {
+        const field = this.#isHeaders(second) ? textOf(first) : null
+        return field === null ? this.#two(args, contains) : this.#header(field, true)
+      }
+      case '_[_]': {
+        const field = this.#isHeaders(first) ? textOf(second) : null
+        return field === null ? this.#two(args, at) : this.#header(field, false)
+      }
       case 'size': {
         const node = this.node(target ?? first)
         return (state) => size(node(state))
@@ -321,6 +358,13 @@ class Compiler {
     }
     return this.node(expression)
   }
+}
+
+/** The text of a constant; null for everything else. */
+function textOf(expression: Expr | undefined): string | null {
+  const kind = expression?.exprKind
+  if (kind?.case !== 'constExpr' || kind.value.constantKind.case !== 'stringValue') return null
+  return kind.value.constantKind.value
 }
 
 const isRoot = (name: string): name is Root => Object.hasOwn(expressionNames, name)

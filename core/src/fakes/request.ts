@@ -40,6 +40,11 @@ export const alice: Principal = {
   credentialKind: 'api_key',
   credentialHint: '…kkkk',
   scopes: ['orders:write', 'orders:read'],
+  roles: [],
+  claims: null,
+  boundTo: null,
+  expiresAtMs: 0,
+  limits: [],
 }
 
 /** Ports that prove everybody to be `alice` and have no limit; `steps` collects the trace. */

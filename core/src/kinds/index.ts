@@ -5,7 +5,9 @@
  */
 import type { z } from 'zod'
 import { certificateSpec } from './certificate.ts'
+import { issuerSpec } from './issuer.ts'
 import { policySpec } from './policy.ts'
+import { roleSpec } from './role.ts'
 import { routeSpec } from './route.ts'
 import { serviceSpec } from './service.ts'
 
@@ -14,6 +16,8 @@ export const kinds = {
   service: serviceSpec,
   route: routeSpec,
   policy: policySpec,
+  issuer: issuerSpec,
+  role: roleSpec,
   certificate: certificateSpec,
 } as const satisfies Record<string, z.ZodType>
 

@@ -10,7 +10,7 @@
  */
 import { z } from 'zod'
 import { signatureAlgorithms } from '#core/tokens/jws.ts'
-import { objectName, secretReference } from './common.ts'
+import { secretReference } from './common.ts'
 
 /** Names of members from the outside in, as `realm_access.roles`; a name with a dot in it is written in a list. */
 export const claimPath = z
@@ -152,6 +152,3 @@ export const issuerSpec = z
 
 /** An issuer as written. */
 export type IssuerSpec = z.input<typeof issuerSpec>
-
-/** Where the tokens of an issuer are accepted, in an access policy. */
-export const tokenSource = z.strictObject({ kind: z.enum(['jwt', 'introspection']), issuer: objectName })

@@ -7,15 +7,23 @@ import type { CompiledLimit } from '#core/compile.ts'
 import type { Facts, LimitDemand, Principal } from '#core/decision.ts'
 import type { CompiledRoute } from '#core/release.ts'
 
-/** @param principal null on a public route; then the address stands for consumer and credential. */
+const NONE: readonly CompiledLimit[] = []
+
+/**
+ * Limits of the route, then those of the credential itself.
+ *
+ * @param principal null on a public route; then the address stands for consumer and credential.
+ */
 export function limitDemands(route: CompiledRoute, facts: Facts, principal: Principal | null): readonly LimitDemand[] {
   const [only] = route.limits
+  const own = principal?.limits ?? NONE
   // The usual route has one limit; a list that grows has room for many.
-  if (only !== undefined && route.limits.length === 1) {
+  if (only !== undefined && route.limits.length === 1 && own.length === 0) {
     return [{ limit: only, key: demandText(only, route, facts, principal) }]
   }
   const demands: LimitDemand[] = []
   for (const limit of route.limits) demands.push({ limit, key: demandText(limit, route, facts, principal) })
+  for (const limit of own) demands.push({ limit, key: demandText(limit, route, facts, principal) })
   return demands
 }
 

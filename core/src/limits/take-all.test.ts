@@ -9,7 +9,7 @@ const NOW_MS = 1_800_000_000_000
 
 function limit(policy: string, burst: number): CompiledLimit {
   const id = `acme/production/${policy}`
-  return { policy, origin: '', id, requests: burst, windowMs: 86_400_000, burst, key: ['consumer'] }
+  return { of: 'policy', policy, origin: '', id, requests: burst, windowMs: 86_400_000, burst, key: ['consumer'] }
 }
 const demand = (policy: string, burst: number, key = 'c1:x;'): LimitDemand => ({ limit: limit(policy, burst), key })
 

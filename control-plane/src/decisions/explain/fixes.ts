@@ -122,6 +122,6 @@ export function fixesOf(refused: Refused, release: CompiledRelease | null): Fix[
 }
 
 function carrier(release: CompiledRelease | null, route: string | null): string {
-  const [header] = release?.routes.get(route ?? '')?.access?.apiKeyHeaders ?? []
+  const [header] = release?.routes.get(route ?? '')?.access?.sources.apiKeyHeaders ?? []
   return header === undefined ? 'Authorization: Bearer' : `${header} or Authorization: Bearer`
 }

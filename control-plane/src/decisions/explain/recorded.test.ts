@@ -142,8 +142,8 @@ function decideCase(
   const { method, target, address } = request
   return evaluate(release, requestHead({ method, target, scheme: 'http', address }, fields), {
     now: () => NOW_MS,
-    verify: ({ text }, facts) => {
-      const record = records.get(text)
+    verify: (credential, facts) => {
+      const record = credential.kind === 'api_key' ? records.get(credential.text) : undefined
       return record === undefined
         ? { kind: 'denied', reason: 'credential_unknown', principal: null }
         : judgeApiKey(record, facts, NOW_MS)

@@ -109,6 +109,11 @@ function principalOf(principal: NonNullable<DecisionRecord['principal']>): Princ
     credentialKind: 'api_key',
     credentialHint: principal.hint,
     scopes: principal.scopes,
+    roles: [],
+    claims: null,
+    boundTo: null,
+    expiresAtMs: 0,
+    limits: [],
   }
 }
 

@@ -53,6 +53,7 @@ export async function simulate({
   if (asKey === null && request.as_key !== undefined) return notFound('API key', request.as_key)
 
   async function verify(credential: Credential, facts: Facts): Promise<Verified> {
+    if (credential.kind !== 'api_key') return { kind: 'denied', reason: 'credential_unavailable', principal: null }
     const row = asKey ?? (await findKeyByHash(db, environment, hashKey(credential.text)))
     if (row === null || row.consumer.deletedAt !== null)
       return { kind: 'denied', reason: 'credential_unknown', principal: null }
@@ -80,7 +81,7 @@ function headOf(request: SimulatedRequest, standIn: string | null, release: Comp
   const { method, target, scheme, address } = request
   const carriers = new Set([
     'authorization',
-    ...[...(release?.routes.values() ?? [])].flatMap(({ access }) => access?.apiKeyHeaders ?? []),
+    ...[...(release?.routes.values() ?? [])].flatMap(({ access }) => access?.sources.apiKeyHeaders ?? []),
   ])
   const given =
     standIn === null ? request.headers : request.headers.filter(({ name }) => !carriers.has(name.toLowerCase()))
@@ -100,7 +101,9 @@ function recordOf(row: KeyRow): Parameters<typeof judgeApiKey>[0] {
     state: row.state === 'active' || row.state === 'disabled' ? row.state : 'revoked',
     expiresAtMs: row.expiresAt?.getTime() ?? 0,
     scopes: row.scopes,
+    roles: [],
     addresses: parseAddressRanges(row.addresses),
+    limits: [],
     last4: row.last4,
   })
 }

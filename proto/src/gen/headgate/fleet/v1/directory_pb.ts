@@ -10,7 +10,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file headgate/fleet/v1/directory.proto.
  */
 export const file_headgate_fleet_v1_directory: GenFile = /*@__PURE__*/
-  fileDesc("CiFoZWFkZ2F0ZS9mbGVldC92MS9kaXJlY3RvcnkucHJvdG8SEWhlYWRnYXRlLmZsZWV0LnYxIjYKCENvbnN1bWVyEgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkSEAoIZGlzYWJsZWQYAyABKAgitQEKBkFwaUtleRIKCgJpZBgBIAEoCRITCgtjb25zdW1lcl9pZBgCIAEoCRIOCgZzaGEyNTYYAyABKAwSDgoGc2NvcGVzGAQgAygJEjEKBXN0YXRlGAUgASgOMiIuaGVhZGdhdGUuZmxlZXQudjEuQ3JlZGVudGlhbFN0YXRlEhUKDWV4cGlyZXNfYXRfbXMYBiABKAQSEQoJYWRkcmVzc2VzGAcgAygJEg0KBWxhc3Q0GAggASgJIpIBCglEaXJlY3RvcnkSFgoOZW52aXJvbm1lbnRfaWQYASABKAkSEAoIc2VxdWVuY2UYAiABKAQSLgoJY29uc3VtZXJzGAMgAygLMhsuaGVhZGdhdGUuZmxlZXQudjEuQ29uc3VtZXISKwoIYXBpX2tleXMYBCADKAsyGS5oZWFkZ2F0ZS5mbGVldC52MS5BcGlLZXki7AEKDkRpcmVjdG9yeURlbHRhEhYKDmVudmlyb25tZW50X2lkGAEgASgJEhUKDWZyb21fc2VxdWVuY2UYAiABKAQSEwoLdG9fc2VxdWVuY2UYAyABKAQSLgoJY29uc3VtZXJzGAQgAygLMhsuaGVhZGdhdGUuZmxlZXQudjEuQ29uc3VtZXISKwoIYXBpX2tleXMYBSADKAsyGS5oZWFkZ2F0ZS5mbGVldC52MS5BcGlLZXkSHAoUZGVsZXRlZF9jb25zdW1lcl9pZHMYBiADKAkSGwoTZGVsZXRlZF9hcGlfa2V5X2lkcxgHIAMoCSqNAQoPQ3JlZGVudGlhbFN0YXRlEiAKHENSRURFTlRJQUxfU1RBVEVfVU5TUEVDSUZJRUQQABIbChdDUkVERU5USUFMX1NUQVRFX0FDVElWRRABEh0KGUNSRURFTlRJQUxfU1RBVEVfRElTQUJMRUQQAhIcChhDUkVERU5USUFMX1NUQVRFX1JFVk9LRUQQA2IGcHJvdG8z");
+  fileDesc("CiFoZWFkZ2F0ZS9mbGVldC92MS9kaXJlY3RvcnkucHJvdG8SEWhlYWRnYXRlLmZsZWV0LnYxIkUKCENvbnN1bWVyEgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkSEAoIZGlzYWJsZWQYAyABKAgSDQoFcm9sZXMYBCADKAki8QEKBkFwaUtleRIKCgJpZBgBIAEoCRITCgtjb25zdW1lcl9pZBgCIAEoCRIOCgZzaGEyNTYYAyABKAwSDgoGc2NvcGVzGAQgAygJEjEKBXN0YXRlGAUgASgOMiIuaGVhZGdhdGUuZmxlZXQudjEuQ3JlZGVudGlhbFN0YXRlEhUKDWV4cGlyZXNfYXRfbXMYBiABKAQSEQoJYWRkcmVzc2VzGAcgAygJEg0KBWxhc3Q0GAggASgJEg0KBWRlY295GAkgASgIEisKBmxpbWl0cxgKIAMoCzIbLmhlYWRnYXRlLmZsZWV0LnYxLktleUxpbWl0Ij4KCEtleUxpbWl0EhAKCHJlcXVlc3RzGAEgASgEEhEKCXdpbmRvd19tcxgCIAEoBBINCgVidXJzdBgDIAEoBCKfAgoKQ3JlZGVudGlhbBIKCgJpZBgBIAEoCRITCgtjb25zdW1lcl9pZBgCIAEoCRIOCgZzY29wZXMYAyADKAkSMQoFc3RhdGUYBCABKA4yIi5oZWFkZ2F0ZS5mbGVldC52MS5DcmVkZW50aWFsU3RhdGUSFQoNZXhwaXJlc19hdF9tcxgFIAEoBBIRCglhZGRyZXNzZXMYBiADKAkSPQoLY2VydGlmaWNhdGUYByABKAsyJi5oZWFkZ2F0ZS5mbGVldC52MS5DZXJ0aWZpY2F0ZUlkZW50aXR5SAASOwoLc2lnbmluZ19rZXkYCCABKAsyJC5oZWFkZ2F0ZS5mbGVldC52MS5SZXF1ZXN0U2lnbmluZ0tleUgAQgcKBXByb29mIicKE0NlcnRpZmljYXRlSWRlbnRpdHkSEAoIaWRlbnRpdHkYASABKAkiXwoRUmVxdWVzdFNpZ25pbmdLZXkSDgoGa2V5X2lkGAEgASgJEhwKEmVkMjU1MTlfcHVibGljX2tleRgCIAEoCUgAEhUKC2htYWNfc2VjcmV0GAMgASgJSABCBQoDa2V5IsYBCglEaXJlY3RvcnkSFgoOZW52aXJvbm1lbnRfaWQYASABKAkSEAoIc2VxdWVuY2UYAiABKAQSLgoJY29uc3VtZXJzGAMgAygLMhsuaGVhZGdhdGUuZmxlZXQudjEuQ29uc3VtZXISKwoIYXBpX2tleXMYBCADKAsyGS5oZWFkZ2F0ZS5mbGVldC52MS5BcGlLZXkSMgoLY3JlZGVudGlhbHMYBSADKAsyHS5oZWFkZ2F0ZS5mbGVldC52MS5DcmVkZW50aWFsIsACCg5EaXJlY3RvcnlEZWx0YRIWCg5lbnZpcm9ubWVudF9pZBgBIAEoCRIVCg1mcm9tX3NlcXVlbmNlGAIgASgEEhMKC3RvX3NlcXVlbmNlGAMgASgEEi4KCWNvbnN1bWVycxgEIAMoCzIbLmhlYWRnYXRlLmZsZWV0LnYxLkNvbnN1bWVyEisKCGFwaV9rZXlzGAUgAygLMhkuaGVhZGdhdGUuZmxlZXQudjEuQXBpS2V5EhwKFGRlbGV0ZWRfY29uc3VtZXJfaWRzGAYgAygJEhsKE2RlbGV0ZWRfYXBpX2tleV9pZHMYByADKAkSMgoLY3JlZGVudGlhbHMYCCADKAsyHS5oZWFkZ2F0ZS5mbGVldC52MS5DcmVkZW50aWFsEh4KFmRlbGV0ZWRfY3JlZGVudGlhbF9pZHMYCSADKAkqjQEKD0NyZWRlbnRpYWxTdGF0ZRIgChxDUkVERU5USUFMX1NUQVRFX1VOU1BFQ0lGSUVEEAASGwoXQ1JFREVOVElBTF9TVEFURV9BQ1RJVkUQARIdChlDUkVERU5USUFMX1NUQVRFX0RJU0FCTEVEEAISHAoYQ1JFREVOVElBTF9TVEFURV9SRVZPS0VEEANiBnByb3RvMw");
 
 /**
  * A configured caller.
@@ -38,6 +38,13 @@ export type Consumer = Message<"headgate.fleet.v1.Consumer"> & {
    * @generated from field: bool disabled = 3;
    */
   disabled: boolean;
+
+  /**
+   * Names of its roles. What a role gives stands in the release; one that is not there gives nothing.
+   *
+   * @generated from field: repeated string roles = 4;
+   */
+  roles: string[];
 };
 
 /**
@@ -108,6 +115,20 @@ export type ApiKey = Message<"headgate.fleet.v1.ApiKey"> & {
    * @generated from field: string last4 = 8;
    */
   last4: string;
+
+  /**
+   * True for a key that was laid out as bait: it is refused as revoked, and whoever presents it is reported.
+   *
+   * @generated from field: bool decoy = 9;
+   */
+  decoy: boolean;
+
+  /**
+   * Limits of the key itself, which apply beside those of routes. Empty: none.
+   *
+   * @generated from field: repeated headgate.fleet.v1.KeyLimit limits = 10;
+   */
+  limits: KeyLimit[];
 };
 
 /**
@@ -116,6 +137,187 @@ export type ApiKey = Message<"headgate.fleet.v1.ApiKey"> & {
  */
 export const ApiKeySchema: GenMessage<ApiKey> = /*@__PURE__*/
   messageDesc(file_headgate_fleet_v1_directory, 1);
+
+/**
+ * How much one API key may call.
+ *
+ * @generated from message headgate.fleet.v1.KeyLimit
+ */
+export type KeyLimit = Message<"headgate.fleet.v1.KeyLimit"> & {
+  /**
+   * Requests per window. Zero is invalid, and refuses the key.
+   *
+   * @generated from field: uint64 requests = 1;
+   */
+  requests: bigint;
+
+  /**
+   * Length of the window, in milliseconds. Zero is invalid, and refuses the key.
+   *
+   * @generated from field: uint64 window_ms = 2;
+   */
+  windowMs: bigint;
+
+  /**
+   * Requests that may come at once. Zero: as many as `requests`.
+   *
+   * @generated from field: uint64 burst = 3;
+   */
+  burst: bigint;
+};
+
+/**
+ * Describes the message headgate.fleet.v1.KeyLimit.
+ * Use `create(KeyLimitSchema)` to create a new message.
+ */
+export const KeyLimitSchema: GenMessage<KeyLimit> = /*@__PURE__*/
+  messageDesc(file_headgate_fleet_v1_directory, 2);
+
+/**
+ * What proves a consumer beside API keys and tokens: a client certificate, or a key that signs requests.
+ *
+ * @generated from message headgate.fleet.v1.Credential
+ */
+export type Credential = Message<"headgate.fleet.v1.Credential"> & {
+  /**
+   * Id, `crd_...`. Empty is invalid.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * The consumer that it proves. A credential whose consumer is unknown is refused. Empty is invalid.
+   *
+   * @generated from field: string consumer_id = 2;
+   */
+  consumerId: string;
+
+  /**
+   * Scopes that it carries. Empty: none.
+   *
+   * @generated from field: repeated string scopes = 3;
+   */
+  scopes: string[];
+
+  /**
+   * State. Unspecified is refused.
+   *
+   * @generated from field: headgate.fleet.v1.CredentialState state = 4;
+   */
+  state: CredentialState;
+
+  /**
+   * When it ends by time, in milliseconds since 1970-01-01 UTC. Zero: never.
+   *
+   * @generated from field: uint64 expires_at_ms = 5;
+   */
+  expiresAtMs: bigint;
+
+  /**
+   * Source ranges in CIDR form from which it may be used. Empty: from anywhere.
+   *
+   * @generated from field: repeated string addresses = 6;
+   */
+  addresses: string[];
+
+  /**
+   * What it is. A credential that is none of these is refused.
+   *
+   * @generated from oneof headgate.fleet.v1.Credential.proof
+   */
+  proof: {
+    /**
+     * A client certificate that names the consumer.
+     *
+     * @generated from field: headgate.fleet.v1.CertificateIdentity certificate = 7;
+     */
+    value: CertificateIdentity;
+    case: "certificate";
+  } | {
+    /**
+     * A key that signs requests.
+     *
+     * @generated from field: headgate.fleet.v1.RequestSigningKey signing_key = 8;
+     */
+    value: RequestSigningKey;
+    case: "signingKey";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message headgate.fleet.v1.Credential.
+ * Use `create(CredentialSchema)` to create a new message.
+ */
+export const CredentialSchema: GenMessage<Credential> = /*@__PURE__*/
+  messageDesc(file_headgate_fleet_v1_directory, 3);
+
+/**
+ * By what a client certificate names its holder.
+ *
+ * @generated from message headgate.fleet.v1.CertificateIdentity
+ */
+export type CertificateIdentity = Message<"headgate.fleet.v1.CertificateIdentity"> & {
+  /**
+   * Kind and name: `uri:spiffe://acme/ci`, `dns:ci.acme.test`, `email:ci@acme.test`, `subject:CN=ci,O=acme` (attributes in
+   * the order of the certificate), or `fingerprint:` and the SHA-256 of its DER in lower-case hexadecimal. Unique per
+   * environment. Empty is invalid.
+   *
+   * @generated from field: string identity = 1;
+   */
+  identity: string;
+};
+
+/**
+ * Describes the message headgate.fleet.v1.CertificateIdentity.
+ * Use `create(CertificateIdentitySchema)` to create a new message.
+ */
+export const CertificateIdentitySchema: GenMessage<CertificateIdentity> = /*@__PURE__*/
+  messageDesc(file_headgate_fleet_v1_directory, 4);
+
+/**
+ * A key that signs requests (RFC 9421).
+ *
+ * @generated from message headgate.fleet.v1.RequestSigningKey
+ */
+export type RequestSigningKey = Message<"headgate.fleet.v1.RequestSigningKey"> & {
+  /**
+   * What `keyid` of a signature says. Unique per environment. Empty is invalid.
+   *
+   * @generated from field: string key_id = 1;
+   */
+  keyId: string;
+
+  /**
+   * How it signs. A key that is none of these is refused.
+   *
+   * @generated from oneof headgate.fleet.v1.RequestSigningKey.key
+   */
+  key: {
+    /**
+     * Ed25519: the public key in PEM (SubjectPublicKeyInfo).
+     *
+     * @generated from field: string ed25519_public_key = 2;
+     */
+    value: string;
+    case: "ed25519PublicKey";
+  } | {
+    /**
+     * HMAC-SHA-256: secret reference to the shared secret, which the agent resolves.
+     *
+     * @generated from field: string hmac_secret = 3;
+     */
+    value: string;
+    case: "hmacSecret";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message headgate.fleet.v1.RequestSigningKey.
+ * Use `create(RequestSigningKeySchema)` to create a new message.
+ */
+export const RequestSigningKeySchema: GenMessage<RequestSigningKey> = /*@__PURE__*/
+  messageDesc(file_headgate_fleet_v1_directory, 5);
 
 /**
  * The whole directory of an environment at a sequence number.
@@ -150,6 +352,13 @@ export type Directory = Message<"headgate.fleet.v1.Directory"> & {
    * @generated from field: repeated headgate.fleet.v1.ApiKey api_keys = 4;
    */
   apiKeys: ApiKey[];
+
+  /**
+   * All other credentials that are not deleted.
+   *
+   * @generated from field: repeated headgate.fleet.v1.Credential credentials = 5;
+   */
+  credentials: Credential[];
 };
 
 /**
@@ -157,7 +366,7 @@ export type Directory = Message<"headgate.fleet.v1.Directory"> & {
  * Use `create(DirectorySchema)` to create a new message.
  */
 export const DirectorySchema: GenMessage<Directory> = /*@__PURE__*/
-  messageDesc(file_headgate_fleet_v1_directory, 2);
+  messageDesc(file_headgate_fleet_v1_directory, 6);
 
 /**
  * The changes of a directory between two sequence numbers.
@@ -214,6 +423,20 @@ export type DirectoryDelta = Message<"headgate.fleet.v1.DirectoryDelta"> & {
    * @generated from field: repeated string deleted_api_key_ids = 7;
    */
   deletedApiKeyIds: string[];
+
+  /**
+   * Other credentials that were created or changed, whole.
+   *
+   * @generated from field: repeated headgate.fleet.v1.Credential credentials = 8;
+   */
+  credentials: Credential[];
+
+  /**
+   * Ids of other credentials that are gone.
+   *
+   * @generated from field: repeated string deleted_credential_ids = 9;
+   */
+  deletedCredentialIds: string[];
 };
 
 /**
@@ -221,7 +444,7 @@ export type DirectoryDelta = Message<"headgate.fleet.v1.DirectoryDelta"> & {
  * Use `create(DirectoryDeltaSchema)` to create a new message.
  */
 export const DirectoryDeltaSchema: GenMessage<DirectoryDelta> = /*@__PURE__*/
-  messageDesc(file_headgate_fleet_v1_directory, 3);
+  messageDesc(file_headgate_fleet_v1_directory, 7);
 
 /**
  * State of a credential. Only `ACTIVE` admits; an unknown value is treated as revoked.

@@ -1,0 +1,88 @@
+/**
+ * Part of `compile`: issuers and roles.
+ *
+ * @module
+ */
+import type { CompiledIntrospection, CompiledIssuer } from '#core/release.ts'
+import type { FindingList } from './findings.ts'
+import type { ReadObject } from './read-objects.ts'
+import type { Specs } from './spec.ts'
+
+type IssuerSpec = Specs['issuer']
+
+/** Two objects for one `iss` would be a matter of luck. */
+export function compileIssuers(
+  objects: readonly ReadObject<'issuer'>[],
+  findings: FindingList,
+): ReadonlyMap<string, CompiledIssuer> {
+  const byIssuer = new Map<string, string>()
+  const compiled = new Map<string, CompiledIssuer>()
+  for (const { name, spec, subject } of objects) {
+    const other = byIssuer.get(spec.issuer)
+    if (other !== undefined && spec.keys !== undefined) {
+      const message = `${other} and ${name} are both ${spec.issuer}`
+      findings.error(subject, { code: 'issuer_conflict', pointer: '/issuer', message, fix: 'Keep one of them' })
+    }
+    // Who is asked about a token is not told apart by what the token says.
+    if (spec.keys !== undefined) byIssuer.set(spec.issuer, name)
+    compiled.set(name, compileIssuer(name, subject.origin, spec))
+  }
+  return compiled
+}
+
+function compileIssuer(name: string, origin: string, spec: IssuerSpec): CompiledIssuer {
+  return {
+    name,
+    origin,
+    issuer: spec.issuer,
+    keys: keysOf(spec.keys),
+    introspection: introspectionOf(spec.introspection),
+    rules: {
+      issuer: spec.issuer,
+      audiences: spec.audiences,
+      clockSkewMs: spec.clock_skew_ms,
+      lifeMsMax: spec.token_life_ms_max ?? 0,
+      types: spec.token_types.map((type) => (type === 'none' ? '' : type)),
+      required: spec.required_claims.map(({ claim, values }) => ({ path: claim, values })),
+      algorithms: spec.algorithms,
+    },
+    consumerClaim: spec.consumer_claim,
+    admitsUnknown: spec.unknown_consumers === 'admit',
+    scopeClaim: spec.scope_claim,
+    roleClaim: spec.role_claim ?? null,
+    keysStaleMsMax: spec.keys_stale_ms_max,
+    privateAddresses: spec.private_addresses,
+    ca: spec.ca ?? null,
+  }
+}
+
+function keysOf(keys: IssuerSpec['keys']): CompiledIssuer['keys'] {
+  if (keys === undefined) return null
+  if ('jwks' in keys) return { from: 'release', jwks: JSON.stringify(keys.jwks) }
+  return 'jwks_url' in keys ? { from: 'url', url: keys.jwks_url } : { from: 'discovery' }
+}
+
+function introspectionOf(spec: IssuerSpec['introspection']): CompiledIntrospection | null {
+  if (spec === undefined) return null
+  const { client } = spec
+  return {
+    url: spec.url,
+    client:
+      client.method === 'client_secret_basic'
+        ? { method: client.method, clientId: client.client_id, secret: client.secret }
+        : {
+            method: client.method,
+            clientId: client.client_id,
+            key: client.key,
+            keyId: client.key_id ?? null,
+            algorithm: client.algorithm,
+          },
+    cacheMs: spec.cache_ms,
+    timeoutMs: spec.timeout_ms,
+  }
+}
+
+/** Scopes by the name of the role. */
+export function compileRoles(objects: readonly ReadObject<'role'>[]): ReadonlyMap<string, readonly string[]> {
+  return new Map(objects.map(({ name, spec }) => [name, [...new Set(spec.scopes)].toSorted()]))
+}
