@@ -36,9 +36,14 @@ export interface RequestHead {
   readonly method: string
   /** Origin-form target: path and query, byte for byte (as latin-1 text). */
   readonly target: string
+  /** As the caller used it: beyond the declared proxies, where there are some. */
   readonly scheme: 'http' | 'https'
-  /** Source address of the connection, without port; IPv4-mapped IPv6 is given as IPv4. */
+  /** Of the caller, without port; IPv4-mapped IPv6 is given as IPv4. */
   readonly address: string
+  /** Source address of the connection, where it is that of a declared proxy; absent: it is the caller's. */
+  readonly peerAddress?: string
+  /** Whether what a declared proxy says about the caller is malformed or contradicts itself. */
+  readonly isChainInvalid?: boolean
   /** Client certificate of the connection; absent or null: none. */
   readonly peer?: TlsPeer | null
   /**
@@ -104,6 +109,8 @@ export interface Principal {
   readonly expiresAtMs: number
   /** Those of the credential itself, beside those of the route. */
   readonly limits: readonly CompiledLimit[]
+  /** Its credential was laid out as bait: never on one that is proven. */
+  readonly decoy?: true
 }
 
 /** Answer of the `verify` port. `principal` of a denied one: who it would have been, when that is known. */

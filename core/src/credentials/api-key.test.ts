@@ -163,6 +163,19 @@ for (const [title, change, reason] of [
   })
 }
 
+// Whoever found bait must not learn that it is some.
+test('bait is refused as a revoked key is, in whatever state it is', () => {
+  for (const state of ['active', 'disabled', 'revoked'] as const) {
+    const bait = apiKeyRecord({ ...fields, state, decoy: true })
+    const who = { ...principal, decoy: true }
+    assert.deepEqual(judgeApiKey(bait, facts(), NOW_MS), {
+      kind: 'denied',
+      reason: 'credential_revoked',
+      principal: who,
+    })
+  }
+})
+
 test('a key is good until the millisecond before its time', () => {
   assert.equal(judgeApiKey(apiKeyRecord({ ...fields, expiresAtMs: NOW_MS + 1 }), facts(), NOW_MS).kind, 'proven')
 })

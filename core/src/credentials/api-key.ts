@@ -147,6 +147,8 @@ export interface ApiKeyFields {
   readonly limits: readonly CompiledLimit[]
   /** Last four characters of the random part. */
   readonly last4: string
+  /** It was laid out as bait: refused as if it were revoked, and whoever presents it is reported. */
+  readonly decoy?: boolean
 }
 
 /** The same, with what is the same for every request with the key. Made by `apiKeyRecord` only. */
@@ -169,6 +171,7 @@ export function apiKeyRecord(fields: ApiKeyFields): ApiKeyRecord {
     boundTo: null,
     expiresAtMs: fields.expiresAtMs,
     limits: fields.limits,
+    ...(fields.decoy === true && { decoy: true }),
   }
   return { ...fields, proven: { kind: 'proven', principal } }
 }
@@ -176,6 +179,8 @@ export function apiKeyRecord(fields: ApiKeyFields): ApiKeyRecord {
 /** Judges a key that was found: state, time, consumer, source address. Its scopes are for `decide`. */
 export function judgeApiKey(record: ApiKeyRecord, facts: Facts, nowMs: number): Verified {
   const { principal } = record.proven
+  // Before its state: nothing about bait is told.
+  if (record.decoy === true) return denied('credential_revoked', principal)
   if (record.state === 'disabled') return denied('credential_disabled', principal)
   if (record.state !== 'active') return denied('credential_revoked', principal)
   // Written so that a time that is not a number has passed.
