@@ -1,9 +1,8 @@
 /**
- * `headgate services|routes|policies|certificates`: configuration objects of the draft.
+ * `headgate services|routes|policies|issuers|roles|certificates`: configuration objects of the draft.
  *
  * @module
  */
-import type { Answer } from '@headgate/admin-api'
 import type { Command } from 'commander'
 import type { Cli } from '#cli/cli.ts'
 import { command } from '#cli/command.ts'
@@ -12,79 +11,9 @@ import { allPages } from '#cli/connect/pages.ts'
 import { renderObjects } from '#cli/files/render.ts'
 import { listView, type View } from '#cli/output/print.ts'
 import type { Column } from '#cli/output/table.ts'
-
-type ConfigObject = Answer<'getObject'>
-type Kind = ConfigObject['kind']
-
-interface KindText {
-  readonly kind: Kind
-  readonly plural: string
-  readonly summary: string
-  readonly example: string
-  /** What people look for first. */
-  readonly columns: readonly Column<ConfigObject>[]
-}
-
-function text(value: unknown): string {
-  if (Array.isArray(value)) return value.map(text).join(',')
-  if (value === undefined || value === null) return ''
-  return typeof value === 'string' ? value : JSON.stringify(value)
-}
-
-const KINDS: readonly KindText[] = [
-  {
-    kind: 'service',
-    plural: 'services',
-    summary: 'APIs that are protected',
-    example: 'orders',
-    columns: [
-      { title: 'owner', value: ({ spec }) => text(spec['owner']) },
-      { title: 'data', value: ({ spec }) => text(spec['data_label'] ?? 'internal') },
-      {
-        title: 'targets',
-        value: ({ spec }) => text((spec['targets'] as { url: string }[] | undefined)?.map(({ url }) => url)),
-      },
-    ],
-  },
-  {
-    kind: 'route',
-    plural: 'routes',
-    summary: 'Host, path and methods of services',
-    example: 'orders-read',
-    columns: [
-      { title: 'hosts', value: ({ spec }) => text(spec['hosts']) || 'every' },
-      { title: 'path', value: ({ spec }) => text(spec['path']) + (spec['match'] === 'prefix' ? ' and below' : '') },
-      { title: 'methods', value: ({ spec }) => text(spec['methods']) || 'all' },
-      { title: 'service', value: ({ spec }) => text(spec['service']) },
-    ],
-  },
-  {
-    kind: 'policy',
-    plural: 'policies',
-    summary: 'Requirements on environment, services and routes',
-    example: 'orders.read',
-    columns: [
-      { title: 'type', value: ({ spec }) => text(spec['type']) },
-      {
-        title: 'on',
-        value: ({ spec }) =>
-          Object.entries((spec['on'] as object | undefined) ?? {})
-            .map(([where, name]) => (name === true ? where : `${where} ${text(name)}`))
-            .join(','),
-      },
-    ],
-  },
-  {
-    kind: 'certificate',
-    plural: 'certificates',
-    summary: 'What HTTPS listeners present',
-    example: 'api-example-com',
-    columns: [
-      { title: 'hosts', value: ({ spec }) => text(spec['hosts']) },
-      { title: 'key', value: ({ spec }) => text(spec['key']) },
-    ],
-  },
-]
+import { createIssuerCommand } from './objects/issuer.ts'
+import { type ConfigObject, KINDS, type KindText } from './objects/kinds.ts'
+import { createRoleCommand } from './objects/role.ts'
 
 export function objectCommands(cli: Cli): readonly Command[] {
   return KINDS.map((kind) => objectsCommand(cli, kind))
@@ -92,16 +21,22 @@ export function objectCommands(cli: Cli): readonly Command[] {
 
 function objectsCommand(cli: Cli, kind: KindText): Command {
   const { plural, example } = kind
-  return command(plural, {
+  const commands = [list(cli, kind), get(cli, kind), ...createCommands(cli, kind), remove(cli, kind)]
+  const all = command(plural, {
     summary: kind.summary,
     examples: [`headgate ${plural} ls`, `headgate ${plural} get ${example}`],
   })
-    .addCommand(list(cli, kind))
-    .addCommand(get(cli, kind))
-    .addCommand(remove(cli, kind))
+  for (const one of commands) all.addCommand(one)
+  return all
 }
 
-function list(cli: Cli, { kind, plural, columns }: KindText): Command {
+/** Kinds that are short enough for options. */
+function createCommands(cli: Cli, { kind }: KindText): readonly Command[] {
+  if (kind === 'issuer') return [createIssuerCommand(cli)]
+  return kind === 'role' ? [createRoleCommand(cli)] : []
+}
+
+function list(cli: Cli, { kind, plural, columns, empty }: KindText): Command {
   return command('ls', {
     summary: `List the ${plural} of the draft`,
     examples: [`headgate ${plural} ls`, `headgate ${plural} ls -o name`],
@@ -115,7 +50,7 @@ function list(cli: Cli, { kind, plural, columns }: KindText): Command {
     ]
     cli.print(
       objects,
-      listView(all, ({ name }) => name, `No ${plural} yet. Protect an API: headgate protect <url> --name <name>`),
+      listView(all, ({ name }) => name, `No ${plural} yet. ${empty}`),
     )
   })
 }

@@ -61,6 +61,14 @@ export const environment: Answer<'getEnvironment'> = {
   created_at: AT,
 }
 
+export function configObject(
+  kind: Answer<'getObject'>['kind'],
+  name: string,
+  spec: Record<string, unknown>,
+): Answer<'getObject'> {
+  return { id: `obj_${name}`, kind, name, spec, origin: '', revision: 3, updated_at: AT }
+}
+
 export const operator: Answer<'whoami'>['operator'] = {
   id: 'opr_01',
   name: 'local',
