@@ -87,6 +87,8 @@ export const reasons = {
   limit_exceeded: reason(429, 'limit', 'A limit is used up'),
   limit_unavailable: reason(503, 'limit', 'A limit cannot be checked at the moment'),
   // after the decision
+  upstream_identity_invalid: reason(403, 'upstream', 'The service cannot be told who calls'),
+  upstream_credential_unavailable: reason(503, 'upstream', 'The agent cannot prove itself to the service'),
   upstream_unreachable: reason(502, 'upstream', 'The service could not be reached'),
   upstream_failed: reason(502, 'upstream', 'The service broke off or answered with nonsense'),
   upstream_overloaded: reason(503, 'upstream', 'The service has as many requests as it may have'),

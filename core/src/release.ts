@@ -54,7 +54,53 @@ export interface CompiledService {
   }
   /** Null: as usual, with the public authorities. */
   readonly tls: CompiledTargetTls | null
+  readonly identity: CompiledIdentity
+  /** Null: the agent does not prove itself. */
+  readonly authentication: CompiledAuthentication | null
+  /** Fields that only the agent may set, lower case, each once, without those that no service gets from a caller. */
+  readonly reservedHeaders: readonly string[]
 }
+
+/** What a service is told about the caller. Names of fields are lower case. */
+export interface CompiledIdentity {
+  /** Null: it is not told. */
+  readonly headers: {
+    readonly consumer: string | null
+    readonly credential: string | null
+    readonly scopes: string | null
+    readonly roles: string | null
+  }
+  readonly claims: readonly { readonly path: readonly string[]; readonly header: string }[]
+  /** Null: it gets none. */
+  readonly token: CompiledIdentityToken | null
+}
+
+/** A signed token that says who calls. */
+export interface CompiledIdentityToken {
+  readonly audience: string
+  readonly header: string
+  readonly lifeMs: number
+  /** Paths of claims that are in it. */
+  readonly claims: readonly (readonly string[])[]
+}
+
+/** How the agent proves itself to a service. `secret`, and what is secret of `client`, are secret references. */
+export type CompiledAuthentication =
+  | { readonly kind: 'header'; readonly header: string; readonly prefix: string; readonly secret: string }
+  | { readonly kind: 'basic'; readonly username: string; readonly secret: string }
+  | {
+      readonly kind: 'oauth'
+      readonly tokenUrl: string
+      readonly client: CompiledIntrospection['client']
+      /** Whom a statement of the client about itself is for. */
+      readonly issuer: string
+      readonly scopes: readonly string[]
+      readonly audience: string | null
+      readonly resource: string | null
+      readonly privateAddresses: boolean
+      /** Authorities in PEM; null: the public ones. */
+      readonly ca: string | null
+    }
 
 /** One address behind a service. */
 export interface CompiledTarget {

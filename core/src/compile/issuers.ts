@@ -64,21 +64,27 @@ function keysOf(keys: IssuerSpec['keys']): CompiledIssuer['keys'] {
 
 function introspectionOf(spec: IssuerSpec['introspection']): CompiledIntrospection | null {
   if (spec === undefined) return null
-  const { client } = spec
   return {
     url: spec.url,
-    client:
-      client.method === 'client_secret_basic'
-        ? { method: client.method, clientId: client.client_id, secret: client.secret }
-        : {
-            method: client.method,
-            clientId: client.client_id,
-            key: client.key,
-            keyId: client.key_id ?? null,
-            algorithm: client.algorithm,
-          },
+    client: compileClient(spec.client),
     cacheMs: spec.cache_ms,
     timeoutMs: spec.timeout_ms,
+  }
+}
+
+/** Who the agent is to an issuer. */
+export function compileClient(
+  client: NonNullable<IssuerSpec['introspection']>['client'],
+): CompiledIntrospection['client'] {
+  if (client.method === 'client_secret_basic') {
+    return { method: client.method, clientId: client.client_id, secret: client.secret }
+  }
+  return {
+    method: client.method,
+    clientId: client.client_id,
+    key: client.key,
+    keyId: client.key_id ?? null,
+    algorithm: client.algorithm,
   }
 }
 

@@ -49,6 +49,52 @@ test('everything that can be said about a service arrives at the agent', () => {
   assert.deepEqual([service.requestTimeoutMs, service.streamIdleMs, service.responseTimeoutMs], [5_000, 0, 500])
 })
 
+test('what a service is told and how the agent proves itself arrive at the agent, with what callers may not send', () => {
+  const { identity, authentication, reservedHeaders } = compiled({
+    identity: {
+      headers: { consumer: 'x-caller', scopes: 'x-headgate-scopes' },
+      claims: [{ claim: 'org.id', header: 'x-org' }],
+      token: { audience: 'orders', claims: ['sub', ['https://a.test/role']] },
+    },
+    authentication: {
+      kind: 'oauth',
+      token_url: 'https://issuer.test/token',
+      client: { method: 'client_secret_basic', client_id: 'agent', secret: 'env://SECRET' },
+      scopes: ['orders'],
+    },
+  })
+  assert.deepEqual(identity, {
+    headers: { consumer: 'x-caller', credential: null, scopes: 'x-headgate-scopes', roles: null },
+    claims: [{ path: ['org', 'id'], header: 'x-org' }],
+    token: {
+      audience: 'orders',
+      header: 'x-headgate-identity',
+      lifeMs: 30_000,
+      claims: [['sub'], ['https://a.test/role']],
+    },
+  })
+  assert.deepEqual(authentication, {
+    kind: 'oauth',
+    tokenUrl: 'https://issuer.test/token',
+    client: { method: 'client_secret_basic', clientId: 'agent', secret: 'env://SECRET' },
+    issuer: 'https://issuer.test/token',
+    scopes: ['orders'],
+    audience: null,
+    resource: null,
+    privateAddresses: false,
+    ca: null,
+  })
+  // What begins with x-headgate- never comes from a caller.
+  assert.deepEqual(reservedHeaders, ['x-caller', 'x-org', 'authorization'])
+})
+
+test('a service is told the name of the consumer unless it is said otherwise', () => {
+  assert.equal(compiled({}).identity.headers.consumer, 'x-headgate-consumer')
+  assert.equal(compiled({ identity: { token: { audience: 'a' } } }).identity.headers.consumer, 'x-headgate-consumer')
+  assert.equal(compiled({ identity: { headers: {} } }).identity.headers.consumer, null)
+  assert.deepEqual(compiled({}).reservedHeaders, [])
+})
+
 test('no attempt waits longer than the whole request may take', () => {
   assert.equal(compiled({ request_timeout_ms: 700 }).responseTimeoutMs, 700)
 })
@@ -104,6 +150,30 @@ const contradictions: readonly (readonly [title: string, spec: object, refusal: 
     { retries: { try_timeout_ms: 10, attempts_max: 1 } },
     '/retries/try_timeout_ms there is only one attempt: use response_timeout_ms',
   ],
+  [
+    'one field for two things',
+    { identity: { headers: { consumer: 'x-a' }, claims: [{ claim: 'sub', header: 'x-a' }] } },
+    '/identity/claims/0/header this field is there twice',
+  ],
+  [
+    'one field for who calls and who we are',
+    {
+      identity: { headers: { consumer: 'x-api-key' } },
+      authentication: { kind: 'header', name: 'x-api-key', value: 'env://A' },
+    },
+    '/authentication/name identity has this field as well',
+  ],
+  [
+    'a token that is asked for in clear',
+    {
+      authentication: {
+        kind: 'oauth',
+        token_url: 'http://issuer.test/token',
+        client: { method: 'client_secret_basic', client_id: 'agent', secret: 'env://A' },
+      },
+    },
+    '/authentication/token_url use https://, or set private_addresses for a trial',
+  ],
 ]
 for (const [title, spec, refusal] of contradictions) {
   test(`${title} is refused, with what to do`, () => {
@@ -120,6 +190,14 @@ for (const [title, spec] of [
   ['a switch that nobody knows', { tls: { verify: false } }],
   ['a private key in place of its reference', { tls: { certificate: { chain: PEM, key: PEM } } }],
   ['a third attempt', { retries: { attempts_max: 3 } }],
+  ['a field of ours with a meaning of its own', { identity: { headers: { consumer: 'content-type' } } }],
+  ['a field of ours that says where a request came from', { identity: { headers: { roles: 'x-forwarded-for' } } }],
+  ['a field of ours that a caller could send in another spelling', { identity: { headers: { roles: 'x_roles' } } }],
+  ['an identity in place of a credential', { identity: { headers: { consumer: 'authorization' } } }],
+  ['a secret in place of its reference', { authentication: { kind: 'header', value: 'hunter2' } }],
+  ['a prefix with a line end', { authentication: { kind: 'header', value: 'env://A', prefix: 'Bearer\n' } }],
+  ['a username with a colon', { authentication: { kind: 'basic', username: 'a:b', password: 'env://A' } }],
+  ['an identity token that lives for long', { identity: { token: { audience: 'a', life_ms: 60_001 } } }],
   ['a path of a check with a line end', { health: { active: { path: '/a\r\nX: y' } } }],
 ] as const) {
   test(`${title} is refused`, () => {

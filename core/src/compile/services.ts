@@ -6,7 +6,16 @@
  * @module
  */
 import { targetOrigin } from '#core/kinds/service.ts'
-import type { CompiledActiveHealth, CompiledBalancing, CompiledService, CompiledTargetTls } from '#core/release.ts'
+import { identityNames } from '#core/kinds/service-identity.ts'
+import type {
+  CompiledActiveHealth,
+  CompiledAuthentication,
+  CompiledBalancing,
+  CompiledIdentity,
+  CompiledService,
+  CompiledTargetTls,
+} from '#core/release.ts'
+import { compileClient } from './issuers.ts'
 import type { ReadObject } from './read-objects.ts'
 
 const HEADER = 'header:'
@@ -59,6 +68,9 @@ export function compileService({ name, spec, subject }: ReadObject<'service'>): 
       onTimeout: retries.try_timeout_ms !== undefined,
     },
     tls: spec.tls === undefined ? null : compileTls(spec.tls),
+    identity: compileIdentity(spec.identity),
+    authentication: spec.authentication === undefined ? null : compileAuthentication(spec.authentication),
+    reservedHeaders: reservedHeaders(spec),
   }
 }
 
@@ -88,4 +100,46 @@ function compileActive(spec: NonNullable<Spec['health']['active']>): CompiledAct
 
 function compileTls({ ca, server_name, certificate }: NonNullable<Spec['tls']>): CompiledTargetTls {
   return { ca: ca ?? null, serverName: server_name ?? null, certificate: certificate ?? null }
+}
+
+function compileIdentity({ headers, claims, token }: Spec['identity']): CompiledIdentity {
+  const { consumer = null, credential = null, scopes = null, roles = null } = headers
+  return {
+    headers: { consumer, credential, scopes, roles },
+    claims: claims.map(({ claim, header }) => ({ path: claim, header })),
+    token:
+      token === undefined
+        ? null
+        : { audience: token.audience, header: token.header, lifeMs: token.life_ms, claims: token.claims },
+  }
+}
+
+function compileAuthentication(spec: NonNullable<Spec['authentication']>): CompiledAuthentication {
+  switch (spec.kind) {
+    case 'header':
+      return { kind: spec.kind, header: spec.name, prefix: spec.prefix, secret: spec.value }
+    case 'basic':
+      return { kind: spec.kind, username: spec.username, secret: spec.password }
+    case 'oauth':
+      return {
+        kind: spec.kind,
+        tokenUrl: spec.token_url,
+        client: compileClient(spec.client),
+        issuer: spec.issuer ?? spec.token_url,
+        scopes: spec.scopes,
+        audience: spec.audience ?? null,
+        resource: spec.resource ?? null,
+        privateAddresses: spec.private_addresses,
+        ca: spec.ca ?? null,
+      }
+  }
+}
+
+/** No caller can send fields that begin like this, whatever the service. */
+const NEVER_FROM_CALLERS = 'x-headgate-'
+
+function reservedHeaders({ identity, authentication }: Spec): readonly string[] {
+  const names = identityNames(identity).map(([, name]) => name)
+  if (authentication !== undefined) names.push(authentication.kind === 'header' ? authentication.name : 'authorization')
+  return [...new Set(names)].filter((name) => !name.startsWith(NEVER_FROM_CALLERS))
 }

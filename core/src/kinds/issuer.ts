@@ -27,7 +27,8 @@ export const claimPath = z
   })
   .describe('A claim: its name, or names from the outside in with dots between; a list where a name has a dot in it')
 
-const outsideUrl = z
+/** An address of somebody else. */
+export const outsideUrl = z
   .url({ protocol: /^https?$/, error: 'use https:// and a host' })
   .max(2_048)
   .refine((url) => !/[#@]/.test(url), { error: 'give a URL without # and without a password' })
@@ -47,7 +48,8 @@ const keySource = z
   )
   .describe('Where its public keys are: in its metadata, at an address, or here')
 
-const clientAuthentication = z.discriminatedUnion('method', [
+/** Who the agent is to an issuer. */
+export const clientAuthentication = z.discriminatedUnion('method', [
   z.strictObject({
     method: z.literal('client_secret_basic'),
     client_id: z.string().min(1).max(256),

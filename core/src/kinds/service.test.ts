@@ -39,6 +39,7 @@ test('the defaults on the page about services are those of the schema', () => {
     targets: [{ url: 'http://a', zone: 'z' }],
     balancing: { zone_preference: {} },
     health: { active: { path: '/' } },
+    identity: { token: { audience: 'a' } },
   })
   for (const [field, fallback] of rows) {
     const [, code] = /^`([^`]+)`$/.exec(fallback) ?? []

@@ -5,6 +5,7 @@
  */
 import { z } from 'zod'
 import { certificateChain, certificatesPem, objectName, privateKeyReference } from './common.ts'
+import { identityNames, serviceAuthentication, serviceIdentity } from './service-identity.ts'
 
 /** What data a service carries. */
 export const dataLabel = z.enum(['open', 'internal', 'personal', 'card', 'health'])
@@ -177,6 +178,8 @@ export const serviceSpec = z
       .default('http1')
       .describe('What the targets speak: HTTP/1.1, or HTTP/2 (over http:// with prior knowledge), as gRPC needs'),
     tls: tls.optional(),
+    identity: serviceIdentity.prefault({}),
+    authentication: serviceAuthentication.optional(),
     balancing: balancing.prefault({}),
     health: health.prefault({}),
     retries: retries.prefault({}),
@@ -226,6 +229,11 @@ export const serviceSpec = z
     }
     if (spec.balancing.zone_preference !== undefined && spec.targets.every(({ zone }) => zone === undefined)) {
       contradiction(['balancing', 'zone_preference'], 'give at least one target a zone')
+    }
+    const { authentication } = spec
+    if (authentication?.kind === 'header') {
+      const isTwice = identityNames(spec.identity).some(([, name]) => name === authentication.name)
+      if (isTwice) contradiction(['authentication', 'name'], 'identity has this field as well')
     }
     const { try_timeout_ms: tryMs } = spec.retries
     if (tryMs !== undefined && tryMs > spec.response_timeout_ms) {
