@@ -147,7 +147,8 @@ export function createSlots(): Slots {
         const at = index * STRIDE
         slot.requests = numbers[at] ?? 0
         slot.durationMsSum = numbers[at + 1] ?? 0
-        slot.buckets.set(numbers.subarray(at + BUCKETS, at + BUCKETS + BUCKET_COUNT))
+        const { buckets } = slot
+        for (let index = 0; index < BUCKET_COUNT; index++) buckets[index] = numbers[at + BUCKETS + index] ?? 0
       }
       return all
     },

@@ -42,6 +42,6 @@ test('who has nothing new says nothing', () => {
   const slots = createSlots()
   const feed = createCounterFeed(slots)
   slots.count('env_1', 'a', 'allowed', 200, 1)
-  assert.equal(feed().slots.length, 1)
-  assert.deepEqual(feed(), { slots: [], malformed: [] })
+  assert.deepEqual(feed().names, ['env_1 a allowed 2'])
+  assert.deepEqual(feed(), { names: [], numbers: new Float64Array(), malformed: [] })
 })
