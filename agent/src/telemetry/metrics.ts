@@ -148,7 +148,7 @@ export function createSlots(): Slots {
         slot.requests = numbers[at] ?? 0
         slot.durationMsSum = numbers[at + 1] ?? 0
         const { buckets } = slot
-        for (let index = 0; index < BUCKET_COUNT; index++) buckets[index] = numbers[at + BUCKETS + index] ?? 0
+        for (let bucket = 0; bucket < BUCKET_COUNT; bucket++) buckets[bucket] = numbers[at + BUCKETS + bucket] ?? 0
       }
       return all
     },
