@@ -7,7 +7,7 @@
  * @module
  */
 import { availableParallelism } from 'node:os'
-import type { TlsProfile } from '@headgate/core'
+import type { AddressRange, TlsProfile } from '@headgate/core'
 import { type LogLevel, logLevels } from '@headgate/kit/log.ts'
 import {
   choice,
@@ -21,6 +21,7 @@ import {
   type SettingSource,
   text,
 } from '@headgate/kit/settings.ts'
+import { proxyRanges } from './trusted-proxies.ts'
 
 const settings = defineSettings({
   HTTP_LISTEN: listenAddress({ doc: 'Where to serve HTTP: host:port, [ipv6]:port or off', default: '127.0.0.1:8080' }),
@@ -40,6 +41,9 @@ const settings = defineSettings({
   ADMIN_LISTEN: listenAddress({
     doc: 'Where to serve /livez, /readyz, /metrics and /state. Off unless set, because nobody signs in there',
     default: 'off',
+  }),
+  TRUSTED_PROXIES: proxyRanges({
+    doc: 'Addresses of the proxies in front, as ranges between commas. They are believed when they say who asked them, and over http or https; nobody else is',
   }),
   TLS_PROFILE: choice({
     doc: 'What is spoken over HTTPS: intermediate is TLS 1.2 and 1.3, modern is TLS 1.3 only. A certificate may ask for modern',
@@ -242,6 +246,7 @@ export interface AgentSettings {
   readonly adminListen: ListenAddress | undefined
   /** Threads that serve; 0: the main thread does, which is for tests. */
   readonly workers: number
+  readonly trustedProxies: readonly AddressRange[]
   readonly tlsProfile: TlsProfile
   /** May be relative to the working directory. */
   readonly stateDir: string
@@ -318,6 +323,7 @@ export function readAgentSettings(env: Readonly<Record<string, string | undefine
       io: values.IO,
       adminListen: values.ADMIN_LISTEN,
       workers,
+      trustedProxies: values.TRUSTED_PROXIES,
       tlsProfile: values.TLS_PROFILE,
       stateDir: values.STATE_DIR,
       joinToken: values.JOIN_TOKEN,

@@ -39,6 +39,7 @@ export function normalise(head: RequestHead): Normalised {
   if (!METHODS.has(head.method)) return refused('method_invalid', host)
   if (value === undefined) return refused('host_missing', null)
   if (host === null) return refused('host_invalid', null)
+  if (head.isChainInvalid === true) return refused('proxy_chain_invalid', host)
 
   const { target } = head
   if (!target.startsWith('/') || target.length > TARGET_BYTES_MAX) return refused('target_invalid', host)

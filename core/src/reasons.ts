@@ -27,6 +27,7 @@ export const reasons = {
   host_invalid: reason(400, 'network', 'The Host is repeated or malformed'),
   method_invalid: reason(400, 'network', 'The method is not a token that is served here'),
   target_invalid: reason(400, 'network', 'The request target is not an absolute path'),
+  proxy_chain_invalid: reason(400, 'network', 'The proxies on the way do not say plainly where the request came from'),
   path_ambiguous: reason(400, 'network', 'Two readers could understand this path differently'),
   // by the connection (RFC 9110 section 15.4.9 and 15.5.20)
   client_certificate_missing: reason(421, 'tls', 'This host is reached over HTTPS with a client certificate only'),

@@ -1,14 +1,16 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { parseAddressRanges } from '@headgate/core'
 import { Arena } from './arena.ts'
-import { ClientRequest } from './client-request.ts'
+import { type ClientOrigin, ClientRequest } from './client-request.ts'
 import { steps } from './head.ts'
 import { RequestHead } from './request-head.ts'
 
-function startConnection(): (text: string) => ClientRequest {
+function startConnection(trustedProxies: ClientOrigin['trustedProxies'] = null): (text: string) => ClientRequest {
   const { bytes, input } = new Arena()
   const head = new RequestHead(bytes)
-  const request = new ClientRequest(head, { scheme: 'http', address: '192.0.2.7', tls: null, peer: null })
+  const origin = { scheme: 'http', address: '192.0.2.7', tls: null, peer: null, trustedProxies } as const
+  const request = new ClientRequest(head, origin)
   return (text) => {
     const length = bytes.write(`${text}\r\n\r\n`, input, 'latin1')
     assert.equal(head.read(input, input + length), steps.done)
@@ -47,4 +49,40 @@ test('two hosts, or none, are not hidden by the one of the request before', () =
   const none = read('GET / HTTP/1.1\r\nAccept: */*')
   assert.deepEqual(none.header('host'), [])
   assert.ok(forwarded(none).endsWith('X-Forwarded-Host: \r\n'))
+})
+
+// Guards against what is kept from one request to the next: the caller of another request.
+test('every request of a declared proxy has the caller that the proxy says, and the service is told the whole way', () => {
+  const read = startConnection(parseAddressRanges(['192.0.2.0/24']))
+  const seen = (fields: string): unknown => {
+    const request = read(`GET / HTTP/1.1\r\nHost: one.test${fields}`)
+    const { address, scheme, peerAddress, isChainInvalid } = request
+    return [address, scheme, isChainInvalid, peerAddress, ...forwarded(request).split('\r\n').slice(0, 2)]
+  }
+  const of = (address: string, scheme: string, way: string, isInvalid = false): unknown => [
+    address,
+    scheme,
+    isInvalid,
+    '192.0.2.7',
+    `X-Forwarded-For: ${way}`,
+    `X-Forwarded-Proto: ${scheme}`,
+  ]
+  for (let time = 0; time < 2; time++) {
+    assert.deepEqual(seen(''), of('192.0.2.7', 'http', '192.0.2.7'))
+    assert.deepEqual(
+      seen('\r\nX-Forwarded-For: 6.6.6.6, 198.51.100.1, 192.0.2.8\r\nX-Forwarded-Proto: https'),
+      of('198.51.100.1', 'https', '198.51.100.1, 192.0.2.8, 192.0.2.7'),
+    )
+    assert.deepEqual(seen('\r\nForwarded: for=198.51.100.2'), of('198.51.100.2', 'http', '198.51.100.2, 192.0.2.7'))
+    const invalid = '\r\nX-Forwarded-For: nonsense\r\nX-Forwarded-Proto: https'
+    assert.deepEqual(seen(invalid), of('192.0.2.7', 'http', '192.0.2.7', true))
+  }
+})
+
+test('what anybody else says about its address is nothing', () => {
+  const request = startConnection()(
+    'GET / HTTP/1.1\r\nHost: one.test\r\nX-Forwarded-For: 6.6.6.6\r\nForwarded: nonsense',
+  )
+  assert.deepEqual([request.address, request.isChainInvalid], ['192.0.2.7', false])
+  assert.match(forwarded(request), /^X-Forwarded-For: 192\.0\.2\.7\r\n/)
 })

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import type { RequestHead as CoreHead, TlsPeer } from '@headgate/core'
+import { type AddressRange, readCaller, type RequestHead as CoreHead, type TlsPeer } from '@headgate/core'
 import type { Arena } from './arena.ts'
 import { bytesOf, isText } from './bytes.ts'
 import type { Forwarding } from './exchange.ts'
@@ -26,11 +26,15 @@ export interface ClientOrigin {
   readonly tls: string | null
   /** Client certificate; null: none. */
   readonly peer: TlsPeer | null
+  /** Declared proxies, one of which made the connection; null: none did. */
+  readonly trustedProxies: readonly AddressRange[] | null
 }
 
 export class ClientRequest implements CoreHead, Origin {
-  readonly scheme: 'http' | 'https'
-  readonly address: string
+  scheme: 'http' | 'https'
+  address: string
+  readonly peerAddress: string
+  isChainInvalid = false
   readonly peer: TlsPeer | null
   forwardedFields: Uint8Array = NO_BYTES
   method = ''
@@ -45,15 +49,20 @@ export class ClientRequest implements CoreHead, Origin {
   /** When the head was read, in milliseconds of the monotonic clock. */
   startedMs = 0
   readonly #reader: RequestHead
+  readonly #origin: ClientOrigin
+  /** The caller, and the declared proxies on its way. */
+  #forwardedFor: string
   #hosts: readonly string[] = NO_VALUES
   /** Whether the fields are where they were read. */
   #isThere = false
   #pinned: PinnedHead | null = null
 
-  constructor(reader: RequestHead, { scheme, address, peer }: ClientOrigin) {
+  constructor(reader: RequestHead, origin: ClientOrigin) {
+    const { scheme, address, peer } = origin
     this.#reader = reader
+    this.#origin = origin
     this.scheme = scheme
-    this.address = address
+    this.address = this.peerAddress = this.#forwardedFor = address
     this.peer = peer
   }
 
@@ -72,17 +81,32 @@ export class ClientRequest implements CoreHead, Origin {
     this.handshake = null
     this.#isThere = true
     const { hostField } = head
-    const isSameHost =
+    const isSameOrigin = this.#origin.trustedProxies === null || this.#takeCaller(this.#origin.trustedProxies)
+    const isSame =
+      isSameOrigin &&
       head.hosts === 1 &&
       this.#hosts.length === 1 &&
       isText(head.bytes, head.valueStart(hostField), head.valueEnd(hostField), this.host)
-    if (!isSameHost) this.#takeHosts(head.values('host'))
+    if (!isSame) this.#takeHosts(head.values('host'))
+  }
+
+  /** Reads who is behind a declared proxy. @returns whether the last request came the same way. */
+  #takeCaller(trusted: readonly AddressRange[]): boolean {
+    const caller = readCaller(trusted, this.#origin, (name) => this.#reader.values(name))
+    const { address, scheme, proxies } = caller ?? { ...this.#origin, proxies: NO_VALUES }
+    const forwardedFor = [address, ...proxies].join(', ')
+    const isSame = this.#forwardedFor === forwardedFor && this.scheme === scheme
+    this.isChainInvalid = caller === null
+    this.address = address
+    this.scheme = scheme
+    this.#forwardedFor = forwardedFor
+    return isSame
   }
 
   #takeHosts(hosts: readonly string[]): void {
     this.#hosts = hosts
     this.forwardedFields = bytesOf(
-      `X-Forwarded-For: ${this.address}\r\nX-Forwarded-Proto: ${this.scheme}\r\nX-Forwarded-Host: ${this.host}\r\n`,
+      `X-Forwarded-For: ${this.#forwardedFor}\r\nX-Forwarded-Proto: ${this.scheme}\r\nX-Forwarded-Host: ${this.host}\r\n`,
     )
   }
 

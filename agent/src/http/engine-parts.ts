@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { RequestHead as CoreHead } from '@headgate/core'
+import type { AddressRange, RequestHead as CoreHead } from '@headgate/core'
 import type { Clock } from '@headgate/kit/clock.ts'
 import type { Log } from '@headgate/kit/log.ts'
 import type { Arena } from './arena.ts'
@@ -35,6 +35,8 @@ export interface EngineSettings {
   readonly websocketIdleMs: number
   /** Longest time that one may last; 0: no bound. */
   readonly websocketMsMax: number
+  /** Proxies that are believed when they say who asked them. */
+  readonly trustedProxies: readonly AddressRange[]
 }
 
 /** What connections of both sides need. */

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import type { TlsPeer } from '@headgate/core'
+import { rangesContain, type TlsPeer } from '@headgate/core'
 import type { Clock } from '@headgate/kit/clock.ts'
 import type { Log } from '@headgate/kit/log.ts'
 import type { Arena } from './arena.ts'
@@ -94,7 +94,10 @@ export function createEngine(shared: SharedParts, options: EngineOptions): Engin
         onMalformed('connections_full')
         return null
       }
-      const connection = new ClientConnection(parts, io, { scheme, address, tls, peer })
+      const { trustedProxies } = settings
+      const isProxy = trustedProxies.length > 0 && rangesContain(trustedProxies, address)
+      const origin = { scheme, address, tls, peer, trustedProxies: isProxy ? trustedProxies : null }
+      const connection = new ClientConnection(parts, io, origin)
       connections.add(connection)
       return connection
     },

@@ -75,6 +75,7 @@ const SETTINGS: EngineSettings = {
   upstreamIdleMs: 300_000,
   websocketIdleMs: 3_600_000,
   websocketMsMax: 86_400_000,
+  trustedProxies: [],
 }
 
 const SERVICE = serviceReference(['http://127.0.0.1:80'])

@@ -60,7 +60,8 @@ function mask(prefix: number, index: number): number {
   return bits === 0 ? 0 : -1 << (32 - bits)
 }
 
-function parseAddress(text: string): Words | null {
+/** @returns null when the text is not an address. */
+export function parseAddress(text: string): Words | null {
   return text.includes(':') ? parseIpv6(text) : parseIpv4(text)
 }
 
