@@ -3,7 +3,7 @@ import { generateKeyPairSync, hash, sign } from 'node:crypto'
 import { test } from 'node:test'
 import type { Facts } from '@headgate/core'
 import { calculateJwkThumbprint } from 'jose'
-import { boundThumbprint, checkProof } from './dpop.ts'
+import { checkProof } from './dpop.ts'
 
 const NOW_MS = 1_750_000_000_000
 const TOKEN = 'the.access.token'
@@ -111,11 +111,4 @@ test('a proof that is wrong is not remembered, so that nobody can use up the nam
 
 test('what cannot be remembered is refused', async () => {
   assert.equal(await check([proof()], {}, { algorithms: ['ES256'], once: () => false }), 'replayed')
-})
-
-test('a token says to which key it is bound', () => {
-  assert.equal(boundThumbprint({ cnf: { jkt: 'abc' } }), 'abc')
-  for (const cnf of [undefined, null, 'abc', [], {}, { jkt: 1 }, { jkt: '' }, { 'x5t#S256': 'abc' }]) {
-    assert.equal(boundThumbprint({ cnf }), null)
-  }
 })

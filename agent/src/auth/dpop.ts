@@ -10,7 +10,7 @@
  * @module
  */
 import { hash } from 'node:crypto'
-import { type Facts, type JsonObject, readProof, type SignatureAlgorithm } from '@headgate/core'
+import { type Facts, readProof, type SignatureAlgorithm } from '@headgate/core'
 import { calculateJwkThumbprint, type JWK } from 'jose'
 import { readKeySet, type VerificationKey } from '#agent/issuers/key-set.ts'
 import { isSignedBy } from './signature.ts'
@@ -76,16 +76,8 @@ export async function checkProof(
   if (key === null) return 'malformed'
   // The key is compared before it is used: with strangers' keys nothing is computed.
   if ((await thumbprintOf(header['jwk'] as JWK)) !== thumbprint) return 'key'
-  if (!(await isSignedBy(text, algorithm, key))) return 'signature'
+  if (!(await isSignedBy(text, read.jws, key))) return 'signature'
   return once(hash('sha256', `${thumbprint} ${jti}`, 'base64url'), PROOF_AGE_MS_MAX + AHEAD_MS_MAX) ? null : 'replayed'
-}
-
-/** The thumbprint of the key to which a token is bound; null: to none that is used here. */
-export function boundThumbprint(claims: JsonObject): string | null {
-  const { cnf } = claims
-  if (typeof cnf !== 'object' || cnf === null || !Object.hasOwn(cnf, 'jkt')) return null
-  const { jkt } = cnf as JsonObject
-  return typeof jkt === 'string' && jkt !== '' ? jkt : null
 }
 
 /** RFC 9449 section 4.3: without query and fragment, after the usual normalisation of both. */

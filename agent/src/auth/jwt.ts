@@ -1,32 +1,17 @@
 /**
  * Proves signed tokens of one issuer.
  *
- * What costs nothing comes first: form, algorithm, claims; a token that fails there reaches no signature. A token that
- * was proven is remembered under its SHA-256 for at most a minute and never beyond its end, and is forgotten when the
- * keys of the issuer change. Signatures are checked off the event loop.
+ * What costs nothing comes first: algorithm and claims; a token that fails there reaches no signature. Its form was read
+ * before. Remembering what was proven is for `tokens.ts`.
  *
  * Sources: RFC 7515 section 5.2, RFC 7519 section 7.2, RFC 8725, RFC 9068 section 4.
  *
  * @module
  */
-import { hash } from 'node:crypto'
-import {
-  type ClaimProblem,
-  type ClaimRules,
-  judgeClaims,
-  type JsonObject,
-  type Jws,
-  readJws,
-  type SignatureAlgorithm,
-} from '@headgate/core'
-import type { KeySource } from '#agent/issuers/key-source.ts'
-import { RecentTokens } from './recent-tokens.ts'
+import { type ClaimProblem, judgeClaims, type JsonObject, type Jws, type TokenRules } from '@headgate/core'
+import type { KeySet, VerificationKey } from '#agent/issuers/key-set.ts'
+import type { IssuerKeys } from '#agent/issuers/known-keys.ts'
 import { isSignedBy } from './signature.ts'
-
-/** What tokens of an issuer must be like. */
-export interface TokenRules extends ClaimRules {
-  readonly algorithms: readonly SignatureAlgorithm[]
-}
 
 export type TokenProblem =
   | ClaimProblem
@@ -45,54 +30,78 @@ export type ProvenToken =
       readonly claims: JsonObject
       /** `exp`, in milliseconds since 1970-01-01 UTC. */
       readonly expiresAtMs: number
+      /** Until when it may be taken for good without another look, likewise. */
+      readonly untilMs: number
     }
   | { readonly kind: 'refused'; readonly problem: TokenProblem }
 
 /** How long a proven token is taken for good, in milliseconds. */
 const REMEMBERED_MS_MAX = 60_000
 
-export interface TokenVerifier {
-  /**
-   * @param nowMs wall clock.
-   * @returns at once for what is remembered or wrong in its form; never throws.
-   */
-  verify(text: string, nowMs: number): ProvenToken | Promise<ProvenToken>
+/**
+ * @param text that the token was read from.
+ * @param nowMs wall clock.
+ * @returns at once where its key is known and its kind of signature is quick; never throws.
+ */
+export function proveToken(
+  text: string,
+  jws: Jws,
+  rules: TokenRules,
+  keys: IssuerKeys,
+  nowMs: number,
+): ProvenToken | Promise<ProvenToken> {
+  if (!rules.algorithms.includes(jws.algorithm)) return refused('algorithm')
+  const judged = judgeClaims(jws.claims, jws.type, rules, nowMs)
+  if (judged.kind === 'bad') return refused(judged.problem)
+  const { expiresAtMs } = judged
+  const proven: ProvenToken = {
+    kind: 'proven',
+    claims: jws.claims,
+    expiresAtMs,
+    untilMs: Math.min(expiresAtMs, nowMs + REMEMBERED_MS_MAX),
+  }
+  const keySet = keys.current()
+  if (keySet !== null && (jws.keyId === null || keySet.has(jws.keyId))) return check(text, jws, keySet, proven)
+  const renewal = keys.renew()
+  if (renewal === null) return refused(keySet === null ? 'unavailable' : 'key_unknown')
+  return whenRenewed(text, jws, keys, renewal, proven)
 }
 
-/** @param tokensMax tokens that are remembered. */
-export function createTokenVerifier(rules: TokenRules, keys: KeySource, tokensMax: number): TokenVerifier {
-  const recent = new RecentTokens<Extract<ProvenToken, { kind: 'proven' }>>(tokensMax)
+async function whenRenewed(
+  text: string,
+  jws: Jws,
+  keys: IssuerKeys,
+  renewal: Promise<boolean>,
+  proven: ProvenToken,
+): Promise<ProvenToken> {
+  const answered = await renewal
+  const keySet = keys.current()
+  if (keySet === null) return refused('unavailable')
+  if (jws.keyId !== null && !keySet.has(jws.keyId)) return refused(answered ? 'key_unknown' : 'unavailable')
+  return await check(text, jws, keySet, proven)
+}
 
-  async function prove(text: string, name: string, jws: Jws, expiresAtMs: number, nowMs: number): Promise<ProvenToken> {
-    const keySet = await keys.withKey(jws.keyId)
-    if (keySet === null) return refused('unavailable')
-    const candidates = keySet.candidates(jws.algorithm, jws.keyId)
-    if (candidates.length === 0) return refused('key_unknown')
-    const { generation } = keys
-    for (const key of candidates) {
-      if (!(await isSignedBy(text, jws.algorithm, key))) continue
-      const proven = { kind: 'proven', claims: jws.claims, expiresAtMs } as const
-      recent.put(name, proven, Math.min(expiresAtMs, nowMs + REMEMBERED_MS_MAX), generation)
-      return proven
-    }
-    return refused('signature')
+function check(text: string, jws: Jws, keySet: KeySet, proven: ProvenToken): ProvenToken | Promise<ProvenToken> {
+  const candidates = keySet.candidates(jws.algorithm, jws.keyId)
+  if (candidates.length === 0) return refused('key_unknown')
+  for (const [index, key] of candidates.entries()) {
+    const isSigned = isSignedBy(text, jws, key)
+    if (isSigned instanceof Promise) return checkLater(text, jws, candidates.slice(index + 1), isSigned, proven)
+    if (isSigned) return proven
   }
+  return refused('signature')
+}
 
-  return {
-    verify: (text, nowMs) => {
-      const name = hash('sha256', text, 'latin1')
-      const known = recent.get(name, nowMs, keys.generation)
-      if (known !== null) return known
-      const read = readJws(text)
-      if (read.kind === 'malformed') return refused('malformed')
-      if (read.kind === 'algorithm_not_allowed' || !rules.algorithms.includes(read.jws.algorithm)) {
-        return refused('algorithm')
-      }
-      const { jws } = read
-      const judged = judgeClaims(jws.claims, jws.type, rules, nowMs)
-      return judged.kind === 'bad' ? refused(judged.problem) : prove(text, name, jws, judged.expiresAtMs, nowMs)
-    },
-  }
+async function checkLater(
+  text: string,
+  jws: Jws,
+  others: readonly VerificationKey[],
+  first: Promise<boolean>,
+  proven: ProvenToken,
+): Promise<ProvenToken> {
+  if (await first) return proven
+  for (const key of others) if (await isSignedBy(text, jws, key)) return proven
+  return refused('signature')
 }
 
 const refused = (problem: TokenProblem): ProvenToken => ({ kind: 'refused', problem })

@@ -1,22 +1,16 @@
 /**
- * What was proven a moment ago, by name, in a bounded memory.
+ * What was found out a moment ago, by name, in a bounded memory.
  *
  * Two tables take turns: when the younger one is full, the older one is forgotten as a whole. What is used again moves
  * to the younger one, so what is in use stays; a flood of new tokens costs others no more than being proven again.
+ * Whether it still counts is for whoever remembered it to say.
  *
  * @module
  */
-
-interface Entry<T> {
-  readonly value: T
-  readonly untilMs: number
-  readonly generation: number
-}
-
-export class RecentTokens<T> {
+export class RecentTokens<T extends object> {
   readonly #half: number
-  #younger = new Map<string, Entry<T>>()
-  #older = new Map<string, Entry<T>>()
+  #younger = new Map<string, T>()
+  #older = new Map<string, T>()
 
   /** @param max tokens that are remembered at most. */
   constructor(max: number) {
@@ -27,23 +21,20 @@ export class RecentTokens<T> {
     return this.#younger.size + this.#older.size
   }
 
-  /** @returns null when it is not known, too old, or was proven in another generation. */
-  get(name: string, nowMs: number, generation: number): T | null {
-    const found = this.#younger.get(name) ?? this.#older.get(name)
-    if (found === undefined || found.generation !== generation || nowMs >= found.untilMs) return null
-    if (!this.#younger.has(name)) this.#put(name, found)
-    return found.value
+  get(name: string): T | null {
+    const young = this.#younger.get(name)
+    if (young !== undefined) return young
+    const old = this.#older.get(name)
+    if (old === undefined) return null
+    this.put(name, old)
+    return old
   }
 
-  put(name: string, value: T, untilMs: number, generation: number): void {
-    this.#put(name, { value, untilMs, generation })
-  }
-
-  #put(name: string, entry: Entry<T>): void {
-    if (this.#younger.size >= this.#half) {
+  put(name: string, value: T): void {
+    if (this.#younger.size >= this.#half && !this.#younger.has(name)) {
       this.#older = this.#younger
       this.#younger = new Map()
     }
-    this.#younger.set(name, entry)
+    this.#younger.set(name, value)
   }
 }

@@ -9,8 +9,8 @@
  *
  * @module
  */
+import { createPublicKey, type JsonWebKeyInput, type KeyObject } from 'node:crypto'
 import type { SignatureAlgorithm } from '@headgate/core'
-import { importJWK, type JWK } from 'jose'
 
 /** Keys of one set. */
 const KEYS_MAX = 100
@@ -26,8 +26,7 @@ export interface VerificationKey {
   /** Null: it has no name. */
   readonly keyId: string | null
   readonly algorithms: ReadonlySet<SignatureAlgorithm>
-  /** The key as jose takes it, for one of its algorithms. */
-  forAlgorithm(algorithm: SignatureAlgorithm): Promise<CryptoKey | Uint8Array>
+  readonly key: KeyObject
 }
 
 /** Usable keys of an issuer. */
@@ -68,8 +67,9 @@ export function readKeySet(text: string): ReadKeySet {
     // Whoever can read the set could sign with it.
     if ('d' in jwk || 'k' in jwk) return invalid(`key ${index} is not public`)
     const why = unusable(jwk)
-    if (why === null) keys.push(verificationKey(jwk))
-    else passedOver.push(`key ${index}: ${why}`)
+    const key = why === null ? verificationKey(jwk) : null
+    if (key !== null) keys.push(key)
+    else passedOver.push(`key ${index}: ${why ?? 'its numbers are no key'}`)
   }
   return { kind: 'keys', keySet: keySetOf(keys), passedOver }
 }
@@ -89,24 +89,21 @@ function keySetOf(keys: readonly VerificationKey[]): KeySet {
   }
 }
 
-function verificationKey(jwk: Record<string, unknown>): VerificationKey {
+/** @returns null when the numbers are none of its type and curve. */
+function verificationKey(jwk: Record<string, unknown>): VerificationKey | null {
   const { kid, alg } = jwk
   const fitting = algorithmsOf(jwk)
   const algorithms = new Set(typeof alg === 'string' ? fitting.filter((each) => each === alg) : fitting)
-  const imported = new Map<SignatureAlgorithm, Promise<CryptoKey | Uint8Array>>()
   // Only what a key is: `key_ops`, `ext` and the like were judged, and would only get in the way.
   const { kty, crv, x, y, n, e } = jwk
   const material = Object.fromEntries(
     Object.entries({ kty, crv, x, y, n, e }).filter(([, value]) => value !== undefined),
   )
-  return {
-    keyId: typeof kid === 'string' ? kid : null,
-    algorithms,
-    forAlgorithm: (algorithm) => {
-      let key = imported.get(algorithm)
-      if (key === undefined) imported.set(algorithm, (key = importJWK(material as JWK, algorithm)))
-      return key
-    },
+  try {
+    const key = createPublicKey({ key: material as JsonWebKeyInput['key'], format: 'jwk' })
+    return { keyId: typeof kid === 'string' ? kid : null, algorithms, key }
+  } catch {
+    return null
   }
 }
 

@@ -13,6 +13,7 @@ import type { Clock } from '@headgate/kit/clock.ts'
 import { errorText } from '@headgate/kit/errors.ts'
 import type { Log } from '@headgate/kit/log.ts'
 import { type KeySet, NO_KEYS, readKeySet } from './key-set.ts'
+import type { IssuerKeys } from './known-keys.ts'
 
 /** How long keys are used before they are fetched again, in milliseconds. */
 export const FRESH_MS = 300_000
@@ -31,6 +32,8 @@ export interface KeySourceOptions {
   readonly staleMsMax: number
   readonly clock: Clock
   readonly log: Log
+  /** Called whenever keys were fetched, also the same; with the time until which they count, on `clock.monotonic`. */
+  readonly onKeys?: (jwks: string, usableUntilMs: number) => void
 }
 
 /** How it stands with the keys of an issuer, for people. */
@@ -43,46 +46,40 @@ export interface KeySourceStatus {
   readonly fetches: number
 }
 
-export interface KeySource extends AsyncDisposable {
-  /** Null: they are not known, or are too old to be used. */
-  current(): KeySet | null
-  /** Raised with every change of the keys: what was verified before counts no more. */
-  readonly generation: number
-  /**
-   * The keys once they are known, or once they were asked for because of a key that is not.
-   *
-   * @param keyId of a token; null: it names none.
-   */
-  withKey(keyId: string | null): Promise<KeySet | null>
+export interface KeySource extends IssuerKeys, AsyncDisposable {
+  /** From when on `renew` fetches again, on `clock.monotonic`. */
+  readonly renewableAtMs: number
   status(): KeySourceStatus
 }
 
 /** Starts to fetch at once. */
 export function createKeySource(options: KeySourceOptions): KeySource {
-  const { issuer, fetchKeys, staleMsMax, clock, log } = options
+  const { issuer, fetchKeys, staleMsMax, clock, log, onKeys } = options
   const stop = new AbortController()
   let keySet: KeySet = NO_KEYS
   let text = ''
-  let generation = 0
   let fetches = 0
   let fetchedMs: number | null = null
   /** When keys were last fetched because of one that was not known. */
   let askedMs: number | null = null
   let problem: string | null = null
-  let inFlight: Promise<void> | null = null
+  let inFlight: Promise<boolean> | null = null
 
-  async function load(): Promise<void> {
+  async function load(): Promise<boolean> {
     fetches += 1
     try {
       const fetched = await fetchKeys(stop.signal)
       if (fetched !== text) take(fetched)
       fetchedMs = clock.monotonic()
       problem = null
+      onKeys?.(fetched, fetchedMs + FRESH_MS + staleMsMax)
     } catch (error) {
-      if (stop.signal.aborted) return
+      if (stop.signal.aborted) return false
       problem = errorText(error)
       log.warn({ issuer, why: problem, age_ms: ageMs() }, 'the keys of an issuer could not be fetched')
     }
+    // The issuer was asked; a failure is an answer too, and what is known stays.
+    return true
   }
 
   function take(fetched: string): void {
@@ -90,21 +87,20 @@ export function createKeySource(options: KeySourceOptions): KeySource {
     if (read.kind === 'invalid') throw new Error(`the key set cannot be used: ${read.why}`)
     keySet = read.keySet
     text = fetched
-    generation += 1
     log.info({ issuer, keys: keySet.keys.length, passed_over: read.passedOver }, 'the keys of an issuer have changed')
   }
 
   /** One fetch at a time; whoever wants one while it runs waits for the same. */
-  async function fetchOnce(): Promise<void> {
+  async function fetchOnce(): Promise<boolean> {
     inFlight ??= load().finally(() => (inFlight = null))
-    await inFlight
+    return await inFlight
   }
 
   const ageMs = (): number | null => (fetchedMs === null ? null : clock.monotonic() - fetchedMs)
 
   function current(): KeySet | null {
     const age = ageMs()
-    return age === null || age > FRESH_MS + staleMsMax ? null : keySet
+    return age === null || age >= FRESH_MS + staleMsMax ? null : keySet
   }
 
   async function keepFresh(): Promise<void> {
@@ -121,18 +117,15 @@ export function createKeySource(options: KeySourceOptions): KeySource {
 
   return {
     current,
-    get generation() {
-      return generation
-    },
-    withKey: async (keyId) => {
-      const known = current()
-      if (known !== null && (keyId === null || known.has(keyId))) return known
+    renew: () => {
       const nowMs = clock.monotonic()
       const mayAsk = askedMs === null || nowMs - askedMs >= COOLDOWN_MS
-      if (inFlight === null && !mayAsk) return current()
+      if (inFlight === null && !mayAsk) return null
       if (inFlight === null) askedMs = nowMs
-      await fetchOnce()
-      return current()
+      return fetchOnce()
+    },
+    get renewableAtMs() {
+      return askedMs === null ? 0 : askedMs + COOLDOWN_MS
     },
     status: () => ({ keys: keySet.keys.length, ageMs: ageMs(), problem, fetches }),
     [Symbol.asyncDispose]: async () => {
