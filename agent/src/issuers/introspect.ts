@@ -80,12 +80,14 @@ export async function introspect(token: string, address: IntrospectionAddress, c
   return claims['active'] ? { kind: 'active', claims } : { kind: 'inactive' }
 }
 
-interface ClientProof {
+/** What goes with a request to prove who asks. */
+export interface ClientProof {
   readonly headers: Readonly<Record<string, string>>
   readonly parameters: Readonly<Record<string, string>>
 }
 
-async function proofOf(client: IssuerClient, issuer: string, clock: Clock): Promise<ClientProof> {
+/** @throws when the key cannot be used; what is thrown may hold it. */
+export async function proofOf(client: IssuerClient, issuer: string, clock: Clock): Promise<ClientProof> {
   if (client.method === 'client_secret_basic') {
     const pair = `${formEncoded(client.clientId)}:${formEncoded(client.secret)}`
     return { headers: { authorization: `Basic ${Buffer.from(pair).toString('base64')}` }, parameters: {} }

@@ -79,7 +79,8 @@ export function claimTexts(claims: JsonObject, path: readonly string[]): readonl
   return value.every((each): each is string => typeof each === 'string') ? value : null
 }
 
-function claimAt(claims: JsonObject, path: readonly string[]): unknown {
+/** What stands at a path of claims; undefined: nothing. */
+export function claimAt(claims: JsonObject, path: readonly string[]): unknown {
   let at: unknown = claims
   for (const name of path) {
     if (typeof at !== 'object' || at === null || Array.isArray(at) || !Object.hasOwn(at, name)) return undefined
