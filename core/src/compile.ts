@@ -73,7 +73,8 @@ export function compile(input: ReleaseInput): Compiled {
   const findings = findingList()
   const objects = readObjects(input, findings)
   const services = new Map(objects.byKind.service.map((object) => [object.name, compileService(object)]))
-  const policies = policyTable(input, objects, findings)
+  const issuers = compileIssuers(objects.byKind.issuer)
+  const policies = policyTable(input, objects, issuers, findings)
   const effective = new Map<string, EffectivePolicy>()
   const entries: RouteEntry[] = []
   // Most routes have the same few: requests then share the memory that they look at.
@@ -106,7 +107,6 @@ export function compile(input: ReleaseInput): Compiled {
   }
   const index = routeTable(entries, findings)
   const certificates = compileCertificates(objects.byKind.certificate, findings)
-  const issuers = compileIssuers(objects.byKind.issuer, findings)
   // What is broken may be what uses the rest: only a whole release can say that something is unused.
   if (findings.errors.length > 0) return { kind: 'refused', findings: [...findings.errors, ...findings.warnings] }
 

@@ -247,3 +247,28 @@ test('a key in another field than the policy names is not a credential', () => {
   const right = facts({ path: '/orders' }, { 'x-shop-key': key, authorization: `Bearer ${key}` })
   assert.deepEqual(atOnce(decide(custom, right, ports())).credentialHeaders, ['authorization', 'x-shop-key'])
 })
+
+test('a route that is meant for inside is closed to the internet, and says which rule did it', () => {
+  const outside = { ...withKey, address: '192.0.2.7' }
+  const decision = atOnce(decide(compiled(...protectedOrders), outside, ports({ verify: () => assert.fail('asked') })))
+  assert.deepEqual([decision.reason, decision.status, decision.had], ['source_not_allowed', 403, ['192.0.2.7']])
+  assert.ok(decision.needed.includes('10.0.0.0/8'))
+  assert.deepEqual(decision.rule, { kind: 'route', name: 'orders', origin: 'f:route/orders' })
+  const [, policy] = protectedOrders
+  assert.ok(policy !== undefined)
+  const exposed = compiled(route('orders', '/orders', { exposure: 'public' }), policy)
+  assert.equal(atOnce(decide(exposed, outside, ports())).reason, 'allowed')
+})
+
+test('addresses of an access policy count in place of what inside is', () => {
+  const addressed = keyed('p', { route: 'orders' }, { addresses: { allow: ['192.0.2.0/24'] } })
+  const only = compiled(route('orders', '/orders'), addressed)
+  assert.equal(atOnce(decide(only, { ...withKey, address: '192.0.2.7' }, ports())).reason, 'allowed')
+  const refused = atOnce(decide(only, { ...withKey, address: '10.0.0.1' }, ports()))
+  assert.deepEqual([refused.reason, refused.rule?.name], ['source_not_allowed', 'p'])
+})
+
+test('an undecided route that is meant for inside does not tell the internet that nobody has decided', () => {
+  const request = facts({ path: '/lost', address: '192.0.2.7' })
+  assert.equal(atOnce(decide(compiled(route('lost', '/lost')), request, ports())).reason, 'source_not_allowed')
+})

@@ -8,6 +8,7 @@
  * @module
  */
 import { lackingAddress } from './access/addresses.ts'
+import { internalRanges, isInternal } from './access/exposure.ts'
 import { effectiveScopes, lackingAccess } from './access/judge.ts'
 import { lackingClient, lackingTls } from './connection.ts'
 import { apiKeyEnvironment, looksLikeApiKey } from './credentials/api-key.ts'
@@ -49,10 +50,14 @@ export function decide(release: CompiledRelease, facts: Facts, ports: DecisionPo
 }
 
 function checkSource(at: Attempt, route: CompiledRoute): Pending {
-  const { access } = route
+  const { access, exposure } = route
+  const { address } = at.facts
   if (access !== null && access.addresses !== null) {
-    const needed = lackingAddress(access.addresses, at.facts.address)
-    if (needed !== null) return deny(at, 'source_not_allowed', { needed, had: [at.facts.address] })
+    const needed = lackingAddress(access.addresses, address)
+    if (needed !== null) return deny(at, 'source_not_allowed', { needed, had: [address] })
+  } else if (exposure === 'internal' && !isInternal(address)) {
+    const rule = { kind: 'route', name: route.name, origin: route.origin }
+    return deny(at, 'source_not_allowed', { rule, needed: internalRanges, had: [address] })
   }
   return checkIdentity(at, route)
 }

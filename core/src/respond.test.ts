@@ -92,6 +92,18 @@ test('401 carries a challenge, with an error only when something was presented',
   ])
 })
 
+test('a proof that is missing or wrong is asked for in its own scheme', () => {
+  for (const [reason, error] of [
+    ['proof_invalid', 'invalid_dpop_proof'],
+    ['proof_replayed', 'invalid_dpop_proof'],
+    ['credential_unbound', 'invalid_token'],
+  ] as const) {
+    const [[name, value = ''] = []] = headersOf(decision(reason))
+    assert.equal(name, 'WWW-Authenticate')
+    assert.ok(value.startsWith(`DPoP realm="headgate", error="${error}"`), value)
+  }
+})
+
 test('405 says what is allowed', () => {
   assert.deepEqual(headersOf(decision('method_not_allowed', { allow: ['GET', 'HEAD'] })), [['Allow', 'GET, HEAD']])
 })

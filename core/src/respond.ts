@@ -80,8 +80,14 @@ function refusingLimit({ reason, limits, tightest }: Decision): LimitState | nul
   return reason === 'limit_exceeded' ? (limits[tightest] ?? null) : null
 }
 
-/** RFC 6750 section 3.1: no error code when nothing was presented. */
+/** RFC 6750 section 3.1: no error code when nothing was presented. RFC 9449 section 7.1: a proof has its own. */
 function challenge({ reason }: Decision): string {
+  if (reason === 'proof_invalid' || reason === 'proof_replayed') {
+    return `DPoP realm="headgate", error="invalid_dpop_proof", error_description="${reasons[reason].title}"`
+  }
+  if (reason === 'credential_unbound') {
+    return `DPoP realm="headgate", error="invalid_token", error_description="${reasons[reason].title}"`
+  }
   if (reason === 'credential_missing' || reason === 'allowed') return 'Bearer realm="headgate"'
   return `Bearer realm="headgate", error="invalid_token", error_description="${reasons[reason].title}"`
 }

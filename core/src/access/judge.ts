@@ -8,6 +8,7 @@ import { type Bindings, type CompiledExpression, compileExpression } from '#core
 import type { DenyDetails } from '#core/outcome.ts'
 import type { Reason } from '#core/reasons.ts'
 import type { CompiledAccess, CompiledConditions } from '#core/release.ts'
+import { named } from './named.ts'
 import { isWithin } from './times.ts'
 
 /** Why a caller may not call. */
@@ -62,14 +63,14 @@ function lackingCondition(
     return lacking('role_missing', roles, had.toSorted())
   }
   if (consumers.length > 0 && !(principal !== null && isOneOf(principal, consumers))) {
-    return lacking('consumer_not_allowed', NONE, principal === null ? NONE : [principal.consumer])
+    return lacking('consumer_not_allowed', named(consumers), principal === null ? NONE : [principal.consumer])
   }
-  if (times.length > 0 && !isWithin(times, nowMs())) {
-    return lacking(
-      'time_not_allowed',
-      times.map(({ text }) => text),
-      [new Date(nowMs()).toISOString()],
-    )
+  if (times.length > 0) {
+    const askedMs = nowMs()
+    if (!isWithin(times, askedMs)) {
+      const needed = times.map(({ text }) => text)
+      return lacking('time_not_allowed', needed, [new Date(askedMs).toISOString()])
+    }
   }
   if (expression === null) return null
   const result = evaluate(expression, facts, principal, scopes)

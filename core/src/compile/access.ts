@@ -6,7 +6,13 @@
 import { compileTimeWindow } from '#core/access/times.ts'
 import { parseAddressRanges } from '#core/credentials/addresses.ts'
 import { compileExpression } from '#core/expressions/compile.ts'
-import type { CompiledAccess, CompiledAddresses, CompiledConditions, CompiledSources } from '#core/release.ts'
+import type {
+  CompiledAccess,
+  CompiledAddresses,
+  CompiledConditions,
+  CompiledIssuer,
+  CompiledSources,
+} from '#core/release.ts'
 import type { FindingList, Subject } from './findings.ts'
 import type { ReadObjects } from './read-objects.ts'
 import type { Specs } from './spec.ts'
@@ -67,43 +73,73 @@ function conditionsOf(spec: AccessSpec): CompiledConditions | null {
 
 const unique = (texts: readonly string[] = []): readonly string[] => [...new Set(texts)].toSorted()
 
+/** All issuers of a release, by name. */
+export type Issuers = ReadonlyMap<string, CompiledIssuer>
+
+/** What a policy may refer to. */
+export interface Known {
+  readonly objects: ReadObjects
+  readonly issuers: Issuers
+}
+
 /** Reports what the policy refers to and what is not there, and an expression that cannot be evaluated. */
-export function reportAccess(spec: AccessSpec, objects: ReadObjects, subject: Subject, findings: FindingList): void {
-  for (const [index, source] of (spec.credentials ?? []).entries())
-    reportSource(source, index, objects, subject, findings)
-  for (const kind of ['mtls', 'signature'] as const) {
-    const places = (spec.credentials ?? []).flatMap((source, index) => (source.kind === kind ? [index] : []))
-    if (places.length < 2) continue
-    const message = `${kind} is there twice`
-    findings.error(subject, {
-      code: 'source_duplicate',
-      pointer: `/credentials/${places[1]}`,
-      message,
-      fix: 'Keep one of them',
-    })
-  }
+export function reportAccess(spec: AccessSpec, known: Known, subject: Subject, findings: FindingList): void {
+  const sources = spec.credentials ?? []
+  for (const [index, source] of sources.entries()) reportIssuer(source, index, known, subject, findings)
+  reportDuplicates(sources, known.issuers, subject, findings)
   for (const [index, role] of (spec.roles ?? []).entries()) {
-    if (objects.declares('role', role)) continue
+    if (known.objects.declares('role', role)) continue
     const message = `There is no role ${role}`
     const fix = `Create the role ${role}, or name one that exists`
     findings.error(subject, { code: 'reference_unknown', pointer: `/roles/${index}`, message, fix })
   }
-  if (spec.expression === undefined) return
-  const compiled = compileExpression(spec.expression)
-  if (compiled.kind === 'expression') return
-  const message = `The expression cannot be used: ${compiled.why}`
-  findings.error(subject, {
-    code: 'expression_invalid',
-    pointer: '/expression',
-    message,
-    fix: 'Correct the expression',
-  })
+  if (spec.expression !== undefined) reportExpression(spec.expression, spec.public !== undefined, subject, findings)
 }
 
-function reportSource(
+function reportExpression(text: string, isPublic: boolean, subject: Subject, findings: FindingList): void {
+  const compiled = compileExpression(text)
+  const report = (message: string, fix: string): void =>
+    findings.error(subject, { code: 'expression_invalid', pointer: '/expression', message, fix })
+  if (compiled.kind === 'invalid') {
+    report(`The expression cannot be used: ${compiled.why}`, 'Correct the expression')
+    return
+  }
+  // It would be refused at each request, as what cannot be said.
+  const caller = isPublic ? compiled.roots.find((root) => root !== 'request') : undefined
+  if (caller === undefined) return
+  report(`The expression looks at ${caller}, and on a public route nobody is known`, 'Use request only, or credentials')
+}
+
+/** Which of two sources a credential is for would be a matter of luck. */
+function reportDuplicates(sources: readonly Source[], issuers: Issuers, subject: Subject, findings: FindingList): void {
+  const seen = new Set<string>()
+  for (const [index, source] of sources.entries()) {
+    const identity = sourceIdentity(source, issuers)
+    if (identity === null || !seen.has(identity)) {
+      if (identity !== null) seen.add(identity)
+      continue
+    }
+    const message =
+      source.kind === 'jwt'
+        ? `Tokens of ${identity.slice('jwt '.length)} are there twice`
+        : `${source.kind} is there twice`
+    const fix = 'Keep one of them'
+    findings.error(subject, { code: 'source_duplicate', pointer: `/credentials/${index}`, message, fix })
+  }
+}
+
+/** Equal for two sources that cannot be told apart by what a caller presents. */
+function sourceIdentity(source: Source, issuers: Issuers): string | null {
+  // A key can be looked for in several places.
+  if (source.kind === 'api_key') return null
+  // By what a token says of its issuer, which two objects may share. What an issuer is asked about says nothing.
+  return source.kind === 'jwt' ? `jwt ${issuers.get(source.issuer)?.issuer ?? source.issuer}` : source.kind
+}
+
+function reportIssuer(
   source: Source,
   index: number,
-  objects: ReadObjects,
+  { objects, issuers }: Known,
   subject: Subject,
   findings: FindingList,
 ): void {
@@ -115,9 +151,10 @@ function reportSource(
     findings.error(subject, { code: 'reference_unknown', pointer, message, fix })
     return
   }
-  const issuer = objects.byKind.issuer.find(({ name }) => name === source.issuer)
+  const issuer = issuers.get(source.issuer)
+  // A broken one is reported by itself.
   if (issuer === undefined) return
-  const kind = issuer.spec.introspection === undefined ? 'jwt' : 'introspection'
+  const kind = issuer.introspection === null ? 'jwt' : 'introspection'
   if (kind === source.kind) return
   const message =
     kind === 'jwt'

@@ -4,30 +4,17 @@
  * @module
  */
 import type { CompiledIntrospection, CompiledIssuer } from '#core/release.ts'
-import type { FindingList } from './findings.ts'
 import type { ReadObject } from './read-objects.ts'
 import type { Specs } from './spec.ts'
 
 type IssuerSpec = Specs['issuer']
 
-/** Two objects for one `iss` would be a matter of luck. */
-export function compileIssuers(
-  objects: readonly ReadObject<'issuer'>[],
-  findings: FindingList,
-): ReadonlyMap<string, CompiledIssuer> {
-  const byIssuer = new Map<string, string>()
-  const compiled = new Map<string, CompiledIssuer>()
-  for (const { name, spec, subject } of objects) {
-    const other = byIssuer.get(spec.issuer)
-    if (other !== undefined && spec.keys !== undefined) {
-      const message = `${other} and ${name} are both ${spec.issuer}`
-      findings.error(subject, { code: 'issuer_conflict', pointer: '/issuer', message, fix: 'Keep one of them' })
-    }
-    // Who is asked about a token is not told apart by what the token says.
-    if (spec.keys !== undefined) byIssuer.set(spec.issuer, name)
-    compiled.set(name, compileIssuer(name, subject.origin, spec))
-  }
-  return compiled
+/**
+ * By name. Two objects may be the same `iss`, each with an audience of its own, as long as no policy accepts both: that
+ * is checked with the policies.
+ */
+export function compileIssuers(objects: readonly ReadObject<'issuer'>[]): ReadonlyMap<string, CompiledIssuer> {
+  return new Map(objects.map(({ name, spec, subject }) => [name, compileIssuer(name, subject.origin, spec)]))
 }
 
 function compileIssuer(name: string, origin: string, spec: IssuerSpec): CompiledIssuer {

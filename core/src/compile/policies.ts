@@ -13,7 +13,7 @@ import type {
   EffectivePolicyEntry,
   PolicyOrigin,
 } from '#core/release.ts'
-import { compileAccess, reportAccess } from './access.ts'
+import { compileAccess, reportAccess, type Issuers, type Known } from './access.ts'
 import type { FindingList } from './findings.ts'
 import type { ReadObject, ReadObjects } from './read-objects.ts'
 import type { Specs } from './spec.ts'
@@ -64,7 +64,12 @@ export interface PolicyTable {
 }
 
 /** Places all policies; reports those that point nowhere or collide. */
-export function policyTable(input: ReleaseInput, objects: ReadObjects, findings: FindingList): PolicyTable {
+export function policyTable(
+  input: ReleaseInput,
+  objects: ReadObjects,
+  issuers: Issuers,
+  findings: FindingList,
+): PolicyTable {
   const places = new Map<string, Place>()
   for (const policy of objects.byKind.policy) {
     const place = placeOf(policy, objects, findings)
@@ -72,7 +77,7 @@ export function policyTable(input: ReleaseInput, objects: ReadObjects, findings:
     let at = places.get(place.id)
     if (at === undefined) places.set(place.id, (at = { access: null, https: null, limits: [] }))
     const { spec } = policy
-    if (spec.type === 'access') putAccess(at, policy, spec, place.from, objects, findings)
+    if (spec.type === 'access') putAccess(at, policy, spec, place.from, { objects, issuers }, findings)
     else if (spec.type === 'https') putHttps(at, policy, spec, place.from, findings)
     else putLimit(at, policy, limitId(input, policy.name), spec, place.from, findings)
   }
@@ -124,7 +129,7 @@ function putAccess(
   { name, subject }: ReadObject<'policy'>,
   spec: AccessSpec,
   from: PolicyOrigin,
-  objects: ReadObjects,
+  known: Known,
   findings: FindingList,
 ): void {
   if (at.access !== null) {
@@ -139,7 +144,7 @@ function putAccess(
     from,
     ...compileAccess(spec),
   }
-  reportAccess(spec, objects, subject, findings)
+  reportAccess(spec, known, subject, findings)
   at.access = { compiled, entry }
 }
 

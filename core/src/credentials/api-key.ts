@@ -127,6 +127,24 @@ export function apiKeyHint(last4: string): string {
   return `…${last4}`
 }
 
+/**
+ * A limit of a key itself.
+ *
+ * @param index its place among the limits of the key, from 0.
+ * @returns null when it would admit nothing, or cannot be counted.
+ */
+export function apiKeyLimit(
+  index: number,
+  limit: { readonly requests: bigint; readonly windowMs: bigint; readonly burst: bigint },
+): CompiledLimit | null {
+  const [requests, windowMs] = [Number(limit.requests), Number(limit.windowMs)]
+  if (!(requests > 0 && windowMs > 0)) return null
+  // No policy is named like it, because its id would have slashes.
+  const name = index === 0 ? 'api_key' : `api_key-${index + 1}`
+  const burst = Number(limit.burst) || requests
+  return { of: 'api_key', policy: name, origin: '', id: name, requests, windowMs, burst, key: ['credential'] }
+}
+
 /** What is known about a key, without the key. */
 export interface ApiKeyFields {
   readonly id: string
@@ -173,7 +191,22 @@ export function apiKeyRecord(fields: ApiKeyFields): ApiKeyRecord {
     limits: fields.limits,
     ...(fields.decoy === true && { decoy: true }),
   }
-  return { ...fields, proven: { kind: 'proven', principal } }
+  // Field by field: a look-up that does not remember the key makes one for each request.
+  return {
+    id: fields.id,
+    consumerId: fields.consumerId,
+    consumer: fields.consumer,
+    consumerDisabled: fields.consumerDisabled,
+    state: fields.state,
+    expiresAtMs: fields.expiresAtMs,
+    scopes: fields.scopes,
+    roles: fields.roles,
+    addresses: fields.addresses,
+    limits: fields.limits,
+    last4: fields.last4,
+    decoy: fields.decoy === true,
+    proven: { kind: 'proven', principal },
+  }
 }
 
 /** Judges a key that was found: state, time, consumer, source address. Its scopes are for `decide`. */

@@ -70,7 +70,7 @@ export function findCredential(sources: CompiledSources, facts: Facts): FoundCre
       if (text !== null && text !== value) return REPEATED
       text = value
       scheme = 'key'
-      query = [...query, name]
+      if (!query.includes(name)) query = [...query, name]
     }
   }
   const isSigned = sources.signature !== null && facts.header('signature-input').length > 0

@@ -38,9 +38,9 @@ export function judgeToken(
   findConsumer: (name: string) => ConsumerRecord | null,
 ): Verified {
   const name = claimText(claims, issuer.consumerClaim)
-  const scopes = claimTexts(claims, issuer.scopeClaim)
-  const named = issuer.roleClaim === null ? NONE : claimTexts(claims, issuer.roleClaim)
-  if (name === null || scopes === null || named === null) return denied('token_claims_invalid', null)
+  const scopes = claimWords(claims, issuer.scopeClaim)
+  const named = issuer.roleClaim === null ? NONE : claimWords(claims, issuer.roleClaim)
+  if (name === null || !isName(name) || scopes === null || named === null) return denied('token_claims_invalid', null)
   const consumer = findConsumer(name)
   const principal: Principal = {
     consumerId: consumer?.id ?? '',
@@ -49,7 +49,7 @@ export function judgeToken(
     credentialKind: kind,
     credentialHint: issuer.name,
     scopes,
-    roles: consumer === null ? named : [...new Set([...named, ...consumer.roles])],
+    roles: consumer === null || consumer.roles.length === 0 ? named : [...new Set([...named, ...consumer.roles])],
     claims,
     boundTo: boundTo(claims),
     expiresAtMs,
@@ -60,6 +60,24 @@ export function judgeToken(
 }
 
 const NONE: readonly string[] = []
+
+/** Longest name of a caller, in characters. It is counted by, recorded and sent on. */
+const NAME_LENGTH_MAX = 256
+
+/** Control characters end lines where a name is sent on or shown. */
+const isName = (text: string): boolean => text.length <= NAME_LENGTH_MAX && !/\p{Cc}/u.test(text)
+
+/**
+ * Names of scopes or roles. What cannot be one (RFC 6749 section 3.3 has no spaces) is left out: sent on in a list of
+ * words, one text would become two rights.
+ */
+function claimWords(claims: JsonObject, path: readonly string[]): readonly string[] | null {
+  const texts = claimTexts(claims, path)
+  if (texts === null || texts.every(isWord)) return texts
+  return texts.filter(isWord)
+}
+
+const isWord = (text: string): boolean => /^[^\s\p{Cc}]+$/u.test(text)
 
 const denied = (reason: CredentialReason, principal: Principal | null): Verified => ({
   kind: 'denied',

@@ -43,6 +43,11 @@ for (const [text, expected] of [
   ['request.headers["x-tenant"] == "acme"', true],
   ['"x-other" in request.headers', false],
   ['has(request.headers.other)', false],
+  ['"X-TENANT" in request.headers', true],
+  ['has(request.headers.accept) ? false : "x-tenant" in request.headers', true],
+  ['request.headers["x-tenant"].startsWith("ac")', true],
+  ['request["method"] == "GET" && claims["level"] == 3', true],
+  ['claims.groups.exists(request, request == "staff")', true],
   ['claims.level >= 3 && claims.level < 4', true],
   ['claims.level == 3.0', true],
   ['claims.verified', true],
@@ -106,6 +111,23 @@ for (const [text, why] of [
   ['request.methode == "GET"', 'there is no request.methode'],
   ['principal.admin', 'there is no principal.admin'],
   ['user.name == "x"', 'there is no user'],
+  // Which header fields are looked at must be known when the expression is written.
+  ['size(request.headers) > 3', 'a header field is named'],
+  ['has(request.headers)', 'a header field is named'],
+  ['request.headers.exists(name, name == "x")', 'a header field is named'],
+  ['request.headers == claims', 'a header field is named'],
+  ['claims.field in request.headers', 'a header field is named'],
+  ['request.headers[claims.field] == "x"', 'a header field is named'],
+  ['request["headers"]["x-tenant"] == "x"', 'a header field is named'],
+  ['"x-tenant" in request["headers"]', 'a header field is named'],
+  ['request.headers["x_tenant"] == "x"', 'there is no header field'],
+  ['request.headers[""] == "x"', 'there is no header field'],
+  ['request.headers["__proto__"] == "x"', 'there is no header field'],
+  ['request.exists(name, name == "headers")', 'no value of its own'],
+  ['size(principal) > 1', 'no value of its own'],
+  ['request[claims.field] == "x"', 'no value of its own'],
+  ['request["methode"] == "GET"', 'there is no request.methode'],
+  ['principal["admin"]', 'there is no principal.admin'],
   ['process.exit(1)', 'there is no'],
   ['eval("1")', 'there is no function eval'],
   ['1 + 1 == 2', 'there is no function'],
@@ -125,6 +147,23 @@ for (const [text, why] of [
     assert.ok(typeof said === 'string' && said.includes(why), String(said))
   })
 }
+
+test('an expression tells what it looks at', () => {
+  for (const [text, roots, headers] of [
+    ['true', [], []],
+    [
+      'request.headers["X-A"] == "1" || "x-b" in request.headers || has(request.headers.accept)',
+      ['request'],
+      ['x-a', 'x-b', 'accept'],
+    ],
+    ['claims.groups.exists(principal, principal == "a")', ['claims'], []],
+    ['size(claims) == 0 && "a" in principal.scopes', ['claims', 'principal'], []],
+  ] as const) {
+    const compiled = compileExpression(text)
+    assert.ok(compiled.kind === 'expression')
+    assert.deepEqual([compiled.roots, compiled.headers], [roots, headers], text)
+  }
+})
 
 test('a loop over a list that a caller made long ends', () => {
   const compiled = compileExpression('claims.a.all(x, claims.a.all(y, x == y))')

@@ -45,6 +45,8 @@ export type CompiledExpression =
       readonly evaluate: (bindings: Bindings) => Evaluated
       /** Header fields that it looks at; lower case. */
       readonly headers: readonly string[]
+      /** What of the bindings it looks at, each once. */
+      readonly roots: readonly Root[]
     }
   | { readonly kind: 'invalid'; readonly why: string }
 
@@ -68,6 +70,7 @@ export function compileExpression(text: string): CompiledExpression {
     return {
       kind: 'expression',
       headers: [...compiler.headers],
+      roots: [...compiler.roots],
       evaluate: (bindings) => {
         const value = node({ bindings, locals: [], steps: 0 })
         return typeof value === 'boolean' ? value : 'failed'
@@ -84,6 +87,7 @@ class Compiler {
   readonly #locals: string[] = []
   #loops = 0
   readonly headers = new Set<string>()
+  readonly roots = new Set<Root>()
 
   node(expression: Expr | undefined): Node {
     this.#parts += 1
@@ -137,6 +141,14 @@ class Compiler {
     const local = this.#locals.lastIndexOf(name)
     if (local !== -1) return ({ locals }) => locals[local] ?? null
     if (!isRoot(name)) throw new Unsupported(`there is no ${name}: use ${Object.keys(expressionNames).join(', ')}`)
+    const names: readonly string[] | null = expressionNames[name]
+    // As a whole they would show what nobody named, such as header fields, and misspelled names would be found too late.
+    if (names !== null) throw new Unsupported(`${name} is no value of its own: use ${name}.${names.join(`, ${name}.`)}`)
+    return this.#root(name)
+  }
+
+  #root(name: Root): Node {
+    this.roots.add(name)
     return ({ bindings }) => bindings[name]
   }
 
@@ -147,7 +159,8 @@ class Compiler {
     if (field === 'headers' && this.#isRequest(operand)) {
       throw new Unsupported("a header field is named: request.headers['x-name']")
     }
-    const node = this.node(operand)
+    const root = this.#rootOf(operand)
+    const node = root === null ? this.node(operand) : this.#root(root)
     if (!isTest) return (state) => at(node(state), field)
     return (state) => {
       const value = node(state)
@@ -156,8 +169,15 @@ class Compiler {
   }
 
   #isRequest(expression: Expr | undefined): boolean {
+    return this.#rootOf(expression) === 'request'
+  }
+
+  /** The binding that an expression names; null: it is something else, such as the variable of a loop. */
+  #rootOf(expression: Expr | undefined): Root | null {
     const kind = expression?.exprKind
-    return kind?.case === 'identExpr' && kind.value.name === 'request' && !this.#locals.includes('request')
+    if (kind?.case !== 'identExpr') return null
+    const { name } = kind.value
+    return isRoot(name) && !this.#locals.includes(name) ? name : null
   }
 
   #isHeaders(expression: Expr | undefined): boolean {
@@ -170,6 +190,7 @@ class Compiler {
     const name = field.toLowerCase()
     if (!/^[a-z0-9-]{1,64}$/.test(name)) throw new Unsupported(`there is no header field ${field}`)
     this.headers.add(name)
+    this.roots.add('request')
     return ({ bindings }) => {
       const { headers = ERROR } = bindings.request
       return isTest ? contains(name, headers) : at(headers, name)
@@ -178,9 +199,8 @@ class Compiler {
 
   /** A misspelled name would be an error at each request, which is a refusal: better to be told now. */
   #checkField(operand: Expr | undefined, field: string): void {
-    if (operand?.exprKind.case !== 'identExpr') return
-    const { name } = operand.exprKind.value
-    if (this.#locals.includes(name) || !isRoot(name)) return
+    const name = this.#rootOf(operand)
+    if (name === null) return
     const names: readonly string[] | null = expressionNames[name]
     if (names === null || names.includes(field)) return
     throw new Unsupported(`there is no ${name}.${field}: use ${names.join(', ')}`)
@@ -227,8 +247,10 @@ class Compiler {
         return field === null ? this.#two(args, contains) : this.#header(field, true)
       }
       case '_[_]': {
-        const field = this.#isHeaders(first) ? textOf(second) : null
-        return field === null ? this.#two(args, at) : this.#header(field, false)
+        const field = textOf(second)
+        if (field === null) return this.#two(args, at)
+        if (this.#isHeaders(first)) return this.#header(field, false)
+        return this.#rootOf(first) === null ? this.#two(args, at) : this.#select(first, field, false)
       }
       case 'size': {
         const node = this.node(target ?? first)

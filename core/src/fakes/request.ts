@@ -12,7 +12,7 @@ export type Fields = Readonly<Record<string, string | readonly string[]>>
 /** Reads as an agent's request head does. */
 export function headerOf(fields: Fields): RequestHead['header'] {
   return (name) => {
-    const value = fields[name]
+    const value = Object.hasOwn(fields, name) ? fields[name] : undefined
     return value === undefined ? [] : typeof value === 'string' ? [value] : value
   }
 }

@@ -28,7 +28,12 @@ export const methodName = z.enum(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE
 export const routeSpec = z
   .strictObject({
     service: objectName.describe('Name of the service'),
-    exposure: z.enum(['public', 'internal']).default('internal').describe('Who the route is meant for'),
+    exposure: z
+      .enum(['public', 'internal'])
+      .default('internal')
+      .describe(
+        'Who the route is meant for. internal: addresses of private networks only, unless the access policy has addresses',
+      ),
     hosts: z.array(hostPattern).max(64).default([]).describe('Hosts; empty: every host of the environment'),
     methods: z.array(methodName).max(7).default([]).describe('Methods; empty: all. GET includes HEAD'),
     path: pathPattern,

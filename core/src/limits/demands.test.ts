@@ -43,3 +43,10 @@ test('other callers have other keys, whatever their ids are made of', () => {
 test('a consumer that is named like an address is not that address', () => {
   assert.notEqual(keyText(['consumer'], { ...alice, consumerId: '127.0.0.1' }), keyText(['consumer'], null))
 })
+
+test('callers that are no consumers here are counted apart, and apart from consumers', () => {
+  const stranger = (credentialId: string): Principal => ({ ...alice, consumerId: '', credentialId })
+  const [ann, ben] = [keyText(['consumer'], stranger('login:ann')), keyText(['consumer'], stranger('login:ben'))]
+  assert.notEqual(ann, ben)
+  assert.notEqual(ann, keyText(['consumer'], { ...alice, consumerId: 'login:ann' }))
+})

@@ -37,7 +37,8 @@ function demandText(limit: CompiledLimit, route: CompiledRoute, facts: Facts, pr
     if (part === 'service') text += counted('s', route.service.name)
     else if (part === 'route') text += counted('r', route.name)
     else if (part === 'address' || principal === null) text += counted('a', facts.address)
-    else if (part === 'consumer') text += counted('c', principal.consumerId)
+    // Callers that are no consumers here have no id, and are not one caller.
+    else if (part === 'consumer' && principal.consumerId !== '') text += counted('c', principal.consumerId)
     else text += counted('k', principal.credentialId)
   }
   return text
