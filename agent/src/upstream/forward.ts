@@ -14,6 +14,7 @@ import type { SharedParts, Upstreams } from '#agent/http/engine-parts.ts'
 import type { ServiceReference } from '#agent/http/exchange.ts'
 import type { Connectors } from '#agent/http/io.ts'
 import { checkOnce, createHealthChecks } from '#agent/upstream/health/checks.ts'
+import { createAddressGuard } from './address-guard.ts'
 import { createNames, createResolve, type Resolve } from './names.ts'
 import type { PoolOptions } from './pool.ts'
 import { ServiceUpstream, type UpstreamParts } from './service-upstream.ts'
@@ -53,7 +54,10 @@ export function createUpstreams(
   connectors: Connectors,
   { connectionsMax, queueMax, env, zone, log, ...forTests }: UpstreamsOptions,
 ): ServiceUpstreams {
-  const { resolve = createResolve(), random = Math.random } = forTests
+  const guard = createAddressGuard((name, address) => {
+    log.warn({ name, address }, 'a target is not sent to where its name leads')
+  })
+  const { resolve = createResolve([], guard), random = Math.random } = forTests
   const names = createNames(resolve, () => shared.clock.monotonic())
   const checks = createHealthChecks(checkOnce, random)
   const options = { connectionsMax, queueMax }

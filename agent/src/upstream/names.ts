@@ -12,6 +12,7 @@
  */
 import { promises as dns } from 'node:dns'
 import { readFile } from 'node:fs/promises'
+import { type AddressGuard, createAddressGuard } from './address-guard.ts'
 
 /** Addresses of one name. Never empty. */
 export interface Resolved {
@@ -167,8 +168,12 @@ const HOSTS_FILE = '/etc/hosts'
  * everywhere that we know of, and an address that is not would be tried again and again.
  *
  * @param servers instead of the system's, for tests.
+ * @param guard says which addresses a name may have.
  */
-export function createResolve(servers: readonly string[] = []): Resolve {
+export function createResolve(
+  servers: readonly string[] = [],
+  guard: AddressGuard = createAddressGuard(() => {}),
+): Resolve {
   const resolver = new dns.Resolver({ timeout: SERVER_MS, tries: SERVER_TRIES })
   if (servers.length > 0) resolver.setServers(servers)
 
@@ -186,7 +191,8 @@ export function createResolve(servers: readonly string[] = []): Resolve {
 
   return async (name) => {
     const isOfSystem = !name.includes('.') || (await isInHostsFile(name))
-    return (isOfSystem ? null : await askServer(name)) ?? (await lookUp(name))
+    const found = (isOfSystem ? null : await askServer(name)) ?? (await lookUp(name))
+    return found === null ? null : guard(name, found, isOfSystem)
   }
 }
 
