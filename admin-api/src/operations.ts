@@ -6,6 +6,7 @@
 import type { Operation } from './operation.ts'
 import { configurationOperations } from './operations/configuration.ts'
 import { consumerOperations } from './operations/consumers.ts'
+import { credentialOperations } from './operations/credentials.ts'
 import { decisionOperations } from './operations/decisions.ts'
 import { fleetOperations } from './operations/fleet.ts'
 import { operatorOperations } from './operations/operators.ts'
@@ -18,6 +19,7 @@ export const operations = {
   ...configurationOperations,
   ...releaseOperations,
   ...consumerOperations,
+  ...credentialOperations,
   ...decisionOperations,
   ...fleetOperations,
 } as const satisfies Record<string, Operation>

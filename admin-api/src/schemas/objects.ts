@@ -9,14 +9,14 @@ import { finding, instant } from './common.ts'
 
 export const kindName = z.enum(Object.keys(kinds) as [keyof typeof kinds, ...(keyof typeof kinds)[]])
 
-/** One schema per kind, so that the document names every field of every spec. */
+/** One schema per kind, so that the document names every field of every spec, as operators write it. */
 export const specs = {
-  service: kinds.service.meta({ id: 'ServiceSpec' }),
-  route: kinds.route.meta({ id: 'RouteSpec' }),
-  policy: kinds.policy.meta({ id: 'PolicySpec' }),
-  issuer: kinds.issuer.meta({ id: 'IssuerSpec' }),
-  role: kinds.role.meta({ id: 'RoleSpec' }),
-  certificate: kinds.certificate.meta({ id: 'CertificateSpec' }),
+  service: kinds.service.meta({ id: 'ServiceSpec', unusedIO: 'input' }),
+  route: kinds.route.meta({ id: 'RouteSpec', unusedIO: 'input' }),
+  policy: kinds.policy.meta({ id: 'PolicySpec', unusedIO: 'input' }),
+  issuer: kinds.issuer.meta({ id: 'IssuerSpec', unusedIO: 'input' }),
+  role: kinds.role.meta({ id: 'RoleSpec', unusedIO: 'input' }),
+  certificate: kinds.certificate.meta({ id: 'CertificateSpec', unusedIO: 'input' }),
 } as const satisfies Record<keyof typeof kinds, z.ZodType>
 
 export const spec = z.union([specs.service, specs.route, specs.policy, specs.issuer, specs.role, specs.certificate])

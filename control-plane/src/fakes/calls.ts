@@ -66,6 +66,13 @@ async function key(world: World): Promise<string> {
   ).id
 }
 
+async function credential(world: World): Promise<string> {
+  const secret = 'env://SIGNING_SECRET'
+  const key = { kind: 'signing_key' as const, key_id: fresh('key'), algorithm: 'hmac-sha256' as const, secret }
+  const body = { ...key, consumer: await consumer(world) }
+  return (await owner(world).call('createCredential', { params: world.place, body })).id
+}
+
 async function route(world: World): Promise<string> {
   const name = fresh('route')
   const spec = { service: 'orders', path: `/${name}`, hosts: [`${name}.example.com`] }
@@ -141,6 +148,25 @@ export const validCalls: Calls = {
   updateKey: async (world) => ({ params: { ...world.place, key: await key(world) }, body: { disabled: true } }),
   revokeKey: async (world) => ({ params: { ...world.place, key: await key(world) } }),
   rotateKey: async (world) => ({ params: { ...world.place, key: await key(world) }, body: {} }),
+
+  reportKeys: async ({ place }) => ({ params: place }),
+
+  listCredentials: async ({ place }) => ({ params: place }),
+  createCredential: async (world) => ({
+    params: world.place,
+    body: {
+      kind: 'certificate',
+      consumer: await consumer(world),
+      identity: { kind: 'uri', value: `spiffe://acme/${fresh('ci')}` },
+    },
+  }),
+  getCredential: async (world) => ({ params: { ...world.place, credential: await credential(world) } }),
+  updateCredential: async (world) => ({
+    params: { ...world.place, credential: await credential(world) },
+    body: { scopes: ['orders:read'] },
+  }),
+  revokeCredential: async (world) => ({ params: { ...world.place, credential: await credential(world) } }),
+  listSecurityEvents: async ({ place }) => ({ params: place }),
 
   listDecisions: async ({ place }) => ({ params: place }),
   getDecision: async ({ controlPlane: { app }, place }) => {

@@ -12,11 +12,12 @@ import type { EnvironmentScope, Tx } from '#control-plane/db.ts'
 import { lockEnvironment } from '#control-plane/resources/environments/sequences.ts'
 import type { Services } from '#control-plane/rest/contract.ts'
 import { Refusal, refuse } from '#control-plane/rest/refusal.ts'
+import { checkCapabilities } from './capabilities.ts'
 import { type Content, loadLive, readSnapshot } from './content.ts'
 import { type Change, diffObjects } from './diff.ts'
 import { type HostsOf, sharedHost } from './hosts.ts'
 import { buildSnapshot } from './snapshot.ts'
-import { insertRelease, listServingAgents, lockNeighbours } from './store.ts'
+import { insertRelease, lockNeighbours } from './store.ts'
 
 export interface PublishRequest {
   /** Loads what is to be published; called when the environment's row is taken. */
@@ -73,7 +74,7 @@ export async function publish(
     publishedAtMs: nowMs,
     objects: content.objects,
   })
-  await checkCapabilities(tx, scope, readSnapshot(snapshot).capabilityMin)
+  await checkCapabilities(tx, scope, readSnapshot(snapshot).capabilityMin, 'this release')
   const { signature, keyId } = services.signer.sign(snapshot)
   const { comment, rollbackOf, createdBy } = request
   const row = await insertRelease(
@@ -114,18 +115,4 @@ async function checkHosts(tx: Tx, hostsOf: HostsOf, scope: EnvironmentScope, hos
     })
   }
   if (errors.length > 0) throw new Refusal('host_conflict', { errors })
-}
-
-async function checkCapabilities(tx: Tx, scope: EnvironmentScope, capabilityMin: number): Promise<void> {
-  const agents = await listServingAgents(tx, scope)
-  // 0: it has enrolled and never said what it can; it will be asked when it connects.
-  const old = agents.filter(({ capability }) => capability !== 0 && capability < capabilityMin)
-  if (old.length === 0) return
-  const errors = old.map(({ name, capability }) => ({
-    pointer: `/agents/${name}`,
-    code: 'agent_too_old',
-    message: `Agent ${name} has capability ${capability}; this release needs ${capabilityMin}`,
-    fix: `Upgrade agent ${name}, or revoke it when it is gone`,
-  }))
-  throw new Refusal('agents_too_old', { errors })
 }

@@ -15,6 +15,7 @@ const created: Partial<
   publishRelease: { get: 'getRelease', param: 'number', field: 'number' },
   createConsumer: { get: 'getConsumer', param: 'consumer', field: 'name' },
   createKey: { get: 'getKey', param: 'key', field: 'id' },
+  createCredential: { get: 'getCredential', param: 'credential', field: 'id' },
   createAgentGroup: { get: 'getAgentGroup', param: 'group', field: 'name' },
 }
 

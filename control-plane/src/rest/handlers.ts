@@ -10,9 +10,11 @@ import { welcomeHandlers } from '#control-plane/operators/welcome.ts'
 import { createReleaseHandlers } from '#control-plane/releases/handlers.ts'
 import { createHostsOf } from '#control-plane/releases/hosts.ts'
 import { consumerHandlers } from '#control-plane/resources/consumers/handlers.ts'
+import { credentialHandlers } from '#control-plane/resources/credentials/handlers.ts'
 import { createFleetHandlers } from '#control-plane/resources/fleet/handlers.ts'
 import { keyHandlers } from '#control-plane/resources/keys/handlers.ts'
 import { objectHandlers } from '#control-plane/resources/objects/handlers.ts'
+import { securityEventHandlers } from '#control-plane/resources/security-events/handlers.ts'
 import { tenantHandlers } from '#control-plane/resources/tenants/handlers.ts'
 import type { Handlers } from './contract.ts'
 
@@ -27,6 +29,8 @@ export function createHandlers(): Handlers {
     ...createReleaseHandlers(hostsOf),
     ...consumerHandlers,
     ...keyHandlers,
+    ...credentialHandlers,
+    ...securityEventHandlers,
     ...decisionHandlers,
     ...createFleetHandlers(hostsOf),
   }

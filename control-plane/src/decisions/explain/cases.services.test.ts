@@ -24,7 +24,7 @@ import test, { after, before } from 'node:test'
 import type { EnvironmentScope } from '#control-plane/db.ts'
 import { type TestControlPlane, startControlPlane } from '#control-plane/fakes/control-plane.ts'
 import { loadLive } from '#control-plane/releases/content.ts'
-import { insertConsumer, setDisabled } from '#control-plane/resources/consumers/store.ts'
+import { insertConsumer, updateConsumer } from '#control-plane/resources/consumers/store.ts'
 import { hashKey } from '#control-plane/resources/keys/create.ts'
 import { insertKey, updateKey } from '#control-plane/resources/keys/store.ts'
 import { insertEnvironment } from '#control-plane/resources/tenants/store.ts'
@@ -135,8 +135,8 @@ async function publish(tenant: string, file: CaseFile): Promise<EnvironmentScope
   await client.call('publishRelease', { params, body: {} })
   const ids = new Map<string, string>()
   for (const consumer of file.consumers) {
-    const { id } = await insertConsumer(db, scope, consumer.name, 1n, Date.now())
-    if (consumer.disabled) await setDisabled(db, scope, id, true, 1n)
+    const { id } = await insertConsumer(db, scope, { name: consumer.name, roles: [], sequence: 1n }, Date.now())
+    if (consumer.disabled) await updateConsumer(db, scope, id, { disabled: true, sequence: 1n })
     ids.set(consumer.name, id)
   }
   for (const key of file.api_keys) {
@@ -152,6 +152,8 @@ async function publish(tenant: string, file: CaseFile): Promise<EnvironmentScope
         name: key.alias,
         scopes: key.scopes,
         addresses: key.addresses,
+        limits: [],
+        decoy: false,
         expiresAt: expiryMs === 0 ? null : new Date(expiryMs),
         sequence: 1n,
         createdBy: 'corpus',

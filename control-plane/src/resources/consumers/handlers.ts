@@ -3,15 +3,18 @@
  *
  * @module
  */
-import type { Answered } from '@headgate/admin-api'
+import type { Answered, Given } from '@headgate/admin-api'
 import type { Consumer } from '@headgate/prisma'
 import { change } from '#control-plane/audit/audit.ts'
 import { type EnvironmentScope, type Tx, isUniqueViolation } from '#control-plane/db.ts'
 import type { HandlersOf } from '#control-plane/rest/contract.ts'
 import { idKey, readCursor, toPage } from '#control-plane/rest/cursor.ts'
 import { notFound, refuse } from '#control-plane/rest/refusal.ts'
+import { unique } from '#control-plane/resources/credentials/input.ts'
+import { revokeCredentialsOf } from '#control-plane/resources/credentials/store.ts'
 import { lockEnvironment, raiseDirectory } from '#control-plane/resources/environments/sequences.ts'
 import { revokeKeysOf } from '#control-plane/resources/keys/store.ts'
+import { checkRoles } from './roles.ts'
 import * as store from './store.ts'
 
 type Ids = 'listConsumers' | 'createConsumer' | 'getConsumer' | 'updateConsumer' | 'deleteConsumer'
@@ -28,7 +31,14 @@ export const consumerHandlers = {
     try {
       return await change(context, async (tx) => {
         const sequence = await raiseDirectory(tx, environment)
-        const row = await store.insertConsumer(tx, environment, body.name, sequence, services.clock.now())
+        const roles = unique(body.roles)
+        await checkRoles(tx, environment, roles)
+        const row = await store.insertConsumer(
+          tx,
+          environment,
+          { name: body.name, roles, sequence },
+          services.clock.now(),
+        )
         await services.fleet.notifyDirectory(tx, environment.environmentId)
         const result = consumerView(row)
         return { result, audit: { action: 'consumer.create', ...about(environment, row), after: result } }
@@ -50,17 +60,14 @@ export const consumerHandlers = {
       if (ifMatch !== null && ifMatch !== 'any' && ifMatch !== before.revision) {
         refuse('revision_stale', `It is at revision ${before.revision}`)
       }
-      if (before.disabled === body.disabled) return { result: consumerView(before), audit: null }
-      const row = await store.setDisabled(
-        tx,
-        environment,
-        before.id,
-        body.disabled,
-        await raiseDirectory(tx, environment),
-      )
+      const data = changesOf(before, body)
+      if (Object.keys(data).length === 0) return { result: consumerView(before), audit: null }
+      await checkRoles(tx, environment, data.roles ?? [], before.roles)
+      const sequence = await raiseDirectory(tx, environment)
+      const row = await store.updateConsumer(tx, environment, before.id, { ...data, sequence })
       await services.fleet.notifyDirectory(tx, environment.environmentId)
       const result = consumerView(row)
-      const action = body.disabled ? 'consumer.disable' : 'consumer.enable'
+      const action = actionOf(data)
       return { result, audit: { action, ...about(environment, row), before: consumerView(before), after: result } }
     })
   },
@@ -73,19 +80,37 @@ export const consumerHandlers = {
       const now = new Date(services.clock.now())
       const sequence = await raiseDirectory(tx, environment)
       const revoked = await revokeKeysOf(tx, environment, before.id, sequence, now)
+      const others = await revokeCredentialsOf(tx, environment, before.id, sequence, now)
       await store.markDeleted(tx, environment, before.id, sequence, now)
       await services.fleet.notifyDirectory(tx, environment.environmentId)
       const audit = {
         action: 'consumer.delete',
         ...about(environment, before),
         before: consumerView(before),
-        after: { revoked_keys: revoked },
+        after: { revoked_keys: revoked, revoked_credentials: others },
       }
       return { result: undefined, audit }
     })
     return undefined
   },
 } satisfies HandlersOf<Ids>
+
+/** What is asked and is not so already. */
+function changesOf(
+  before: Consumer,
+  { disabled, roles }: Given<'updateConsumer'>['body'],
+): Omit<store.ConsumerChange, 'sequence'> {
+  const wanted = roles === undefined ? undefined : unique(roles)
+  return {
+    ...(disabled === undefined || disabled === before.disabled ? {} : { disabled }),
+    ...(wanted === undefined || wanted.join(' ') === before.roles.join(' ') ? {} : { roles: wanted }),
+  }
+}
+
+function actionOf({ disabled, roles }: Omit<store.ConsumerChange, 'sequence'>): string {
+  if (disabled === undefined || roles !== undefined) return 'consumer.update'
+  return disabled ? 'consumer.disable' : 'consumer.enable'
+}
 
 async function find(db: Tx, environment: EnvironmentScope, reference: string): Promise<Consumer> {
   return (await store.findConsumer(db, environment, reference)) ?? notFound('consumer', reference)
@@ -100,6 +125,7 @@ export function consumerView(row: Consumer): Answered<'getConsumer'> {
     id: row.id,
     name: row.name,
     disabled: row.disabled,
+    roles: row.roles,
     revision: row.revision,
     created_at: row.createdAt.toISOString(),
     updated_at: row.updatedAt.toISOString(),

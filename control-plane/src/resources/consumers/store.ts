@@ -33,28 +33,47 @@ export async function findConsumer(
   return rows.find(({ id }) => id === reference) ?? rows[0] ?? null
 }
 
-/** @param sequence of the directory, raised in this transaction. */
+export interface NewConsumer {
+  readonly name: string
+  readonly roles: readonly string[]
+  /** Of the directory, raised in this transaction. */
+  readonly sequence: bigint
+}
+
 export function insertConsumer(
   tx: Tx,
   { environmentId }: EnvironmentScope,
-  name: string,
-  sequence: bigint,
+  { name, roles, sequence }: NewConsumer,
   nowMs: number,
 ): Promise<Consumer> {
   const now = new Date(nowMs)
   return tx.consumer.create({
-    data: { id: newId('cns', nowMs), environmentId, name, sequence, createdAt: now, updatedAt: now },
+    data: {
+      id: newId('cns', nowMs),
+      environmentId,
+      name,
+      roles: [...roles],
+      sequence,
+      createdAt: now,
+      updatedAt: now,
+    },
   })
 }
 
-export function setDisabled(
+/** What may change of a consumer. `sequence` is that of the directory, raised in this transaction. */
+export interface ConsumerChange {
+  readonly disabled?: boolean
+  readonly roles?: string[]
+  readonly sequence: bigint
+}
+
+export function updateConsumer(
   tx: Tx,
   { environmentId }: EnvironmentScope,
   id: string,
-  disabled: boolean,
-  sequence: bigint,
+  change: ConsumerChange,
 ): Promise<Consumer> {
-  return tx.consumer.update({ where: { id, environmentId }, data: { disabled, sequence, revision: { increment: 1 } } })
+  return tx.consumer.update({ where: { id, environmentId }, data: { ...change, revision: { increment: 1 } } })
 }
 
 /** Leaves a mark, so that agents which were away hear of it. */

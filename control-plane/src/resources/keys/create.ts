@@ -3,11 +3,10 @@
  *
  * @module
  */
-import { formatApiKey, parseAddressRange } from '@headgate/core'
+import { formatApiKey } from '@headgate/core'
 import { randomBase62 } from '@headgate/kit/ids.ts'
 import { createHash } from 'node:crypto'
 import type { EnvironmentScope, Tx } from '#control-plane/db.ts'
-import { refuseInput } from '#control-plane/rest/refusal.ts'
 import { type KeyRow, type KeyWrite, insertKey } from './store.ts'
 
 /** Random characters of a key: 178 bits. */
@@ -31,18 +30,4 @@ export async function createKey(
 /** What is stored of a key, and what agents look it up by. */
 export function hashKey(text: string): Uint8Array<ArrayBuffer> {
   return new Uint8Array(createHash('sha256').update(text).digest())
-}
-
-/** Agents take ranges strictly: what they would not understand is refused here. @throws Refusal `input_invalid`. */
-export function checkAddresses(addresses: readonly string[]): void {
-  for (const [index, address] of addresses.entries()) {
-    if (parseAddressRange(address) !== null) continue
-    const fix = 'Give an address or a range without bits behind the prefix, such as 10.0.0.0/8'
-    refuseInput(`/addresses/${index}`, 'value_invalid', `${address} is not a range of addresses`, fix)
-  }
-}
-
-/** Sorted, each once. */
-export function unique(texts: readonly string[]): string[] {
-  return [...new Set(texts)].toSorted()
 }

@@ -4,20 +4,25 @@
  *
  * @module
  */
-import { type Answered, newName } from '@headgate/admin-api'
+import type { Given } from '@headgate/admin-api'
 import { type AuditNote, change } from '#control-plane/audit/audit.ts'
 import type { EnvironmentScope, Tx } from '#control-plane/db.ts'
-import type { EnvironmentContext, HandlersOf } from '#control-plane/rest/contract.ts'
+import type { HandlersOf } from '#control-plane/rest/contract.ts'
 import { idKey, readCursor, toPage } from '#control-plane/rest/cursor.ts'
-import { parse } from '#control-plane/rest/input.ts'
-import { notFound, refuse, refuseInput } from '#control-plane/rest/refusal.ts'
-import { findConsumer, insertConsumer } from '#control-plane/resources/consumers/store.ts'
+import { notFound, refuse } from '#control-plane/rest/refusal.ts'
+import { chooseConsumer } from '#control-plane/resources/consumers/choose.ts'
+import { findConsumer } from '#control-plane/resources/consumers/store.ts'
+import { checkAddresses, readExpiry, unique } from '#control-plane/resources/credentials/input.ts'
+import { receiptOf } from '#control-plane/resources/credentials/receipt.ts'
+import { stateOf } from '#control-plane/resources/credentials/state.ts'
 import { lockEnvironment, raiseDirectory } from '#control-plane/resources/environments/sequences.ts'
-import { checkAddresses, createKey, unique } from './create.ts'
+import { createKey } from './create.ts'
+import { type KeyLimit, checkLimitsCounted, readLimits } from './limits.ts'
+import { keyReport } from './report.ts'
 import * as store from './store.ts'
-import { keyView, stateOf } from './view.ts'
+import { keyView } from './view.ts'
 
-type Ids = 'listKeys' | 'createKey' | 'getKey' | 'updateKey' | 'revokeKey' | 'rotateKey'
+type Ids = 'listKeys' | 'createKey' | 'reportKeys' | 'getKey' | 'updateKey' | 'revokeKey' | 'rotateKey'
 
 export const keyHandlers = {
   listKeys: async ({ services, environment }, { query }) => {
@@ -25,8 +30,16 @@ export const keyHandlers = {
     const afterId = readCursor(query.cursor, idKey)?.[0]
     const consumer = query.consumer === undefined ? undefined : await findConsumer(db, environment, query.consumer)
     if (consumer === null) return notFound('consumer', query.consumer ?? '')
-    const rows = await store.listKeys(db, environment, { consumerId: consumer?.id, afterId, take: query.limit + 1 })
     const nowMs = clock.now()
+    const rows = await store.listKeys(db, environment, {
+      consumerId: consumer?.id,
+      state: query.state,
+      unusedForDays: query.unused_for_days,
+      expiringWithinDays: query.expiring_within_days,
+      nowMs,
+      afterId,
+      take: query.limit + 1,
+    })
     return toPage(
       rows,
       query.limit,
@@ -39,16 +52,23 @@ export const keyHandlers = {
     const { environment, services, caller } = context
     const nowMs = services.clock.now()
     checkAddresses(body.addresses)
-    const expiresAt = body.expires_at === undefined ? null : new Date(body.expires_at)
-    if (expiresAt !== null && expiresAt.getTime() <= nowMs) {
-      refuseInput('/expires_at', 'value_invalid', 'It has passed', 'Give an instant in the future')
-    }
+    const expiresAt = readExpiry(body.expires_at, nowMs)
+    const limits = body.limits.map(limitOf)
     const { row, text } = await change(context, async (tx) => {
       const sequence = await raiseDirectory(tx, environment)
-      const { consumerId, created } = await consumerOf(tx, environment, body, sequence, nowMs)
-      const scopes = unique(body.scopes)
-      const addresses = unique(body.addresses)
-      const key = { consumerId, name: body.name, scopes, addresses, expiresAt, sequence, createdBy: caller.name }
+      const { consumerId, created } = await chooseConsumer(tx, environment, body, sequence, nowMs)
+      await checkLimitsCounted(tx, environment, limits)
+      const key = {
+        consumerId,
+        name: body.name,
+        limits,
+        decoy: body.decoy,
+        expiresAt,
+        sequence,
+        createdBy: caller.name,
+        scopes: unique(body.scopes),
+        addresses: unique(body.addresses),
+      }
       const result = await createKey(tx, environment, key, nowMs)
       await services.fleet.notifyDirectory(tx, environment.environmentId)
       const after = { ...keyView(result.row, nowMs), consumer_created: created }
@@ -56,6 +76,9 @@ export const keyHandlers = {
     })
     return { ...keyView(row, nowMs), key: text, receipt: await receiptOf(context, row.sequence, query) }
   },
+
+  reportKeys: ({ services, environment }, { query }) =>
+    keyReport(services.db, environment, query, services.clock.now()),
 
   getKey: async ({ services, environment }, { params }) =>
     keyView(await find(services.db, environment, params.key), services.clock.now()),
@@ -71,9 +94,11 @@ export const keyHandlers = {
         ...(body.name === undefined ? {} : { name: body.name }),
         ...(body.scopes === undefined ? {} : { scopes: unique(body.scopes) }),
         ...(body.addresses === undefined ? {} : { addresses: unique(body.addresses) }),
+        ...(body.limits === undefined ? {} : { limits: body.limits.map(limitOf) }),
         ...(body.disabled === undefined ? {} : { state: body.disabled ? ('disabled' as const) : ('active' as const) }),
       }
       if (Object.keys(data).length === 0) return { result: before, audit: null }
+      await checkLimitsCounted(tx, environment, data.limits ?? [])
       const result = await store.updateKey(tx, environment, before.id, {
         ...data,
         sequence: await raiseDirectory(tx, environment),
@@ -110,15 +135,17 @@ export const keyHandlers = {
       const before = await lockKey(tx, environment, params.key)
       const state = stateOf(before, nowMs)
       if (state !== 'active') refuse('state_conflict', `The key is ${state}`)
+      if (before.decoy) refuse('state_conflict', 'The key is a decoy: nobody has it who could take another')
       if (before.successorId !== null)
         refuse('state_conflict', `The key has a successor already: ${before.successorId}`)
       const sequence = await raiseDirectory(tx, environment)
-      const { consumerId, name, scopes, addresses } = before
+      const { consumerId, name, scopes, addresses, decoy } = before
+      const limits = readLimits(before.limits)
       const expiresAt = successorEnd(before, nowMs)
       const made = await createKey(
         tx,
         environment,
-        { consumerId, name, scopes, addresses, expiresAt, sequence, createdBy: caller.name },
+        { consumerId, name, scopes, addresses, limits, decoy, expiresAt, sequence, createdBy: caller.name },
         nowMs,
       )
       const endsAt = Math.min(nowMs + body.overlap_ms, before.expiresAt?.getTime() ?? Infinity)
@@ -148,25 +175,6 @@ function successorEnd({ expiresAt, createdAt }: store.KeyRow, nowMs: number): Da
   return expiresAt === null ? null : new Date(nowMs + expiresAt.getTime() - createdAt.getTime())
 }
 
-interface ConsumerChoice {
-  readonly consumer: string
-  readonly create_consumer: boolean
-}
-
-async function consumerOf(
-  tx: Tx,
-  environment: EnvironmentScope,
-  { consumer: reference, create_consumer: create }: ConsumerChoice,
-  sequence: bigint,
-  nowMs: number,
-): Promise<{ consumerId: string; created: boolean }> {
-  const found = await findConsumer(tx, environment, reference)
-  if (found !== null) return { consumerId: found.id, created: false }
-  if (!create) return notFound('consumer', reference)
-  const name = parse(newName, reference, '/consumer', false)
-  return { consumerId: (await insertConsumer(tx, environment, name, sequence, nowMs)).id, created: true }
-}
-
 /** The environment's row goes first, as in every change of the directory: what is read here stays true. */
 async function lockKey(tx: Tx, environment: EnvironmentScope, id: string): Promise<store.KeyRow> {
   await lockEnvironment(tx, environment)
@@ -194,24 +202,7 @@ function audit(
   return { action, ...about(environment, after), before: keyView(before, nowMs), after: keyView(after, nowMs) }
 }
 
-interface Wait {
-  readonly wait: boolean
-  readonly timeout_ms: number
-}
-
-async function receiptOf(
-  context: EnvironmentContext,
-  sequence: bigint,
-  { wait, timeout_ms: timeoutMs }: Wait,
-): Promise<Answered<'revokeKey'>['receipt']> {
-  if (!wait) return null
-  const { fleet, clock } = context.services
-  const startedAt = clock.monotonic()
-  const { acked, pending, unreachable } = await fleet.waitForDirectory(
-    context.environment.environmentId,
-    sequence,
-    timeoutMs,
-  )
-  const waited_ms = Math.round(clock.monotonic() - startedAt)
-  return { acked: [...acked], pending: [...pending], unreachable: [...unreachable], waited_ms }
+/** As it is stored: without a field that is undefined. */
+function limitOf({ requests, window_ms, burst }: Given<'createKey'>['body']['limits'][number]): KeyLimit {
+  return { requests, window_ms, ...(burst === undefined ? {} : { burst }) }
 }
