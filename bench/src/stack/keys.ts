@@ -54,8 +54,8 @@ export async function insertKeys(databaseUrl: string, keys: readonly Key[]): Pro
   await runSql(databaseUrl, statements)
 }
 
-/** Letters and digits only: nothing to escape. */
-const list = (values: readonly string[]): string => `'{${values.join(',')}}'::text[]`
+/** Letters and digits only: nothing to escape. In quotes, because a text may be `null`. */
+const list = (values: readonly string[]): string => `'{"${values.join('","')}"}'::text[]`
 
 function last4(text: string): string {
   const parsed = parseApiKey(text)
