@@ -24,7 +24,7 @@ export function postMemory(port: MessagePort, environmentId: string, handle: Mem
 /** @returns the newest memory of an environment; one in which nothing is known when none has come. */
 export function createMemories(port: MessagePort): (environmentId: string) => DirectoryMemory {
   const memories = new Map<string, DirectoryMemory>()
-  const nothing = createMemory({ keys: 0, consumers: 1, heapWords: 1 })
+  const nothing = createMemory({ entries: 0, consumers: 1, heapWords: 1 })
   return (environmentId) => {
     for (;;) {
       const received = receiveMessageOnPort(port)

@@ -4,9 +4,12 @@
  * In this order, in 32-bit words:
  *
  * - control: whether the directory is known, and whether this memory was given up for a larger one;
- * - slots: open addressing over the SHA-256 of keys, two words each: the second word of the hash, and where the key is;
+ * - slots: open addressing over SHA-256, two words each: the second word of the hash, and where its entry is;
  * - cells: one word for each consumer that somebody named: where the consumer is as it is now;
- * - heap: consumers, keys and lists of texts, one behind the other.
+ * - heap: entries and what belongs to them, one behind the other.
+ *
+ * An entry begins with the hash by which it is found: that of an API key's text, or of the name of a consumer or
+ * credential with its kind in front. So all are in the same slots, and no two of them meet.
  *
  * What is in the heap never changes once a slot or a cell leads to it; a change writes a new one behind and then moves
  * the one word that leads there, with `Atomics`. A reader thus finds the old one or the new one whole, without a lock
@@ -16,6 +19,8 @@
  *
  * @module
  */
+import { hash } from 'node:crypto'
+import { ID_WORDS } from './compact-id.ts'
 
 /** What is handed to another thread: it shares the memory, and copies nothing. */
 export interface MemoryHandle {
@@ -42,42 +47,79 @@ export const KNOWN = 0
 export const SUPERSEDED = 1
 const CONTROL_WORDS = 4
 
-/** A slot whose key is gone: the search goes on behind it. */
+/** A slot whose entry is gone: the search goes on behind it. */
 export const GONE = -1
 
 /** Words of a hash. */
 export const HASH_WORDS = 8
 
-/** Words of a key in the heap; `TEXT` and behind: id, last four, and a hash that has another length than it should. */
+/** Words of every entry, behind its hash. */
+const META = HASH_WORDS
+const CELL = META + 1
+
+/**
+ * Words of an API key. Id and last four stand in words of their own where they have the usual form; where not, `id` and
+ * the two words behind it are the lengths of three texts in bytes, which are at `text`: id, last four, and a hash that
+ * has another length than it should, with one byte in front of it.
+ */
 export const KEY = {
-  state: HASH_WORDS,
-  expiresLow: 9,
-  expiresHigh: 10,
-  cell: 11,
-  scopes: 12,
-  addresses: 13,
-  idBytes: 14,
-  last4Bytes: 15,
-  /** Bytes of a hash that nobody can present; 0: it is at the beginning. */
-  oddHashBytes: 16,
-  text: 17,
+  meta: META,
+  cell: CELL,
+  expiresLow: 10,
+  expiresHigh: 11,
+  grant: 12,
+  id: 13,
+  last4: 13 + ID_WORDS,
+  text: 14 + ID_WORDS,
 } as const
 
-/** Words of a consumer in the heap; id and name are behind. */
-export const CONSUMER = { flags: 0, idBytes: 1, nameBytes: 2, text: 3 } as const
+/** Words of a credential. Three texts are behind: id, name, and what it is checked with. */
+export const CREDENTIAL = {
+  meta: META,
+  cell: CELL,
+  expiresLow: 10,
+  expiresHigh: 11,
+  grant: 12,
+  idBytes: 13,
+  nameBytes: 14,
+  keyBytes: 15,
+  text: 16,
+} as const
+
+/** Words of a consumer. Two texts are behind: id and name. */
+export const CONSUMER = { meta: META, cell: CELL, roles: 10, idBytes: 11, nameBytes: 12, text: 13 } as const
+
+/** Bits of the word `meta`: state of a key or credential below, what the entry is, and flags. */
+export const META_STATE = 0xff
+export const META_KIND = 0x700
+export const KIND = { key: 0x100, consumer: 0x200, certificate: 0x300, signingKey: 0x400, unknown: 0x500 } as const
+/** Of a consumer. One without it is only named by credentials, or was deleted. */
+export const EXISTS = 0x800
+/** Of a consumer. */
+export const DISABLED = 0x1000
+/** Of a key: it is bait. */
+export const DECOY = 0x2000
+/** Of a key: its texts are behind it. */
+export const TEXTS = 0x4000
+/** Of a signing key: what its text is. Neither: it has none. */
+export const ED25519 = 0x8000
+export const HMAC = 0x10000
+
 /** Of `CredentialState` in directory.proto; every other number ends a key. */
 export const STATE_ACTIVE = 1
 export const STATE_DISABLED = 2
 
-/** Flags of a consumer. Without `EXISTS` it is only named by keys, or was deleted. */
-export const EXISTS = 1
-export const DISABLED = 2
+/** Words of what a credential may do: places of lists. Many share one. */
+export const GRANT = { scopes: 0, addresses: 1, limits: 2, end: 3 } as const
 
 /** Words of a list of texts: how many, then each with its length in bytes. */
 export const LIST = { count: 0, text: 1 } as const
 
+/** Words of each limit in a list of them, behind how many there are: three numbers of two words. */
+export const LIMIT_WORDS = 6
+
 /** Bytes of a word. */
-const WORD = 4
+export const WORD = 4
 
 export function wordsOf(bytes: number): number {
   return Math.ceil(bytes / WORD)
@@ -85,17 +127,25 @@ export function wordsOf(bytes: number): number {
 
 /** How much a memory has room for. */
 export interface Room {
-  readonly keys: number
+  /** What is found by a hash: API keys, consumers, credentials. */
+  readonly entries: number
   readonly consumers: number
   readonly heapWords: number
 }
 
-/** A new memory, all zero. Slots stay at most half full, so that a search ends soon. */
-export function createMemory({ keys, consumers, heapWords }: Room): DirectoryMemory {
-  const slotCount = 2 ** Math.ceil(Math.log2(Math.max(8, keys * 2)))
+/** Share of slots that may ever have been used: a search for what is not there then ends after some nine. */
+const SLOTS_USED_MAX = 0.75
+
+/** A new memory, all zero. */
+export function createMemory({ entries, consumers, heapWords }: Room): DirectoryMemory {
+  const slotCount = 2 ** Math.ceil(Math.log2(Math.max(8, entries / SLOTS_USED_MAX)))
   // The first word of the heap belongs to nobody, because 0 is nowhere.
   const words = CONTROL_WORDS + slotCount * 2 + consumers + heapWords + 1
   return openMemory({ buffer: new SharedArrayBuffer(words * WORD), slotCount, cellCount: consumers })
+}
+
+export function hasSlots({ slotCount }: MemoryHandle, used: number): boolean {
+  return used <= slotCount * SLOTS_USED_MAX
 }
 
 /** The parts of a memory that was made elsewhere. */
@@ -128,80 +178,10 @@ export function hashWord(sha256: string, index: number): number {
   )
 }
 
-/** Texts that lie one behind the other, from a place on. */
-export function textAt({ bytes }: DirectoryMemory, start: number, length: number): string {
-  return bytes.toString('utf8', start, start + length)
-}
+/** What is found by name. */
+export type NamedKind = 'consumer' | 'certificate' | 'signing_key'
 
-/** A list of texts. */
-export function listAt(memory: DirectoryMemory, place: number): string[] {
-  if (place === 0) return []
-  const { heap } = memory
-  const texts: string[] = []
-  let at = place + LIST.text
-  for (let left = wordAt(heap, place + LIST.count); left > 0; left--) {
-    const length = wordAt(heap, at)
-    texts.push(textAt(memory, (at + 1) * WORD, length))
-    at += 1 + wordsOf(length)
-  }
-  return texts
-}
-
-/** A consumer as it is in the heap. */
-export interface StoredConsumer {
-  readonly id: string
-  readonly name: string
-  readonly exists: boolean
-  readonly disabled: boolean
-}
-
-export function consumerAt(memory: DirectoryMemory, place: number): StoredConsumer {
-  const { heap } = memory
-  const flags = wordAt(heap, place + CONSUMER.flags)
-  const idBytes = wordAt(heap, place + CONSUMER.idBytes)
-  const start = (place + CONSUMER.text) * WORD
-  return {
-    id: textAt(memory, start, idBytes),
-    name: textAt(memory, start + idBytes, wordAt(heap, place + CONSUMER.nameBytes)),
-    exists: (flags & EXISTS) !== 0,
-    disabled: (flags & DISABLED) !== 0,
-  }
-}
-
-export function keyId(memory: DirectoryMemory, place: number): string {
-  return textAt(memory, (place + KEY.text) * WORD, wordAt(memory.heap, place + KEY.idBytes))
-}
-
-export function keyLast4(memory: DirectoryMemory, place: number): string {
-  const start = (place + KEY.text) * WORD + wordAt(memory.heap, place + KEY.idBytes)
-  return textAt(memory, start, wordAt(memory.heap, place + KEY.last4Bytes))
-}
-
-/** Milliseconds since 1970-01-01 UTC; 0: never. */
-export function keyExpiresAtMs({ heap }: DirectoryMemory, place: number): bigint {
-  const high = BigInt.asUintN(32, BigInt(wordAt(heap, place + KEY.expiresHigh)))
-  return (high << 32n) | BigInt.asUintN(32, BigInt(wordAt(heap, place + KEY.expiresLow)))
-}
-
-/** The hash of a key, in its own length. */
-export function keyHash(memory: DirectoryMemory, place: number): Uint8Array<ArrayBuffer> {
-  const { heap, bytes } = memory
-  const odd = wordAt(heap, place + KEY.oddHashBytes)
-  if (odd > 0) {
-    const start = (place + KEY.text) * WORD + wordAt(heap, place + KEY.idBytes) + wordAt(heap, place + KEY.last4Bytes)
-    // The first byte says that there is one, so that an empty hash is one too.
-    return new Uint8Array(bytes.subarray(start + 1, start + odd))
-  }
-  const hash = new Uint8Array(HASH_WORDS * WORD)
-  for (let index = 0; index < hash.length; index++) {
-    hash[index] = wordAt(heap, place + (index >> 2)) >>> ((index & 3) * 8)
-  }
-  return hash
-}
-
-/** Words that a key takes in the heap. */
-export function keyWords({ heap }: DirectoryMemory, place: number): number {
-  const bytes =
-    wordAt(heap, place + KEY.idBytes) + wordAt(heap, place + KEY.last4Bytes) + wordAt(heap, place + KEY.oddHashBytes)
-  return KEY.text + wordsOf(bytes)
+/** The hash of a name: no text of an API key begins like one of these. */
+export function nameHash(kind: NamedKind, name: string): string {
+  return hash('sha256', `${kind}:${name}`, 'latin1')
 }

@@ -1,38 +1,34 @@
 /**
- * Finds API keys in the memory of a directory, from any thread.
+ * Finds API keys, consumers and credentials in the memory of a directory, from any thread.
  *
  * A change that the writer has made counts for the very next look-up here: nothing is remembered without asking
- * whether it still holds, and a memory that was given up says so itself. The whole hash is compared.
+ * whether it still holds, and a memory that was given up says so itself. The whole hash is compared, and of what is
+ * found by name the whole name.
  *
  * Whatever cannot be read as an admission is none: an unknown state counts as revoked, an address range that does not
- * parse contains no address, a key whose consumer is unknown does not exist.
+ * parse contains no address, a limit of nothing revokes its key, what has an unknown consumer does not exist.
  *
  * @module
  */
+import { apiKeyRecord, type ApiKeyRecord, type ConsumerRecord, type CredentialRecord } from '@headgate/core'
+import { consumerAt, keyId, keyLast4, numberAt, stateAt, type StoredConsumer } from './entries.ts'
+import { type Grant, readGrant } from './grant.ts'
 import {
-  type AddressRange,
-  apiKeyRecord,
-  type ApiKeyRecord,
-  type CompiledLimit,
-  parseAddressRanges,
-} from '@headgate/core'
-import {
-  consumerAt,
+  DECOY,
   type DirectoryMemory,
   HASH_WORDS,
   hashWord,
   KEY,
-  keyExpiresAtMs,
-  keyId,
-  keyLast4,
+  KIND,
   KNOWN,
-  listAt,
-  type StoredConsumer,
-  STATE_ACTIVE,
-  STATE_DISABLED,
+  META_KIND,
+  nameHash,
+  type NamedKind,
   SUPERSEDED,
   wordAt,
 } from './memory.ts'
+import { readCredential, stateOf } from './records.ts'
+import { remembered } from './remembered.ts'
 
 /** What the request path needs of a directory. */
 export interface DirectoryReader {
@@ -44,33 +40,52 @@ export interface DirectoryReader {
    * @param sha256 of the key's text, one character for each of its 32 bytes (`latin1`).
    */
   findApiKey(sha256: string): ApiKeyRecord | null
+  /** The same object as long as the consumer has not changed. */
+  findConsumer(name: string): ConsumerRecord | null
+  /**
+   * The same object as long as neither the credential nor its consumer has changed.
+   *
+   * @param name of a certificate: kind and name, such as `uri:spiffe://acme/ci`; of a signing key: its `keyid`.
+   */
+  findCredential(kind: 'certificate' | 'signing_key', name: string): CredentialRecord | null
 }
 
-/** Records that one thread remembers in ready form; a power of two. About 250 bytes each. */
-const REMEMBERED = 32_768
-/** Consumers and lists that one thread remembers. */
-const PARTS_MAX = 16_384
-
-const NOTHING: readonly string[] = Object.freeze([])
-const NO_LIMITS: readonly CompiledLimit[] = Object.freeze([])
-const NO_RANGES: readonly AddressRange[] = Object.freeze([])
+/** Keys that one thread remembers in ready form; a power of two. About 400 bytes each. */
+const REMEMBERED = 8_192
+/** Consumers, grants and names that one thread remembers. */
+const PARTS_MAX = 4_096
 
 /** @param newest the memory that took the place of one that was given up. */
 export function createDirectoryReader(newest: () => DirectoryMemory): DirectoryReader {
   return new Reader(newest)
 }
 
+/** What was found by a name, and what has to be as it was. */
+interface Named {
+  readonly slot: number
+  readonly place: number
+  readonly cell: number
+  readonly consumerPlace: number
+  readonly consumer: StoredConsumer
+  /** Null: the name is a consumer's. */
+  readonly credential: CredentialRecord | null
+}
+
 class Reader implements DirectoryReader {
   readonly #newest: () => DirectoryMemory
   #memory: DirectoryMemory
-  // What was found last, by slot: where the key was, its cell, where the consumer was, and what that makes together.
+  // Keys that were found last, by slot: where the key was, its cell, where the consumer was, and what that makes.
   #places = new Int32Array(0)
   #cells = new Int32Array(0)
   #consumerPlaces = new Int32Array(0)
   #records: (ApiKeyRecord | null)[] = []
-  #consumers = new Map<number, StoredConsumer>()
-  #scopes = new Map<number, readonly string[]>()
-  #addresses = new Map<number, readonly AddressRange[]>()
+  readonly #consumers = new Map<number, StoredConsumer>()
+  readonly #grants = new Map<number, Grant>()
+  readonly #named: Readonly<Record<NamedKind, Map<string, Named>>> = {
+    consumer: new Map(),
+    certificate: new Map(),
+    signing_key: new Map(),
+  }
 
   constructor(newest: () => DirectoryMemory) {
     this.#newest = newest
@@ -85,15 +100,16 @@ class Reader implements DirectoryReader {
   findApiKey(sha256: string): ApiKeyRecord | null {
     const memory = this.#current()
     if (sha256.length !== HASH_WORDS * 4) return null
-    const { slots, heap } = memory
-    const mask = memory.handle.slotCount - 1
-    const tag = hashWord(sha256, 1)
-    // Ends, because at most half of the slots were ever used.
-    for (let slot = hashWord(sha256, 0) & mask; ; slot = (slot + 1) & mask) {
-      const place = Atomics.load(slots, slot * 2 + 1)
-      if (place === 0) return null
-      if (place > 0 && slots[slot * 2] === tag && isSameHash(heap, place, sha256)) return this.#record(slot, place)
-    }
+    const slot = findSlot(memory, sha256)
+    return slot === -1 ? null : this.#key(slot)
+  }
+
+  findConsumer(name: string): ConsumerRecord | null {
+    return this.#find('consumer', name)?.consumer ?? null
+  }
+
+  findCredential(kind: 'certificate' | 'signing_key', name: string): CredentialRecord | null {
+    return this.#find(kind, name)?.credential ?? null
   }
 
   #current(): DirectoryMemory {
@@ -111,12 +127,15 @@ class Reader implements DirectoryReader {
     this.#consumerPlaces = new Int32Array(count)
     this.#records = Array.from({ length: count }, () => null)
     this.#consumers.clear()
-    this.#scopes.clear()
-    this.#addresses.clear()
+    this.#grants.clear()
+    for (const names of Object.values(this.#named)) names.clear()
   }
 
-  #record(slot: number, place: number): ApiKeyRecord | null {
-    const { cells, heap } = this.#memory
+  #key(slot: number): ApiKeyRecord | null {
+    const { slots, cells, heap } = this.#memory
+    const place = Atomics.load(slots, slot * 2 + 1)
+    // Given up since it was found.
+    if (place <= 0) return null
     const at = slot & (this.#places.length - 1)
     if (this.#places[at] === place) {
       const consumerPlace = Atomics.load(cells, wordAt(this.#cells, at))
@@ -124,7 +143,7 @@ class Reader implements DirectoryReader {
     }
     const cell = wordAt(heap, place + KEY.cell)
     const consumerPlace = Atomics.load(cells, cell)
-    const record = this.#read(place, this.#consumer(consumerPlace))
+    const record = this.#readKey(place, consumerPlace)
     this.#places[at] = place
     this.#cells[at] = cell
     this.#consumerPlaces[at] = consumerPlace
@@ -132,48 +151,88 @@ class Reader implements DirectoryReader {
     return record
   }
 
-  #read(place: number, consumer: StoredConsumer): ApiKeyRecord | null {
-    if (!consumer.exists) return null
+  #readKey(place: number, consumerPlace: number): ApiKeyRecord | null {
     const memory = this.#memory
     const { heap } = memory
+    const meta = wordAt(heap, place + KEY.meta)
+    const consumer = this.#consumer(consumerPlace)
+    if ((meta & META_KIND) !== KIND.key || !consumer.exists) return null
+    const grant = this.#grant(place)
     return apiKeyRecord({
       id: keyId(memory, place),
       consumerId: consumer.id,
       consumer: consumer.name,
       consumerDisabled: consumer.disabled,
-      state: stateOf(wordAt(heap, place + KEY.state)),
-      // Beyond 2^53 ms a number is not exact, but that is 285,000 years away.
-      expiresAtMs: Number(keyExpiresAtMs(memory, place)),
-      scopes: this.#scopesAt(wordAt(heap, place + KEY.scopes)),
-      roles: NOTHING,
-      limits: NO_LIMITS,
-      addresses: this.#addressesAt(wordAt(heap, place + KEY.addresses)),
+      state: grant.limits === null ? 'revoked' : stateOf(stateAt(memory, place)),
+      expiresAtMs: numberAt(heap, place + KEY.expiresLow),
+      scopes: grant.scopes,
+      roles: consumer.roles,
+      addresses: grant.addresses,
+      limits: grant.limits ?? [],
       last4: keyLast4(memory, place),
+      decoy: (meta & DECOY) !== 0,
     })
   }
 
+  #find(kind: NamedKind, name: string): Named | null {
+    const { slots, cells } = this.#current()
+    const names = this.#named[kind]
+    const known = names.get(name)
+    if (known !== undefined) {
+      const { slot, place, cell, consumerPlace } = known
+      const isSame = Atomics.load(slots, slot * 2 + 1) === place && Atomics.load(cells, cell) === consumerPlace
+      if (isSame) return known
+      names.delete(name)
+    }
+    const found = this.#readNamed(kind, name)
+    if (found !== null) {
+      if (names.size >= PARTS_MAX) names.clear()
+      names.set(name, found)
+    }
+    return found
+  }
+
+  #readNamed(kind: NamedKind, name: string): Named | null {
+    const memory = this.#memory
+    const slot = findSlot(memory, nameHash(kind, name))
+    const place = slot === -1 ? 0 : Atomics.load(memory.slots, slot * 2 + 1)
+    if (place <= 0) return null
+    const cell = wordAt(memory.heap, place + KEY.cell)
+    const consumerPlace = Atomics.load(memory.cells, cell)
+    const consumer = this.#consumer(consumerPlace)
+    if (!consumer.exists) return null
+    const base = { slot, place, cell, consumerPlace, consumer }
+    // A name leads to its consumer as that is now, which may be called otherwise.
+    if (kind === 'consumer') return consumer.name === name ? { ...base, credential: null } : null
+    const credential = readCredential(memory, place, consumer, this.#grant(place))
+    return credential === null || credential.hint !== name ? null : { ...base, credential }
+  }
+
   #consumer(place: number): StoredConsumer {
-    return remembered(this.#consumers, place, () => consumerAt(this.#memory, place))
+    if (place === 0) return NOBODY
+    return remembered(this.#consumers, PARTS_MAX, place, () => consumerAt(this.#memory, place))
   }
 
-  #scopesAt(place: number): readonly string[] {
-    if (place === 0) return NOTHING
-    return remembered(this.#scopes, place, () => Object.freeze(listAt(this.#memory, place)))
-  }
-
-  #addressesAt(place: number): readonly AddressRange[] {
-    if (place === 0) return NO_RANGES
-    return remembered(this.#addresses, place, () => parseAddressRanges(listAt(this.#memory, place)))
+  /** Of a key or credential. */
+  #grant(place: number): Grant {
+    const grantPlace = wordAt(this.#memory.heap, place + KEY.grant)
+    return remembered(this.#grants, PARTS_MAX, grantPlace, () => readGrant(this.#memory, grantPlace))
   }
 }
 
-function remembered<T>(known: Map<number, T>, place: number, read: () => T): T {
-  const found = known.get(place)
-  if (found !== undefined) return found
-  if (known.size >= PARTS_MAX) known.clear()
-  const value = read()
-  known.set(place, value)
-  return value
+/** One that is being written for the first time. */
+const NOBODY: StoredConsumer = { id: '', name: '', disabled: false, roles: [], exists: false }
+
+/** @returns the slot that leads to the entry of a hash; -1 when none does. */
+function findSlot({ slots, heap, handle }: DirectoryMemory, sha256: string): number {
+  const mask = handle.slotCount - 1
+  const tag = hashWord(sha256, 1)
+  // Ends, because some slots were never used.
+  for (let slot = hashWord(sha256, 0) & mask; ; slot = (slot + 1) & mask) {
+    const place = Atomics.load(slots, slot * 2 + 1)
+    if (place === 0) return -1
+    if (place > 0 && slots[slot * 2] === tag && isSameHash(heap, place, sha256)) return slot
+  }
 }
 
 function isSameHash(heap: Int32Array, place: number, sha256: string): boolean {
@@ -181,10 +240,4 @@ function isSameHash(heap: Int32Array, place: number, sha256: string): boolean {
     if (heap[place + index] !== hashWord(sha256, index)) return false
   }
   return true
-}
-
-function stateOf(state: number): ApiKeyRecord['state'] {
-  if (state === STATE_ACTIVE) return 'active'
-  // Everything that is neither, unknown numbers of a newer control plane included, ends a key.
-  return state === STATE_DISABLED ? 'disabled' : 'revoked'
 }

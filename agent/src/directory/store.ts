@@ -1,47 +1,40 @@
 /**
- * Consumers and API keys of one environment, found by the SHA-256 of a key.
+ * Consumers, API keys and credentials of one environment, found by the SHA-256 of a key or by a name.
  *
  * Holds hashes only, in memory that all threads share. One writer (`control/`, on the main thread), many readers
  * (`auth/`, on every serving thread); a change of a key or a consumer counts for the very next request everywhere.
  *
  * A memory that is full is given up for a larger one. Readers are handed that one before the old one says that it was
- * given up, so that whoever sees the one has the other.
+ * given up, so that whoever sees the one has the other. A whole directory is written into a new memory as well, while
+ * readers go on with the old one.
  *
  * @module
  */
-import { create } from '@bufbuild/protobuf'
+import { setImmediate as turn } from 'node:timers/promises'
+import { create, toBinary } from '@bufbuild/protobuf'
 import {
   type ApiKey,
-  ApiKeySchema,
   type Consumer,
-  ConsumerSchema,
-  type CredentialState,
+  type Credential,
   type Directory,
   type DirectoryDelta,
   DirectorySchema,
 } from '@headgate/proto'
-import {
-  consumerAt,
-  keyExpiresAtMs,
-  keyHash,
-  keyId,
-  keyLast4,
-  KEY,
-  KNOWN,
-  listAt,
-  type MemoryHandle,
-  type Room,
-  SUPERSEDED,
-  wordAt,
-} from './memory.ts'
+import { consumerAt } from './entries.ts'
+import { KNOWN, type MemoryHandle, type Room, SUPERSEDED } from './memory.ts'
+import { consumerMessage, credentialFields, credentialMessage, keyMessage } from './messages.ts'
+import { cutDirectory, PART_ENTRIES, readParts } from './parts.ts'
 import { createDirectoryReader, type DirectoryReader } from './reader.ts'
-import { consumerRoom, DirectoryWriter, keyRoom } from './writer.ts'
+import { consumerRoom, credentialRoom, DirectoryWriter, keyRoom } from './writer.ts'
 
 export interface DirectoryStore extends DirectoryReader {
   readonly environmentId: string
   /** Of the last change that is contained; 0 before the first. */
   readonly sequence: bigint
-  /** `bytes` is what is reserved, `bytesUsed` what was written of it. */
+  /**
+   * `bytes` is what is reserved in memory that is shared, `bytesUsed` what was written of it, and what this thread has
+   * beside it.
+   */
   readonly size: {
     readonly consumers: number
     readonly apiKeys: number
@@ -50,18 +43,33 @@ export interface DirectoryStore extends DirectoryReader {
   }
   /** Takes a whole directory in place of everything. */
   replace(directory: Directory): void
+  /**
+   * The same in parts, with turns of the event loop in between; until it is done everything stays as it was.
+   *
+   * @returns why it was not taken, and nothing has changed; null: it was.
+   * @throws Error when it is not well-formed.
+   */
+  load(bytes: Uint8Array): Promise<string | null>
   /** Applies a delta as a whole, or answers `gap` and changes nothing when it starts from another sequence. */
   apply(delta: DirectoryDelta): 'applied' | 'gap'
   /** Everything, in the form in which it travels; sorted by id. */
   toMessage(): Directory
+  /** The same in bytes and in no order, with turns of the event loop in between. Nothing may change meanwhile. */
+  toBytes(): Promise<Uint8Array>
   /** The memory as it is now, for readers on other threads. */
   handle(): MemoryHandle
 }
 
 /** Room in an empty directory, and what a larger one has besides what it holds. */
-const SPARE: Room = { keys: 64, consumers: 64, heapWords: 1_024 }
-/** A new memory has room for so many times what is in use. */
+const SPARE: Room = { entries: 64, consumers: 64, heapWords: 1_024 }
+/** A new memory has room for so many times what is in use. What is never written is not resident either. */
 const GROWTH = 1.5
+/** The same for slots: all of them are, because a hash leads anywhere. */
+const GROWTH_SLOTS = 1.1
+/** Words of most keys, for a first guess. */
+const KEY_WORDS = 19
+
+type Parts = Pick<Directory, 'consumers' | 'apiKeys' | 'credentials'>
 
 /** @param onMemory a reader of another thread needs this memory from now on. */
 export function createDirectoryStore(
@@ -89,96 +97,137 @@ export function createDirectoryStore(
       return reader.known
     },
     get size() {
-      const { consumerCount, keyCount, memory } = writer
+      const { consumerCount, keyCount, memory, bytesFree, indexBytes } = writer
       const bytes = memory.handle.buffer.byteLength
-      return { consumers: consumerCount, apiKeys: keyCount, bytes, bytesUsed: bytes - writer.bytesFree }
+      return { consumers: consumerCount, apiKeys: keyCount, bytes, bytesUsed: bytes - bytesFree + indexBytes }
     },
     findApiKey: (sha256) => reader.findApiKey(sha256),
+    findConsumer: (name) => reader.findConsumer(name),
+    findCredential: (kind, name) => reader.findCredential(kind, name),
     handle: () => writer.memory.handle,
-    replace: ({ consumers, apiKeys, sequence: at }) => {
-      const next = new DirectoryWriter(enlarged(roomFor(consumers, apiKeys)))
-      for (const consumer of consumers) next.putConsumer(consumer)
-      for (const key of apiKeys) next.putKey(key)
-      sequence = at
+    replace: (directory) => {
+      const next = new DirectoryWriter(enlarged(roomFor(directory)))
+      put(next, directory)
+      ;({ sequence } = directory)
       publish(next)
     },
+    load: async (bytes) => {
+      const cuts = cutDirectory(bytes)
+      const entries = cuts.consumers + cuts.apiKeys + cuts.credentials
+      const next = new DirectoryWriter(enlarged({ entries, consumers: entries, heapWords: entries * KEY_WORDS }))
+      let at = 0n
+      for (const part of readParts(bytes, cuts)) {
+        const unknown = part.$unknown?.[0]
+        if (unknown !== undefined) return `the directory has the unknown field ${unknown.no}: update this agent`
+        const room = roomFor(part)
+        if (!next.hasRoom({ ...room, entries: 0, consumers: 0 }))
+          next.grow(room.heapWords + next.memory.heap.length / 2)
+        put(next, part)
+        if (part.sequence !== 0n) at = part.sequence
+        await turn()
+      }
+      sequence = at
+      publish(next)
+      return null
+    },
     apply: (delta) => {
-      const { consumers, apiKeys, deletedConsumerIds, deletedApiKeyIds } = delta
+      const { deletedConsumerIds, deletedApiKeyIds, deletedCredentialIds } = delta
       if (!reader.known || delta.fromSequence !== sequence || delta.toSequence < delta.fromSequence) return 'gap'
-      const room = roomFor(consumers, apiKeys)
+      const room = roomFor(delta)
       // What marks a deleted consumer takes room as well.
-      for (const id of deletedConsumerIds) room.heapWords += consumerRoom({ id, name: '' })
+      for (const id of deletedConsumerIds) room.heapWords += consumerRoom({ id, name: '', roles: [] })
       const target = writer.hasRoom(room) ? writer : writer.copy(enlarged(sum(writer.live(), room)))
-      for (const consumer of consumers) target.putConsumer(consumer)
-      for (const key of apiKeys) target.putKey(key)
+      put(target, delta)
       for (const id of deletedConsumerIds) target.dropConsumer(id)
       for (const id of deletedApiKeyIds) target.dropKey(id)
+      for (const id of deletedCredentialIds) target.dropCredential(id)
       sequence = delta.toSequence
       if (target !== writer) publish(target)
       return 'applied'
     },
-    toMessage: () =>
-      create(DirectorySchema, {
+    toMessage: () => {
+      const { memory } = writer
+      const consumers = livingConsumers(writer).map((place) => consumerMessage(memory, place))
+      const apiKeys = Array.from(writer.keyPlaces(), (place) => keyMessage(writer, place))
+      const credentials = Array.from(writer.credentialPlaces(), (place) => credentialMessage(writer, place))
+      return create(DirectorySchema, {
         environmentId,
         sequence,
-        consumers: writer
-          .consumerPlaces()
-          .map((place) => consumerAt(writer.memory, place))
-          .filter(({ exists }) => exists)
-          .toSorted(byId)
-          .map(({ id, name, disabled }) => create(ConsumerSchema, { id, name, disabled })),
-        apiKeys: writer
-          .keyPlaces()
-          .map((place) => keyMessage(writer, place))
-          .toSorted(byId),
-      }),
+        consumers: consumers.toSorted(byId),
+        apiKeys: apiKeys.toSorted(byId),
+        credentials: credentials.toSorted(byId),
+      })
+    },
+    toBytes: async () => {
+      const written: Uint8Array[] = [toBinary(DirectorySchema, create(DirectorySchema, { environmentId, sequence }))]
+      const write = (part: Partial<Parts>): number =>
+        written.push(toBinary(DirectorySchema, create(DirectorySchema, part)))
+      for (const places of chunks(livingConsumers(writer))) {
+        write({ consumers: places.map((place) => consumerMessage(writer.memory, place)) })
+        await turn()
+      }
+      for (const places of chunks(writer.keyPlaces())) {
+        write({ apiKeys: places.map((place) => keyMessage(writer, place)) })
+        await turn()
+      }
+      for (const places of chunks(writer.credentialPlaces())) {
+        write({ credentials: places.map((place) => credentialMessage(writer, place)) })
+        await turn()
+      }
+      return Buffer.concat(written)
+    },
   }
+}
+
+function put(writer: DirectoryWriter, { consumers, apiKeys, credentials }: Parts): void {
+  for (const consumer of consumers) writer.putConsumer(consumer)
+  for (const key of apiKeys) writer.putKey(key)
+  for (const credential of credentials) writer.putCredential(credentialFields(credential))
+}
+
+function livingConsumers(writer: DirectoryWriter): number[] {
+  return writer.consumerPlaces().filter((place) => consumerAt(writer.memory, place).exists)
+}
+
+function* chunks(places: Iterable<number>): Generator<number[]> {
+  let chunk: number[] = []
+  for (const place of places) {
+    if (chunk.push(place) < PART_ENTRIES) continue
+    yield chunk
+    chunk = []
+  }
+  if (chunk.length > 0) yield chunk
 }
 
 function byId(a: { readonly id: string }, b: { readonly id: string }): number {
   return a.id < b.id ? -1 : 1
 }
 
-function keyMessage(writer: DirectoryWriter, place: number): ApiKey {
-  const { memory } = writer
-  const { heap } = memory
-  return create(ApiKeySchema, {
-    id: keyId(memory, place),
-    consumerId: consumerAt(memory, writer.consumerOf(place)).id,
-    sha256: keyHash(memory, place),
-    scopes: listAt(memory, wordAt(heap, place + KEY.scopes)),
-    // Kept as it came, also where nobody here knows it.
-    state: wordAt(heap, place + KEY.state) as CredentialState,
-    expiresAtMs: keyExpiresAtMs(memory, place),
-    addresses: listAt(memory, wordAt(heap, place + KEY.addresses)),
-    last4: keyLast4(memory, place),
-  })
-}
-
 type Mutable<T> = { -readonly [K in keyof T]: T[K] }
 
-/** Most that consumers and keys can take. */
-function roomFor(consumers: readonly Consumer[], apiKeys: readonly ApiKey[]): Mutable<Room> {
+/** Most that consumers, keys and credentials can take. */
+function roomFor({ consumers, apiKeys, credentials }: Parts): Mutable<Room> {
   let heapWords = 0
   for (const consumer of consumers) heapWords += consumerRoom(consumer)
   for (const key of apiKeys) heapWords += keyRoom(key)
-  // Each key may name a consumer that nobody has named before.
-  return { keys: apiKeys.length, consumers: consumers.length + apiKeys.length, heapWords }
+  for (const credential of credentials) heapWords += credentialRoom(credentialFields(credential))
+  const entries = consumers.length + apiKeys.length + credentials.length
+  // Each key and credential may name a consumer that nobody has named before.
+  return { entries, consumers: entries, heapWords }
 }
 
 function sum(a: Room, b: Room): Room {
   return {
-    keys: a.keys + b.keys,
+    entries: a.entries + b.entries,
     consumers: a.consumers + b.consumers,
     heapWords: a.heapWords + b.heapWords,
   }
 }
 
-function enlarged({ keys, consumers, heapWords }: Room): Room {
-  const grown = (used: number, spare: number): number => Math.ceil(used * GROWTH) + spare
+function enlarged({ entries, consumers, heapWords }: Room): Room {
   return {
-    keys: grown(keys, SPARE.keys),
-    consumers: grown(consumers, SPARE.consumers),
-    heapWords: grown(heapWords, SPARE.heapWords),
+    entries: Math.ceil(entries * GROWTH_SLOTS) + SPARE.entries,
+    consumers: Math.ceil(consumers * GROWTH) + SPARE.consumers,
+    heapWords: Math.ceil(heapWords * GROWTH) + SPARE.heapWords,
   }
 }

@@ -28,6 +28,10 @@ export class TextIndex {
     return this.#size
   }
 
+  get bytes(): number {
+    return this.#words.byteLength
+  }
+
   /** @returns 0 when there is none. */
   get(text: string): number {
     const at = this.#find(hashOf(text), text)

@@ -139,7 +139,7 @@ export function apiKeyLimit(
 ): CompiledLimit | null {
   const [requests, windowMs] = [Number(limit.requests), Number(limit.windowMs)]
   if (!(requests > 0 && windowMs > 0)) return null
-  // No policy is named like it, because its id would have slashes.
+  // The ids of policies have slashes, so no two limits are counted as one.
   const name = index === 0 ? 'api_key' : `api_key-${index + 1}`
   const burst = Number(limit.burst) || requests
   return { of: 'api_key', policy: name, origin: '', id: name, requests, windowMs, burst, key: ['credential'] }
