@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { createHmac, createPublicKey, generateKeyPairSync, sign } from 'node:crypto'
 import { test } from 'node:test'
-import type { Facts } from '@headgate/core'
+import { type Facts, readSignature, type SignatureProblem } from '@headgate/core'
 import fc from 'fast-check'
-import { checkSignature, readSignature, type SignatureProblem, type SigningKey } from './message-signature.ts'
+import { checkSignature, type SigningKey } from './message-signature.ts'
 
 // The keys and the request of RFC 9421, appendix B.1.4, B.1.5 and B.2.
 const ED25519 = createPublicKey(`-----BEGIN PUBLIC KEY-----

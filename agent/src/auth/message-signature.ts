@@ -1,138 +1,17 @@
 /**
- * Proves signed requests (HTTP Message Signatures).
+ * Proves signed requests (HTTP Message Signatures) with the keys of callers. Reading them is for core.
  *
- * A caller signs the parts of a request that matter with a key of its own, so that nothing of it can be changed or sent
- * again elsewhere. The policy says which parts must be signed; a signature over fewer proves too little and is refused.
- * The text that was signed is put together from the request as it will be forwarded, never from what the caller says.
- *
- * Not everything of the standard is here: parts of responses, of trailers, and fields in other forms than their own are
- * refused. That a body is what its `Content-Digest` says is for the service to check: bodies are not held here.
- *
- * Sources: RFC 9421 section 2 (components), 2.5 (signature base), 3.2 (verifying), 3.3.3 (HMAC), 3.3.6 (Ed25519),
- * RFC 9651 (structured fields).
+ * Sources: RFC 9421 section 3.2 (verifying), 3.3.3 (HMAC), 3.3.6 (Ed25519).
  *
  * @module
  */
 import { createHmac, type KeyObject, timingSafeEqual, verify } from 'node:crypto'
-import type { Facts } from '@headgate/core'
-import { type InnerList, parseDictionary, serializeInnerList } from 'structured-headers'
-
-/** Longest `Signature-Input` or `Signature`, in characters. */
-const FIELD_LENGTH_MAX = 4_096
-/** Parts that one signature covers. */
-const COMPONENTS_MAX = 32
-/** How far the clock of a caller may be ahead, in milliseconds. */
-const AHEAD_MS_MAX = 5_000
+import { judgeSignature, type MessageSignature, type SignatureProblem, type SignatureRules } from '@headgate/core'
 
 /** A key of a caller. */
 export type SigningKey =
   | { readonly algorithm: 'hmac-sha256'; readonly secret: Uint8Array }
   | { readonly algorithm: 'ed25519'; readonly publicKey: KeyObject }
-
-export interface SignatureRules {
-  /** Components that must be covered, such as `@method`, `@path`, `content-digest`. */
-  readonly covered: readonly string[]
-  /** Age of a signature, in milliseconds. */
-  readonly ageMsMax: number
-}
-
-/** A signature as it says of itself. Nothing of it is proven. */
-export interface MessageSignature {
-  readonly keyId: string
-  readonly components: readonly string[]
-  readonly createdMs: number
-  readonly expiresMs: number | null
-  readonly nonce: string | null
-  readonly algorithm: string | null
-  readonly signature: Uint8Array
-  /** What was signed. */
-  readonly base: string
-}
-
-export type SignatureProblem = 'missing' | 'repeated' | 'malformed' | 'uncovered' | 'time' | 'signature'
-
-export type ReadSignature =
-  | { readonly kind: 'signature'; readonly signature: MessageSignature }
-  | { readonly kind: 'refused'; readonly problem: SignatureProblem }
-
-/** Reads the one signature of a request and puts together what it was made over. Never throws. */
-export function readSignature(facts: Facts): ReadSignature {
-  const [inputs, signatures] = [facts.header('signature-input'), facts.header('signature')]
-  if (inputs.length === 0 && signatures.length === 0) return refused('missing')
-  if (inputs.length !== 1 || signatures.length !== 1) return refused('repeated')
-  const [input = '', text = ''] = [inputs[0], signatures[0]]
-  if (input.length > FIELD_LENGTH_MAX || text.length > FIELD_LENGTH_MAX) return refused('malformed')
-  try {
-    const [described, given] = [parseDictionary(input), parseDictionary(text)]
-    // Which of several counts would be a guess.
-    if (described.size !== 1 || given.size !== 1) return refused('repeated')
-    const [label, member] = [...described][0] ?? ['', undefined]
-    const bytes: unknown = given.get(label)?.[0]
-    if (member === undefined || !Array.isArray(member[0]) || !(bytes instanceof ArrayBuffer))
-      return refused('malformed')
-    return describe(member as InnerList, new Uint8Array(bytes), facts)
-  } catch {
-    return refused('malformed')
-  }
-}
-
-function describe(list: InnerList, signature: Uint8Array, facts: Facts): ReadSignature {
-  const [items, parameters] = list
-  const names = items.map(([name, options]) => (typeof name === 'string' && options.size === 0 ? name : null))
-  const components = names.filter((name) => name !== null)
-  const isWhole = components.length === names.length && new Set(components).size === components.length
-  if (!isWhole || components.length === 0 || components.length > COMPONENTS_MAX) return refused('malformed')
-  const { created, expires, keyid, nonce, alg }: Record<string, unknown> = Object.fromEntries(parameters)
-  if (typeof created !== 'number' || typeof keyid !== 'string' || keyid === '') return refused('malformed')
-  if (expires !== undefined && typeof expires !== 'number') return refused('malformed')
-  if (nonce !== undefined && typeof nonce !== 'string') return refused('malformed')
-  if (alg !== undefined && typeof alg !== 'string') return refused('malformed')
-  let base = ''
-  for (const name of components) {
-    const value = componentOf(name, facts)
-    if (value === null) return refused('malformed')
-    base += `"${name}": ${value}\n`
-  }
-  base += `"@signature-params": ${serializeInnerList(list)}`
-  return {
-    kind: 'signature',
-    signature: {
-      keyId: keyid,
-      components,
-      createdMs: created * 1_000,
-      expiresMs: expires === undefined ? null : expires * 1_000,
-      nonce: nonce ?? null,
-      algorithm: alg ?? null,
-      signature,
-      base,
-    },
-  }
-}
-
-/** The value of a component (RFC 9421 section 2.1 and 2.2); null: it is not there, or is none that is read here. */
-function componentOf(name: string, facts: Facts): string | null {
-  switch (name) {
-    case '@method':
-      return facts.method
-    case '@authority':
-      return facts.host
-    case '@scheme':
-      return facts.scheme
-    case '@path':
-      return facts.path
-    case '@query':
-      return facts.query === '' ? '?' : facts.query
-    case '@request-target':
-      return facts.path + facts.query
-    case '@target-uri':
-      return `${facts.scheme}://${facts.host}${facts.path}${facts.query}`
-    default: {
-      if (!/^[a-z0-9!#$%&'*+.^_`|~-]+$/.test(name)) return null
-      const values = facts.header(name)
-      return values.length === 0 ? null : values.map((value) => value.trim()).join(', ')
-    }
-  }
-}
 
 /**
  * Judges a signature with the key that it names.
@@ -146,14 +25,7 @@ export function checkSignature(
   rules: SignatureRules,
   nowMs: number,
 ): SignatureProblem | null {
-  if (!rules.covered.every((name) => signature.components.includes(name))) return 'uncovered'
-  const ageMs = nowMs - signature.createdMs
-  // Written so that a time that is not a number is wrong.
-  if (!(ageMs <= rules.ageMsMax && ageMs >= -AHEAD_MS_MAX)) return 'time'
-  if (signature.expiresMs !== null && !(nowMs < signature.expiresMs)) return 'time'
-  // The key says how it is used; what the signature says must be the same, and is not needed.
-  if (signature.algorithm !== null && signature.algorithm !== key.algorithm) return 'signature'
-  return isSigned(signature, key) ? null : 'signature'
+  return judgeSignature(signature, key.algorithm, rules, nowMs) ?? (isSigned(signature, key) ? null : 'signature')
 }
 
 function isSigned({ base, signature }: MessageSignature, key: SigningKey): boolean {
@@ -163,5 +35,3 @@ function isSigned({ base, signature }: MessageSignature, key: SigningKey): boole
   const expected = createHmac('sha256', key.secret).update(base, 'latin1').digest()
   return expected.length === signature.length && timingSafeEqual(expected, signature)
 }
-
-const refused = (problem: SignatureProblem): ReadSignature => ({ kind: 'refused', problem })

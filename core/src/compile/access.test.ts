@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { ObjectInput } from '#core/compile.ts'
 import { compiled, environment, findingsOf, keyed, object, route, shortFindings } from '#core/fakes/release.ts'
 import type { CompiledAccess } from '#core/release.ts'
 
@@ -16,7 +17,7 @@ const access = (credentials: readonly Spec[], spec: Spec = {}) =>
 const open = (spec: Spec) =>
   object('policy', 'p', { type: 'access', on: environment, public: { owner: 'team', reason: 'open' }, ...spec })
 
-function accessOf(...objects: Parameters<typeof compiled>): CompiledAccess {
+function accessOf(...objects: readonly ObjectInput[]): CompiledAccess {
   const found = compiled(route('r', '/'), ...objects).routes.get('r')?.access
   assert.ok(found !== null && found !== undefined)
   return found
