@@ -17,7 +17,8 @@ export type Answer<Id extends OperationId> = Operations[Id]['response'] extends 
   : z.output<Schema<Operations[Id]['response']>>
 
 type Empty = Record<string, never>
-type Part<Key extends string, T> = T extends undefined
+// In brackets, so that a body that is one of several stays one field.
+type Part<Key extends string, T> = [T] extends [undefined]
   ? { readonly [K in Key]?: undefined }
   : Empty extends T
     ? { readonly [K in Key]?: T }

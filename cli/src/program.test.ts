@@ -121,7 +121,8 @@ for (const shell of ['bash', 'zsh'] as const) {
   test(`completion ${shell} knows every command and its options`, async () => {
     const { code, stdout } = await headgate(['completion', shell])
     assert.equal(code, 0)
-    assert.match(stdout, /'keys'\) words='create ls get grant rotate revoke disable enable /)
+    assert.match(stdout, /'keys'\) words='create ls get report grant rotate revoke disable enable /)
+    assert.match(stdout, /'credentials'\) words='create ls get grant revoke disable enable /)
     assert.match(stdout, /'keys rotate'\) words='--wait --no-wait --overlap /)
   })
 }

@@ -6,9 +6,10 @@
 import type { Answer } from '@headgate/admin-api'
 import type { Command } from 'commander'
 import type { Cli } from '#cli/cli.ts'
-import { command } from '#cli/command.ts'
+import { collect, command } from '#cli/command.ts'
 import { confirmRemoval } from '#cli/commands/removal.ts'
 import { allPages } from '#cli/connect/pages.ts'
+import { usageError } from '#cli/exit.ts'
 import { itemView, listView } from '#cli/output/print.ts'
 
 type Consumer = Answer<'getConsumer'>
@@ -21,6 +22,7 @@ export function consumersCommand(cli: Cli): Command {
     .addCommand(list(cli))
     .addCommand(get(cli))
     .addCommand(create(cli))
+    .addCommand(update(cli))
     .addCommand(toggle(cli, 'disable'))
     .addCommand(toggle(cli, 'enable'))
     .addCommand(remove(cli))
@@ -50,19 +52,49 @@ function get(cli: Cli): Command {
 
 function create(cli: Cli): Command {
   return command('create', {
-    summary: 'Create a consumer; it can call nothing until it has a key',
-    examples: ['headgate consumers create alice', 'headgate consumers create nightly-export -o json'],
+    summary: 'Create a consumer; it can call nothing until it has a credential',
+    examples: ['headgate consumers create alice --role reader', 'headgate consumers create nightly-export -o json'],
   })
     .argument('<name>', 'Name')
-    .action(async (name: string) => {
+    .option('--role <role>', 'A role that it has; repeat for more', collect)
+    .action(async (name: string, { role = [] }: { readonly role?: readonly string[] }) => {
       const { client, where } = await cli.session()
-      cli.print(await client.call('createConsumer', { params: where(), body: { name } }), consumerView)
+      const body = { name, roles: [...role] }
+      cli.print(await client.call('createConsumer', { params: where(), body }), consumerView)
+    })
+}
+
+interface UpdateOptions {
+  readonly role?: readonly string[]
+  /** false: it shall have none. */
+  readonly roles: boolean
+}
+
+function update(cli: Cli): Command {
+  return command('update', {
+    summary: 'Give a consumer other roles, in place of those that it has; at once on every agent',
+    examples: [
+      'headgate consumers update alice --role reader --role on-call',
+      'headgate consumers update alice --no-roles',
+    ],
+  })
+    .argument('<consumer>', 'Name or id')
+    .option('--role <role>', 'A role that it shall have; repeat for more', collect)
+    .option('--no-roles', 'It shall have none')
+    .action(async (consumer: string, { role = [], roles }: UpdateOptions) => {
+      if (role.length > 0 !== roles) throw usageError('which roles?', 'Give --role, once or more, or --no-roles')
+      const { client, where } = await cli.session()
+      const params = { ...where(), consumer }
+      const { revision } = await client.call('getConsumer', { params })
+      const call = { params, body: { roles: [...role] }, ifMatch: revision }
+      cli.print(await client.call('updateConsumer', call), consumerView)
     })
 }
 
 function toggle(cli: Cli, name: 'disable' | 'enable'): Command {
   return command(name, {
-    summary: name === 'disable' ? 'Switch a consumer off: all of its keys are refused' : 'Switch a consumer on again',
+    summary:
+      name === 'disable' ? 'Switch a consumer off: all of its credentials are refused' : 'Switch a consumer on again',
     examples: [`headgate consumers ${name} alice`, `headgate consumers ${name} alice -o json`],
   })
     .argument('<consumer>', 'Name or id')
@@ -77,7 +109,7 @@ function toggle(cli: Cli, name: 'disable' | 'enable'): Command {
 
 function remove(cli: Cli): Command {
   return command('rm', {
-    summary: 'Delete a consumer and revoke its keys',
+    summary: 'Delete a consumer and revoke its credentials',
     examples: ['headgate consumers rm alice', 'headgate consumers rm alice --yes'],
   })
     .argument('<consumer>', 'Name or id')
@@ -85,13 +117,12 @@ function remove(cli: Cli): Command {
       const { client, where } = await cli.session()
       const params = { ...where(), consumer }
       const keys = await client.call('listKeys', { params: where(), query: { consumer, limit: 200 } })
-      const active = keys.data.filter(({ state }) => state === 'active').length
-      await confirmRemoval(
-        cli,
-        `consumer ${consumer} and revoke ${active}${keys.has_more ? ' or more' : ''} active keys`,
-      )
+      const others = await client.call('listCredentials', { params: where(), query: { consumer, limit: 200 } })
+      const active = [...keys.data, ...others.data].filter(({ state }) => state === 'active').length
+      const more = keys.has_more || others.has_more ? ' or more' : ''
+      await confirmRemoval(cli, `consumer ${consumer} and revoke ${active}${more} active credentials`)
       await client.call('deleteConsumer', { params })
-      cli.talk.line(`  consumer ${consumer} is deleted, its keys are revoked`)
+      cli.talk.line(`  consumer ${consumer} is deleted, its credentials are revoked`)
     })
 }
 
@@ -99,6 +130,7 @@ const consumerList = listView<Consumer>(
   [
     { title: 'name', value: ({ name }) => name },
     { title: 'state', value: stateOf },
+    { title: 'roles', value: ({ roles }) => roles.join(',') },
     { title: 'id', value: ({ id }) => id },
     { title: 'created', value: ({ created_at: at }) => at },
   ],
@@ -110,6 +142,7 @@ const consumerView = itemView<Consumer>(
   (consumer) => [
     ['Name', consumer.name],
     ['State', stateOf(consumer)],
+    ['Roles', consumer.roles.join(', ')],
     ['Id', consumer.id],
     ['Created', consumer.created_at],
     ['Updated', consumer.updated_at],

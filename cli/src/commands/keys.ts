@@ -8,6 +8,7 @@ import type { Cli } from '#cli/cli.ts'
 import { command } from '#cli/command.ts'
 import { grantCommand, revokeCommand, rotateCommand, switchCommand } from './keys/change.ts'
 import { createKeyCommand } from './keys/create.ts'
+import { reportCommand } from './keys/report.ts'
 import { getCommand, listCommand } from './keys/show.ts'
 
 export function keysCommand(cli: Cli): Command {
@@ -18,6 +19,7 @@ export function keysCommand(cli: Cli): Command {
     .addCommand(createKeyCommand(cli))
     .addCommand(listCommand(cli))
     .addCommand(getCommand(cli))
+    .addCommand(reportCommand(cli))
     .addCommand(grantCommand(cli))
     .addCommand(rotateCommand(cli))
     .addCommand(revokeCommand(cli))

@@ -9,6 +9,7 @@ import type { Cli } from '#cli/cli.ts'
 import { collect, command, type CommandText } from '#cli/command.ts'
 import { CliError, exitCodes, usageError } from '#cli/exit.ts'
 import { formatDuration, parseDuration } from '#cli/parse/duration.ts'
+import { formatLastUsedFrom } from '#cli/output/last-used.ts'
 import { tellReceipt, type WaitOptions, waitQuery } from '#cli/output/receipt.ts'
 import { printable } from '#cli/output/style.ts'
 import { keyView } from './show.ts'
@@ -93,9 +94,17 @@ export function rotateCommand(cli: Cli): Command {
         cli.terminal.out.stream.write(shown)
         const ends = overlapMs === 0 ? 'has ended' : `ends in ${formatDuration(overlapMs)}`
         cli.talk.line(`  ${cli.talkStyle.dim(`${successor.id}; the old key ${old.id} ${ends}`)}`)
+        cli.talk.line(`  ${usedText(cli, old)}`)
       }
       tellReceipt(cli, receipt, options)
     })
+}
+
+/** Where the successor has to be brought to, and how to see that it arrived. */
+function usedText(cli: Cli, { id, last_used: used }: Answer<'getKey'>): string {
+  if (used === null) return 'the old key was never used'
+  const last = formatLastUsedFrom(used, cli.terminal.clock.now())
+  return `the old key was used ${printable(last)}; whether it still is: headgate keys get ${id}`
 }
 
 function done(cli: Cli, { receipt, ...key }: Answer<'revokeKey'>, options: WaitOptions): void {
@@ -103,6 +112,6 @@ function done(cli: Cli, { receipt, ...key }: Answer<'revokeKey'>, options: WaitO
     cli.talk.line(
       `  ${printable(key.id)} (${printable(key.hint)}) is ${key.state}; scopes ${key.scopes.join(', ') || 'none'}`,
     )
-  else cli.print(key, keyView)
+  else cli.print(key, keyView(cli))
   tellReceipt(cli, receipt, options)
 }

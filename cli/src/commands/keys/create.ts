@@ -7,13 +7,16 @@
  */
 import type { Answer } from '@headgate/admin-api'
 import type { Command } from 'commander'
-import type { Cli, Session } from '#cli/cli.ts'
+import type { Cli } from '#cli/cli.ts'
 import { collect, command } from '#cli/command.ts'
-import { refusedAs } from '#cli/connect/refused.ts'
+import { consumerExists } from '#cli/connect/consumer.ts'
 import { usageError } from '#cli/exit.ts'
-import { parseDuration } from '#cli/parse/duration.ts'
+import { expiryOf } from '#cli/parse/expiry.ts'
+import { formatLimit, parseLimit } from '#cli/parse/limit.ts'
 import { tellReceipt, type WaitOptions, waitQuery } from '#cli/output/receipt.ts'
 import { printable } from '#cli/output/style.ts'
+
+type Limit = Answer<'getKey'>['limits'][number]
 
 interface Options extends WaitOptions {
   readonly consumer: string
@@ -21,6 +24,8 @@ interface Options extends WaitOptions {
   readonly scope?: readonly string[]
   readonly address?: readonly string[]
   readonly expires?: string
+  readonly limit?: readonly string[]
+  readonly decoy?: boolean
 }
 
 export function createKeyCommand(cli: Cli): Command {
@@ -28,13 +33,15 @@ export function createKeyCommand(cli: Cli): Command {
     summary: 'Create an API key; it is shown once',
     examples: [
       'headgate keys create --consumer alice --scope orders:read',
-      'KEY=$(headgate keys create --consumer ci --scope orders:read --expires 30d)',
+      'KEY=$(headgate keys create --consumer ci --scope orders:read --expires 30d --limit 100/1m)',
     ],
   })
     .requiredOption('--consumer <name>', 'Who presents the key; created when there is none of that name')
     .option('--scope <scope>', 'A right that the key carries; repeat for more', collect)
     .option('--expires <duration>', 'How long it works, such as 30d; default: until it is revoked')
     .option('--address <range>', 'Source range from which it works, such as 10.0.0.0/8; repeat for more', collect)
+    .option('--limit <limit>', 'Limit of this key, such as 100/1m; repeat for more', collect)
+    .option('--decoy', 'Lay it out as bait: it never works, and whoever presents it is reported')
     .option('--name <text>', 'What it is for')
     .option('--wait', 'Fail unless every connected agent knows it in time')
     .option('--no-wait', 'Do not wait for agents')
@@ -42,10 +49,8 @@ export function createKeyCommand(cli: Cli): Command {
 }
 
 async function createKey(cli: Cli, options: Options): Promise<void> {
-  const expiresMs = options.expires === undefined ? undefined : parseDuration(options.expires)
-  if (options.expires !== undefined && !expiresMs) {
-    throw usageError(`--expires ${options.expires} is not a duration`, 'Such as 30d or 12h')
-  }
+  const limits = (options.limit ?? []).map(readLimit)
+  const expiry = expiryOf(cli, options.expires)
   const session = await cli.session()
   const isNew = !(await consumerExists(session, options.consumer))
   const created = await session.client.call('createKey', {
@@ -57,7 +62,9 @@ async function createKey(cli: Cli, options: Options): Promise<void> {
       name: options.name ?? '',
       scopes: [...(options.scope ?? [])],
       addresses: [...(options.address ?? [])],
-      ...(expiresMs === undefined ? {} : { expires_at: new Date(cli.terminal.clock.now() + expiresMs).toISOString() }),
+      limits,
+      decoy: options.decoy ?? false,
+      ...expiry,
     },
   })
   if (isNew) cli.talk.line(`  ${cli.talkStyle.good('+')} consumer ${printable(created.consumer)}`)
@@ -65,15 +72,14 @@ async function createKey(cli: Cli, options: Options): Promise<void> {
   tellReceipt(cli, created.receipt, options)
 }
 
-async function consumerExists({ client, where }: Session, consumer: string): Promise<boolean> {
-  const found = await client
-    .call('getConsumer', { params: { ...where(), consumer } })
-    .catch(refusedAs(['not_found'], undefined))
-  return found !== undefined
+function readLimit(text: string): Limit {
+  const limit = parseLimit(text)
+  if (limit === undefined) throw usageError(`--limit ${text} is not a limit`, 'Such as 100/1m')
+  return { requests: limit.requests, window_ms: limit.windowMs }
 }
 
 function show(cli: Cli, created: Answer<'createKey'>): void {
-  const { id, key, scopes, addresses, expires_at: expires, consumer } = created
+  const { id, key, scopes, addresses, limits, decoy, expires_at: expires, consumer } = created
   if (cli.options.output !== undefined) {
     const { receipt: _receipt, ...data } = created
     cli.print(data, { text: () => `${key}\n`, names: () => [id] })
@@ -86,6 +92,8 @@ function show(cli: Cli, created: Answer<'createKey'>): void {
     id,
     `scopes ${scopes.map(printable).join(', ') || 'none'}`,
     ...(addresses.length === 0 ? [] : [`from ${addresses.map(printable).join(', ')}`]),
+    ...limits.map(({ requests, window_ms: windowMs }) => `limit ${formatLimit({ requests, windowMs })}`),
+    ...(decoy ? ['a decoy: it never works'] : []),
     expires === null ? 'does not expire' : `expires ${expires}`,
   ]
   cli.talk.line(`  ${cli.talkStyle.dim(facts.join(`  ${cli.talkStyle.signs.dot}  `))}`)
