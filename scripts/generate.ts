@@ -1,6 +1,6 @@
 /**
- * Generates what is not written by hand: the database client from the Prisma schema, and the messages from the
- * proto files. Each is skipped when its inputs have not changed.
+ * Generates what is not written by hand: the database client from the Prisma schema, the messages from the proto files,
+ * and the pages of problems from their tables. Each is skipped when its inputs have not changed.
  *
  * @module
  */
@@ -42,3 +42,6 @@ for (const [name, ran] of [
 ] as const) {
   if (ran) console.log(`generated ${name}`)
 }
+
+const pages = await commandOrThrow('node', ['--disable-warning=ExperimentalWarning', 'scripts/reference.ts'])
+if (pages.stdout !== '') console.log(pages.stdout.trimEnd())
