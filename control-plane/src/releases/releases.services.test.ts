@@ -184,8 +184,8 @@ test('409 when agents are too old for the release, which are named', async () =>
   const group = await groupOf(params)
   const id = await insertAgent(db(), { group, name: `${group}-old` })
   await publish(params)
-  // Below any capability that a release of this version can ask for; 0 stands for an agent that has not said yet.
-  await db().agent.update({ where: { id }, data: { capability: -1 } })
+  // 0 stands for an agent that has not said yet.
+  await db().agent.update({ where: { id }, data: { capability: 1 } })
   await edit(params, 'b')
   const problem = await refusal(publish(params))
   assert.equal(problem.code, 'agents_too_old')

@@ -6,11 +6,6 @@
 import { create } from '@bufbuild/protobuf'
 import type { Database } from '@headgate/prisma'
 import {
-  type ApiKey,
-  ApiKeySchema,
-  type Consumer,
-  ConsumerSchema,
-  CredentialState,
   type Directory,
   type DirectoryDelta,
   DirectoryDeltaSchema,
@@ -19,6 +14,7 @@ import {
   SignedSnapshotSchema,
 } from '@headgate/proto'
 import type { Wanted } from '#control-plane/fleet/plan.ts'
+import { type ApiKeyRow, type CredentialRow, apiKeyMessage, consumerMessage, credentialMessage } from './messages.ts'
 
 export interface WantedRow extends Wanted {
   readonly environmentId: string
@@ -30,29 +26,8 @@ export interface ServedRow extends WantedRow {
 
 export type ContentStore = ReturnType<typeof createContentStore>
 
-type ConsumerRow = { id: string; name: string; disabled: boolean; deletedAt: Date | null }
-
-interface ApiKeyRow {
-  readonly id: string
-  readonly consumerId: string
-  readonly sha256: Uint8Array<ArrayBuffer>
-  readonly scopes: string[]
-  readonly addresses: string[]
-  readonly state: string
-  readonly expiresAt: Date | null
-  readonly last4: string
-  /** Its consumer was deleted. */
-  readonly gone: boolean
-}
-
 /** Before every sequence. */
 const FROM_START = -1n
-
-const STATES: Readonly<Record<string, CredentialState>> = {
-  active: CredentialState.ACTIVE,
-  disabled: CredentialState.DISABLED,
-  revoked: CredentialState.REVOKED,
-}
 
 export function createContentStore(db: Database) {
   return {
@@ -90,6 +65,7 @@ export function createContentStore(db: Database) {
         sequence: read.sequence,
         consumers: read.consumers.map(consumerMessage),
         apiKeys: read.apiKeys.map(apiKeyMessage),
+        credentials: read.credentials.map(credentialMessage),
       })
     },
 
@@ -99,6 +75,7 @@ export function createContentStore(db: Database) {
       if (read === null || read.sequence < fromSequence) return null
       const [gone, live] = partition(read.consumers, ({ deletedAt }) => deletedAt !== null)
       const [goneKeys, liveKeys] = partition(read.apiKeys, ({ gone: isGone }) => isGone)
+      const [goneCredentials, liveCredentials] = partition(read.credentials, ({ gone: isGone }) => isGone)
       return create(DirectoryDeltaSchema, {
         environmentId,
         fromSequence,
@@ -107,6 +84,8 @@ export function createContentStore(db: Database) {
         apiKeys: liveKeys.map(apiKeyMessage),
         deletedConsumerIds: gone.map(({ id }) => id),
         deletedApiKeyIds: goneKeys.map(({ id }) => id),
+        credentials: liveCredentials.map(credentialMessage),
+        deletedCredentialIds: goneCredentials.map(({ id }) => id),
       })
     },
   }
@@ -120,45 +99,34 @@ export function createContentStore(db: Database) {
  */
 async function readRows(db: Database, environmentId: string, fromSequence: bigint) {
   const live = fromSequence === FROM_START ? { deletedAt: null } : {}
-  const [environment, consumers, apiKeys] = await db.$transaction(
+  const [environment, consumers, apiKeys, credentials] = await db.$transaction(
     [
       db.environment.findUnique({ where: { id: environmentId }, select: { directorySequence: true } }),
       db.consumer.findMany({
         where: { environmentId, sequence: { gt: fromSequence }, ...live },
-        select: { id: true, name: true, disabled: true, deletedAt: true },
+        select: { id: true, name: true, disabled: true, roles: true, deletedAt: true },
         orderBy: { id: 'asc' },
       }),
       // Guarantee: keys of this environment alone. A join, because the client would ask for each consumer by id.
       db.$queryRaw<ApiKeyRow[]>`
         select k.id, k.consumer_id as "consumerId", k.sha256, k.scopes, k.addresses, k.state,
-          k.expires_at as "expiresAt", k.last4, c.deleted_at is not null as gone
+          k.expires_at as "expiresAt", k.last4, k.decoy, k.limits, c.deleted_at is not null as gone
         from api_keys k join consumers c on c.id = k.consumer_id
         where k.environment_id = ${environmentId} and k.sequence > ${fromSequence}
           and (c.deleted_at is null or ${fromSequence} <> ${FROM_START})
         order by k.id`,
+      // Guarantee: as above.
+      db.$queryRaw<CredentialRow[]>`
+        select r.id, r.consumer_id as "consumerId", r.kind, r.subject, r.algorithm, r.public_key as "publicKey", r.secret,
+          r.scopes, r.addresses, r.state, r.expires_at as "expiresAt", c.deleted_at is not null as gone
+        from credentials r join consumers c on c.id = r.consumer_id
+        where r.environment_id = ${environmentId} and r.sequence > ${fromSequence}
+          and (c.deleted_at is null or ${fromSequence} <> ${FROM_START})
+        order by r.id`,
     ],
     { isolationLevel: 'RepeatableRead' },
   )
-  return environment === null ? null : { sequence: environment.directorySequence, consumers, apiKeys }
-}
-
-function consumerMessage({ id, name, disabled }: ConsumerRow): Consumer {
-  return create(ConsumerSchema, { id, name, disabled })
-}
-
-function apiKeyMessage(row: ApiKeyRow): ApiKey {
-  return create(ApiKeySchema, {
-    id: row.id,
-    consumerId: row.consumerId,
-    sha256: row.sha256,
-    scopes: row.scopes,
-    // A state that nobody knows stays unspecified, which agents refuse.
-    state: STATES[row.state] ?? CredentialState.UNSPECIFIED,
-    // Zero means never: a moment before 1970 must not become that.
-    expiresAtMs: row.expiresAt === null ? 0n : BigInt(Math.max(1, row.expiresAt.getTime())),
-    addresses: row.addresses,
-    last4: row.last4,
-  })
+  return environment === null ? null : { sequence: environment.directorySequence, consumers, apiKeys, credentials }
 }
 
 function partition<T>(items: readonly T[], test: (item: T) => boolean): [T[], T[]] {

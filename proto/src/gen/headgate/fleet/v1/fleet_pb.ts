@@ -498,6 +498,8 @@ export const SubscribeResponseSchema: GenMessage<SubscribeResponse> = /*@__PURE_
  *
  * Capability numbers, rising by one, never reused:
  *   1  services, routes, certificates, policies `access` (public, api_key) and `limit` (GCRA, local)
+ *   2  issuers, roles; `access` with tokens, client certificates, signed requests and conditions; identity towards
+ *      services; in the directory roles of consumers, limits of API keys, decoys and other credentials
  *
  * @generated from service headgate.fleet.v1.FleetService
  */
