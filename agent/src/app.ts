@@ -11,6 +11,7 @@ import type { Clock } from '@headgate/kit/clock.ts'
 import type { Log } from '@headgate/kit/log.ts'
 import type { SettingSource } from '@headgate/kit/settings.ts'
 import type { AgentSettings } from './config.ts'
+import { createIssuers } from './issuers/keeper.ts'
 import { createAdminServer } from './listen/admin.ts'
 import type { CertificateProblem, Certificates } from './listen/certificates.ts'
 import { rotateTicketSecrets, type TicketKeys, ticketSecret } from './listen/ticket-keys.ts'
@@ -21,6 +22,7 @@ import type { ControlLink } from './telemetry/exporters.ts'
 import type { Gauges } from './telemetry/points.ts'
 import { prometheusText } from './telemetry/prometheus.ts'
 import type { Counters } from './telemetry/totals.ts'
+import { keepCredentials } from './upstream/credentials/credential-keeper.ts'
 import { targetGauges } from './upstream/state.ts'
 import type { Listening } from './workers/messages.ts'
 import type { OwnSide, ServingSide, SideOptions } from './workers/side.ts'
@@ -37,6 +39,8 @@ export interface ControlParts {
   readonly listeners: () => readonly string[]
   /** To be called when there is an identity, and again when it is renewed. */
   readonly onIdentity: (identity: AgentIdentity) => void
+  /** To be called with the key that the agent proves itself with, in DER (PKCS #8): as soon as there is one. Secret. */
+  readonly onKey: (privateKey: Uint8Array) => void
   /** Resolves when requests are taken: what is large and not needed for that is loaded afterwards. */
   readonly serving: Promise<void>
 }
@@ -92,6 +96,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   await using stack = new AsyncDisposableStack()
 
   const live = createLive()
+  const issuers = stack.use(createIssuers({ live, env, clock, log: log.child({ area: 'issuers' }) }))
   let agentName = settings.agentName ?? hostname()
   let listening: Listening | null = null
   let control: ControlSide | null = null
@@ -100,7 +105,7 @@ export async function createApp(options: AppOptions): Promise<App> {
 
   const firstSecret = ticketSecret()
   const keep: SideOptions['keep'] = (record) => telemetry.keep(record)
-  const sideOptions = { settings, env, live, ticketSecret: firstSecret, agentName, clock, log, keep }
+  const sideOptions = { settings, env, live, issuers, ticketSecret: firstSecret, agentName, clock, log, keep }
   const own = settings.workers === 0 ? await serveHere(sideOptions) : null
   const side: ServingSide = own ?? (await createThreads({ ...sideOptions, ...threadsOf(options) }))
 
@@ -132,7 +137,16 @@ export async function createApp(options: AppOptions): Promise<App> {
   stack.defer(() => serving.resolve())
 
   const state = (): object =>
-    agentState({ ...options, agentName, startedAtMs, live, side, listening, control: control?.status() ?? null })
+    agentState({
+      ...options,
+      agentName,
+      startedAtMs,
+      live,
+      issuers,
+      side,
+      listening,
+      control: control?.status() ?? null,
+    })
   const startedAtMs = clock.now()
   const admin =
     settings.adminListen === undefined
@@ -152,6 +166,15 @@ export async function createApp(options: AppOptions): Promise<App> {
         })
   if (admin !== null) stack.use(admin)
   stack.use(side)
+  stack.use(
+    keepCredentials({
+      live,
+      env,
+      clock,
+      log: log.child({ area: 'upstream' }),
+      tell: (secret) => side.useServiceSecret(secret),
+    }),
+  )
   stack.use(rotateTicketSecrets((secret) => side.useTicketSecret(secret)))
 
   if (options.control !== null) {
@@ -167,6 +190,7 @@ export async function createApp(options: AppOptions): Promise<App> {
         side.useAgentName(agentName)
         telemetry.useControlPlane(identity.link)
       },
+      onKey: (key) => side.useServiceSecret({ kind: 'identity key', key }),
       serving: serving.promise,
     })
     stack.use(control)

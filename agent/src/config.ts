@@ -202,6 +202,26 @@ const settings = defineSettings({
     max: 50_000_000,
   }),
 
+  PROOFS_MAX: integer({
+    doc: 'Proofs of keys (DPoP) and signatures of requests that are remembered, so that each counts once; more are refused. 24 bytes each, used as they are needed',
+    default: 500_000,
+    min: 1_000,
+    max: 50_000_000,
+  }),
+  LOCKOUT_FAILURES: integer({
+    // Many callers may share an address; a script that guesses tries more than this within a second.
+    doc: 'Bad credentials from one address (IPv6: one /64) that are free; each further one locks it out for twice as long, from a second on. One is forgotten every 6 s. 0: nobody is locked out. Where a proxy in front hides who calls, declare it, or all its callers are one address',
+    default: 20,
+    min: 0,
+    max: 100,
+  }),
+  LOCKOUT_MS_MAX: integer({
+    doc: 'Longest lock-out, in milliseconds. API keys, client certificates and tokens that were seen before still work then',
+    default: 60_000,
+    min: 1_000,
+    max: 3_600_000,
+  }),
+
   OTLP_ENDPOINT: text({
     doc: 'Collector that is sent everything too, such as http://collector:4317; default: the control plane only',
     optional: true,
@@ -276,6 +296,9 @@ export interface AgentSettings {
   readonly upstreamIdleMs: number
   readonly zone: string | undefined
   readonly limitKeysMax: number
+  readonly proofsMax: number
+  readonly lockOutFailures: number
+  readonly lockOutMsMax: number
   readonly otlpEndpoint: string | undefined
   readonly otlpProtocol: 'grpc' | 'http/protobuf'
   readonly logsIntervalMs: number
@@ -351,6 +374,9 @@ export function readAgentSettings(env: Readonly<Record<string, string | undefine
       upstreamIdleMs: values.UPSTREAM_IDLE_MS,
       zone: values.ZONE,
       limitKeysMax: values.LIMIT_KEYS_MAX,
+      proofsMax: values.PROOFS_MAX,
+      lockOutFailures: values.LOCKOUT_FAILURES,
+      lockOutMsMax: values.LOCKOUT_MS_MAX,
       otlpEndpoint: values.OTLP_ENDPOINT,
       otlpProtocol: values.OTLP_PROTOCOL,
       logsIntervalMs: values.LOGS_INTERVAL_MS,

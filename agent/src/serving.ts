@@ -8,6 +8,7 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import type { Clock } from '@headgate/kit/clock.ts'
 import type { Log } from '@headgate/kit/log.ts'
+import { createCallers } from './auth/verify.ts'
 import type { AgentSettings } from './config.ts'
 import { Arena } from './http/arena.ts'
 import { createEngine, createSharedParts } from './http/engine.ts'
@@ -15,6 +16,9 @@ import { createRequestIds } from './http/request-id.ts'
 import { Http2Connector } from './http2/connector.ts'
 import { listenH2c } from './http2/listen.ts'
 import { createSessions } from './http2/sessions.ts'
+import type { KnownKeys } from './issuers/known-keys.ts'
+import type { IssuerPort } from './issuers/link.ts'
+import type { CallerMemory } from './limits/callers.ts'
 import { createLocalLimits } from './limits/local.ts'
 import type { LimitMemory } from './limits/table.ts'
 import { type Certificates, createCertificates } from './listen/certificates.ts'
@@ -25,9 +29,11 @@ import type { TicketKeys } from './listen/ticket-keys.ts'
 import { createUringBackend, RING_ROOM_BYTES } from './listen/uring/backend.ts'
 import type { Live } from './live-table.ts'
 import { createHandler } from './pipeline/handle.ts'
+import { InFlight } from './pipeline/in-flight.ts'
 import type { DecisionRecord } from './telemetry/events.ts'
 import type { Slots } from './telemetry/metrics.ts'
 import { createRecorder } from './telemetry/recorder.ts'
+import type { ServiceSecrets } from './upstream/credentials/service-secrets.ts'
 import { createUpstreams } from './upstream/forward.ts'
 import type { ServiceState } from './upstream/state.ts'
 
@@ -38,8 +44,16 @@ export interface ServingOptions {
   readonly live: Live
   /** The same secret in all threads; whoever makes new ones hands them to all. */
   readonly tickets: TicketKeys
+  /** What services are told and shown, as the main thread says. */
+  readonly secrets: ServiceSecrets
   /** Counters of limits; the same in all threads. */
   readonly limitMemory: LimitMemory
+  /** What is remembered of callers; the same in all threads. */
+  readonly callerMemory: CallerMemory
+  /** Keys of issuers, as they become known. */
+  readonly knownKeys: KnownKeys
+  /** Whoever talks to issuers. */
+  readonly issuers: IssuerPort
   /** Notes what the thread opens past Node.js, for whoever outlives it. */
   readonly descriptors?: Int32Array
   /** Others listen on the same addresses. */
@@ -69,7 +83,8 @@ export interface Serving extends AsyncDisposable {
 
 /** @throws when an address cannot be listened on. */
 export async function createServing(options: ServingOptions): Promise<Serving> {
-  const { settings, env, live, tickets, limitMemory, reusePort, clock, log, slots, agent, keep } = options
+  const { settings, env, live, tickets, secrets, limitMemory, reusePort, clock, log, slots, agent, keep } = options
+  const { callerMemory: memory, knownKeys: known, issuers } = options
   await using stack = new AsyncDisposableStack()
 
   const isUring = settings.io === 'uring'
@@ -97,16 +112,19 @@ export async function createServing(options: ServingOptions): Promise<Serving> {
   const certificates = stack.use(
     createCertificates({ live, env, clock, profile: settings.tlsProfile, log: log.child({ area: 'listen' }) }),
   )
+  const lockOut = { failuresMax: settings.lockOutFailures, lockedMsMax: settings.lockOutMsMax }
+  const callers = stack.use(createCallers({ live, env, clock, memory, lockOut, known, issuers }))
   const limits = createLocalLimits(limitMemory, () => clock.monotonic())
   const requestId = createRequestIds()
   const recorder = createRecorder({ slots, live, clock, agent, allowedPerS: settings.recordsAllowedPerS, keep })
+  const inFlight = stack.use(new InFlight(clock))
   const onMalformed = (reason: string): void => slots.countMalformed(reason)
   const engine = stack.use(
     createEngine(shared, {
       log: log.child({ area: 'http' }),
       upstreams,
       requestId,
-      handle: createHandler({ live, clock, limits, recorder, requestId }),
+      handle: createHandler({ live, clock, callers, limits, recorder, inFlight, secrets, requestId }),
       onMalformed,
     }),
   )

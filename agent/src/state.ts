@@ -7,6 +7,7 @@
  */
 import type { Clock } from '@headgate/kit/clock.ts'
 import type { SettingSource } from '@headgate/kit/settings.ts'
+import type { Issuers } from './issuers/keeper.ts'
 import type { LiveState } from './live.ts'
 import type { Listening } from './workers/messages.ts'
 import type { ServingSide } from './workers/side.ts'
@@ -17,6 +18,7 @@ interface StateParts {
   readonly startedAtMs: number
   readonly clock: Clock
   readonly live: LiveState
+  readonly issuers: Issuers
   readonly side: ServingSide
   readonly listening: Listening | null
   /** Of the link to the control plane; null: there is none. */
@@ -25,8 +27,8 @@ interface StateParts {
 }
 
 export function agentState(parts: StateParts): object {
-  const { agentName, version, startedAtMs, clock, live, side, listening, control, sources } = parts
-  const { connections, certificatesUnusable, certificatesOutdated, services, dropped } = side.gauges()
+  const { agentName, version, startedAtMs, clock, live, issuers, side, listening, control, sources } = parts
+  const { connections, certificatesUnusable, certificatesOutdated, services, dropped, proofsOverflowed } = side.gauges()
   const nowMs = clock.monotonic()
   return {
     agent: agentName,
@@ -58,6 +60,16 @@ export function agentState(parts: StateParts): object {
       connections: worker.connections,
     })),
     services: services.map(({ environmentId, ...service }) => ({ environment_id: environmentId, ...service })),
+    issuers: issuers.status().map((each) => ({
+      environment_id: each.environmentId,
+      issuer: each.issuer,
+      keys: each.keys,
+      keys_age_ms: each.ageMs === null ? null : Math.round(each.ageMs),
+      problem: each.problem,
+      fetches: each.fetches,
+      introspections: each.introspections,
+    })),
+    proofs_overflowed: proofsOverflowed,
     connections,
     certificates_unusable: certificatesUnusable,
     certificates_outdated: certificatesOutdated,

@@ -69,7 +69,7 @@ export function createIntrospectionVerifier(options: IntrospectionOptions): Intr
     const judged = judgeClaims({ ...claims, iss, exp }, '', { ...rules, types: [] }, nowMs)
     if (judged.kind === 'bad') return { kind: 'refused', problem: judged.problem }
     const { expiresAtMs } = judged
-    return { kind: 'proven', claims, expiresAtMs, untilMs: Math.min(expiresAtMs, nowMs + cacheMs) }
+    return { kind: 'proven', claims, expiresAtMs, untilMs: Math.min(expiresAtMs, nowMs + cacheMs), keySet: null }
   }
 
   return {

@@ -32,6 +32,8 @@ export type ProvenToken =
       readonly expiresAtMs: number
       /** Until when it may be taken for good without another look, likewise. */
       readonly untilMs: number
+      /** The keys with which it was proven: when there are others, it counts no more. Null: its issuer said so. */
+      readonly keySet: KeySet | null
     }
   | { readonly kind: 'refused'; readonly problem: TokenProblem }
 
@@ -54,13 +56,9 @@ export function proveToken(
   const judged = judgeClaims(jws.claims, jws.type, rules, nowMs)
   if (judged.kind === 'bad') return refused(judged.problem)
   const { expiresAtMs } = judged
-  const proven: ProvenToken = {
-    kind: 'proven',
-    claims: jws.claims,
-    expiresAtMs,
-    untilMs: Math.min(expiresAtMs, nowMs + REMEMBERED_MS_MAX),
-  }
+  const untilMs = Math.min(expiresAtMs, nowMs + REMEMBERED_MS_MAX)
   const keySet = keys.current()
+  const proven = { kind: 'proven', claims: jws.claims, expiresAtMs, untilMs, keySet } as const
   if (keySet !== null && (jws.keyId === null || keySet.has(jws.keyId))) return check(text, jws, keySet, proven)
   const renewal = keys.renew()
   if (renewal === null) return refused(keySet === null ? 'unavailable' : 'key_unknown')
@@ -72,13 +70,13 @@ async function whenRenewed(
   jws: Jws,
   keys: IssuerKeys,
   renewal: Promise<boolean>,
-  proven: ProvenToken,
+  proven: Extract<ProvenToken, { kind: 'proven' }>,
 ): Promise<ProvenToken> {
   const answered = await renewal
   const keySet = keys.current()
   if (keySet === null) return refused('unavailable')
   if (jws.keyId !== null && !keySet.has(jws.keyId)) return refused(answered ? 'key_unknown' : 'unavailable')
-  return await check(text, jws, keySet, proven)
+  return await check(text, jws, keySet, { ...proven, keySet })
 }
 
 function check(text: string, jws: Jws, keySet: KeySet, proven: ProvenToken): ProvenToken | Promise<ProvenToken> {

@@ -1,20 +1,117 @@
 /**
- * Proves credentials: the `verify` port of the decision for one environment.
+ * Proves credentials: the `verify` port of the decision, for all environments that one thread serves.
+ *
+ * What is bad by itself (a wrong signature, a name that nobody has) is a strike against its source, and a source that
+ * has too many is locked out; see `limits/lock-out.ts` for what that keeps away and what it does not.
  *
  * @module
  */
-import type { Credential, Facts, Verified } from '@headgate/core'
-import type { DirectoryReader } from '#agent/directory/reader.ts'
+import type { Credential, CredentialReason, Facts, Verified } from '@headgate/core'
+import type { Clock } from '@headgate/kit/clock.ts'
+import type { KnownKeys } from '#agent/issuers/known-keys.ts'
+import type { IssuerPort } from '#agent/issuers/link.ts'
+import type { CallerMemory } from '#agent/limits/callers.ts'
+import { LockOuts, type LockOutRules } from '#agent/limits/lock-out.ts'
+import { SeenTable } from '#agent/limits/seen.ts'
+import type { Live, LiveEnvironment } from '#agent/live-table.ts'
 import { verifyApiKey } from './api-key.ts'
+import { verifyCertificate } from './client-certificate.ts'
+import { lockedOut } from './denied.ts'
+import { SecretValues } from './secret-values.ts'
+import { verifySignedRequest } from './signed-request.ts'
+import { EnvironmentTokens } from './tokens.ts'
 
-const UNAVAILABLE: Verified = { kind: 'denied', reason: 'credential_unavailable', principal: null }
+export interface CallersOptions {
+  readonly live: Live
+  /** Where `env://` secret references look. */
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly clock: Clock
+  readonly memory: CallerMemory
+  readonly lockOut: LockOutRules
+  readonly known: KnownKeys
+  readonly issuers: IssuerPort
+}
 
-/** @param nowMs wall clock. */
-export function verifyCredential(
-  directory: DirectoryReader,
-  credential: Credential,
-  facts: Facts,
-  nowMs: number,
-): Verified | Promise<Verified> {
-  return credential.kind === 'api_key' ? verifyApiKey(directory, credential, facts, nowMs) : UNAVAILABLE
+type Pending = Verified | Promise<Verified>
+export type Verify = (credential: Credential, facts: Facts) => Pending
+
+export interface Callers extends Disposable {
+  /** What proves the credentials of an environment as it is. Made once for each, and kept as long as that is. */
+  of(environment: LiveEnvironment): Verify
+}
+
+/** A source that comes with these is not unlucky: nobody who was ever let in causes them by waiting. */
+const STRIKES: ReadonlySet<string> = new Set<CredentialReason>([
+  'credential_malformed',
+  'credential_unknown',
+  'token_issuer_unknown',
+  'token_algorithm_not_allowed',
+  'token_key_unknown',
+  'token_signature_invalid',
+  'token_inactive',
+  'proof_invalid',
+  'signature_invalid',
+  'certificate_unknown',
+])
+
+export function createCallers(options: CallersOptions): Callers {
+  const { live, env, clock, memory, lockOut, known, issuers: port } = options
+  const monotonic = (): number => clock.monotonic()
+  const lockOuts = new LockOuts(memory.strikes, lockOut, monotonic)
+  const seen = new SeenTable(memory.seen, monotonic)
+  const secrets = new SecretValues(env, clock)
+  const tokensOf = new Map<string, EnvironmentTokens>()
+
+  const stopFollowing = live.onChange(() => {
+    const ids = new Set(live.environments().map(({ id }) => id))
+    for (const id of tokensOf.keys()) if (!ids.has(id)) tokensOf.delete(id)
+  })
+
+  function tokens(environmentId: string): EnvironmentTokens {
+    let found = tokensOf.get(environmentId)
+    if (found === undefined) {
+      found = new EnvironmentTokens({ environmentId, issuers: { known, port, clock }, lockOuts, seen })
+      tokensOf.set(environmentId, found)
+    }
+    return found
+  }
+
+  return {
+    of: ({ id, release, directory }) => {
+      const environmentTokens = tokens(id)
+      environmentTokens.follow(release.issuers)
+      const signed = { environmentId: id, secrets, seen }
+
+      const counted = (verified: Verified, facts: Facts): Verified => {
+        if (verified.kind === 'proven' || !STRIKES.has(verified.reason)) return verified
+        const leftMs = lockOuts.strike(id, facts.address)
+        return leftMs > 0 ? lockedOut(leftMs) : verified
+      }
+      const whenVerified = async (verified: Promise<Verified>, facts: Facts): Promise<Verified> =>
+        counted(await verified, facts)
+
+      const verifySigned = (credential: Extract<Credential, { kind: 'signature' }>, facts: Facts): Pending => {
+        const leftMs = lockOuts.lockedMs(id, facts.address)
+        if (leftMs > 0) return lockedOut(leftMs)
+        return verifySignedRequest(signed, directory, credential, facts, clock.now())
+      }
+      const verify: Verify = (credential, facts) => {
+        switch (credential.kind) {
+          case 'api_key':
+            return verifyApiKey(directory, credential, facts, clock.now())
+          case 'token':
+            return environmentTokens.verify({ directory, credential, facts, nowMs: clock.now() })
+          case 'mtls':
+            return verifyCertificate(directory, release, credential, facts, clock.now())
+          case 'signature':
+            return verifySigned(credential, facts)
+        }
+      }
+      return (credential, facts) => {
+        const verified = verify(credential, facts)
+        return verified instanceof Promise ? whenVerified(verified, facts) : counted(verified, facts)
+      }
+    },
+    [Symbol.dispose]: stopFollowing,
+  }
 }

@@ -29,11 +29,9 @@ const LOCKED_MS_FIRST = 1_000
 const FORGOTTEN_MS = 6_000
 /** Strikes beyond the free ones that are told apart: by then a lock-out has its longest time. */
 const STRIKES_BEYOND = 20
-/** Most strikes that fit: a number holds a time and, in its last bits, strikes. */
+/** A number holds a time and, in its last bits, strikes: the free ones of the setting, and those beyond. */
 const STRIKES_MAX = 127
 const STRIKE_STEP = STRIKES_MAX + 1
-/** Most free strikes that can be told apart. */
-export const FAILURES_MAX = STRIKES_MAX - STRIKES_BEYOND
 /** Whoever is faster has moved on, so one more try is mostly enough. */
 const TRIES_MAX = 100
 

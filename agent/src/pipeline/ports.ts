@@ -7,24 +7,25 @@
  */
 import type { DecisionPorts } from '@headgate/core'
 import type { Clock } from '@headgate/kit/clock.ts'
-import { verifyCredential } from '#agent/auth/verify.ts'
+import type { Callers } from '#agent/auth/verify.ts'
 import type { LocalLimits } from '#agent/limits/local.ts'
 import type { LiveEnvironment } from '#agent/live-table.ts'
 
 export interface PortsOptions {
   readonly clock: Clock
+  readonly callers: Callers
   readonly limits: LocalLimits
 }
 
-export function createPorts({ clock, limits }: PortsOptions): (environment: LiveEnvironment) => DecisionPorts {
+export function createPorts({ clock, callers, limits }: PortsOptions): (environment: LiveEnvironment) => DecisionPorts {
   const made = new WeakMap<LiveEnvironment, DecisionPorts>()
   return (environment) => {
     let ports = made.get(environment)
     if (ports === undefined) {
-      const { id, directory } = environment
+      const { id } = environment
       ports = {
         now: () => clock.now(),
-        verify: (credential, facts) => verifyCredential(directory, credential, facts, clock.now()),
+        verify: callers.of(environment),
         take: (demands) => limits.take(id, demands),
       }
       made.set(environment, ports)

@@ -8,7 +8,7 @@
 import { hash } from 'node:crypto'
 import { create } from '@bufbuild/protobuf'
 import { caseKey, compile, type ObjectInput } from '@headgate/core'
-import { systemClock } from '@headgate/kit/clock.ts'
+import { type Clock, systemClock } from '@headgate/kit/clock.ts'
 import { createLog } from '@headgate/kit/log.ts'
 import type { SettingSource } from '@headgate/kit/settings.ts'
 import { ApiKeySchema, ConsumerSchema, CredentialState, type Directory, DirectorySchema } from '@headgate/proto'
@@ -45,6 +45,7 @@ interface TestAgentOptions {
   readonly env?: Readonly<Record<string, string>>
   /** What `/state` says about settings. */
   readonly sources?: readonly SettingSource[]
+  readonly clock?: Clock
 }
 
 export async function startAgent(options: TestAgentOptions = {}): Promise<TestAgent> {
@@ -54,7 +55,7 @@ export async function startAgent(options: TestAgentOptions = {}): Promise<TestAg
     settings: testSettings(options.settings),
     env: options.env ?? {},
     version: '0.0.0-test',
-    clock: systemClock,
+    clock: options.clock ?? systemClock,
     log,
     control: null,
     sources: options.sources ?? [],
@@ -91,6 +92,8 @@ export function testSettings(changed: Partial<AgentSettings> = {}): AgentSetting
     HEADGATE_DRAIN_MS: '200',
     HEADGATE_WORKERS: '0',
     HEADGATE_AGENT_NAME: 'agent-under-test',
+    // Every caller of a test has the same address.
+    HEADGATE_LOCKOUT_FAILURES: '0',
     // The same tests hold for both backends: `HEADGATE_IO=uring npm test -- agent/src/http`.
     HEADGATE_IO: process.env['HEADGATE_IO'] ?? 'net',
   })

@@ -9,11 +9,15 @@
 import type { MessagePort } from 'node:worker_threads'
 import type { CompiledRelease } from '@headgate/core'
 import type { AgentSettings } from '#agent/config.ts'
+import type { PublishedKeys } from '#agent/issuers/known-keys.ts'
+import type { IssuerAnswer, IssuerQuestion } from '#agent/issuers/link.ts'
+import type { CallerMemory } from '#agent/limits/callers.ts'
 import type { LimitMemory } from '#agent/limits/table.ts'
 import type { CertificateProblem } from '#agent/listen/certificates.ts'
 import type { DecisionRecord } from '#agent/telemetry/events.ts'
 import type { CounterDelta } from '#agent/telemetry/totals.ts'
 import type { Piece } from './pieces.ts'
+import type { ServiceSecret } from '#agent/upstream/credentials/service-secrets.ts'
 import type { ServiceState } from '#agent/upstream/state.ts'
 
 /** What a serving thread begins with. */
@@ -28,6 +32,7 @@ export interface ThreadData {
   readonly agentName: string
   readonly ticketSecret: Uint8Array
   readonly limitMemory: LimitMemory
+  readonly callerMemory: CallerMemory
   /** Brings the memory of directories. */
   readonly memories: MessagePort
   /** Beats of the thread's event loop. */
@@ -68,6 +73,9 @@ export type ToThread =
   | { readonly kind: 'drop'; readonly environmentId: string }
   | { readonly kind: 'agent name'; readonly name: string }
   | { readonly kind: 'ticket secret'; readonly secret: Uint8Array }
+  | { readonly kind: 'service secret'; readonly secret: ServiceSecret }
+  | { readonly kind: 'issuer keys'; readonly keys: PublishedKeys }
+  | { readonly kind: 'issuer answer'; readonly number: number; readonly answer: IssuerAnswer }
   /** Begin to take requests. `reusePort`: others listen on the same addresses. */
   | { readonly kind: 'listen'; readonly addresses: ListenAddresses; readonly reusePort: boolean }
   /** Answered once everything before it has taken effect, with counters and records up to then. */
@@ -82,6 +90,8 @@ export type FromThread =
   | { readonly kind: 'not listening'; readonly why: string }
   | { readonly kind: 'next' }
   | { readonly kind: 'synced'; readonly id: number }
+  /** Answered with `issuer answer` and the same number. */
+  | { readonly kind: 'issuer question'; readonly number: number; readonly question: IssuerQuestion }
   | { readonly kind: 'records'; readonly records: readonly DecisionRecord[] }
   | { readonly kind: 'report'; readonly report: ThreadReport }
   /** It has said everything. */

@@ -9,6 +9,7 @@ import { errorText } from '@headgate/kit/errors.ts'
 import { postMemory } from '#agent/directory/hand-over.ts'
 import type { MemoryHandle } from '#agent/directory/memory.ts'
 import type { DecisionRecord } from '#agent/telemetry/events.ts'
+import type { IssuerAnswer, IssuerQuestion } from '#agent/issuers/link.ts'
 import { createDescriptors } from '#agent/listen/uring/descriptors.ts'
 import { closeAfter } from '#agent/listen/uring/native.ts'
 import type { ServiceState } from '#agent/upstream/state.ts'
@@ -23,6 +24,8 @@ export interface ServingThreadOptions {
   readonly clock: Clock
   readonly onRecords: (records: readonly DecisionRecord[]) => void
   readonly onReport: (report: ThreadReport) => void
+  /** Answers a question for an issuer. Does not reject. */
+  readonly onQuestion: (question: IssuerQuestion) => Promise<IssuerAnswer>
 }
 
 export class ServingThread {
@@ -184,6 +187,9 @@ export class ServingThread {
         this.#syncs.get(message.id)?.()
         this.#syncs.delete(message.id)
         break
+      case 'issuer question':
+        void this.#answer(message.number, message.question)
+        break
       case 'records':
         this.#options.onRecords(message.records)
         this.say({ kind: 'took', batches: 1 })
@@ -197,6 +203,11 @@ export class ServingThread {
         this.end('it was told to')
         break
     }
+  }
+
+  async #answer(number: number, question: IssuerQuestion): Promise<void> {
+    const answer = await this.#options.onQuestion(question)
+    this.say({ kind: 'issuer answer', number, answer })
   }
 
   #end(): void {

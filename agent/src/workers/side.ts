@@ -9,6 +9,10 @@
 import type { Clock } from '@headgate/kit/clock.ts'
 import type { Log } from '@headgate/kit/log.ts'
 import type { AgentSettings } from '#agent/config.ts'
+import type { Issuers } from '#agent/issuers/keeper.ts'
+import { KnownKeys } from '#agent/issuers/known-keys.ts'
+import { createCallerMemory } from '#agent/limits/callers.ts'
+import { SeenTable } from '#agent/limits/seen.ts'
 import { createLimitMemory } from '#agent/limits/table.ts'
 import type { CertificateProblem, Certificates } from '#agent/listen/certificates.ts'
 import { TicketKeys } from '#agent/listen/ticket-keys.ts'
@@ -17,6 +21,7 @@ import { createServing, type Serving } from '#agent/serving.ts'
 import type { DecisionRecord } from '#agent/telemetry/events.ts'
 import { createSlots } from '#agent/telemetry/metrics.ts'
 import type { Counters } from '#agent/telemetry/totals.ts'
+import { type ServiceSecret, ServiceSecrets } from '#agent/upstream/credentials/service-secrets.ts'
 import type { ServiceState } from '#agent/upstream/state.ts'
 import type { Listening } from './messages.ts'
 
@@ -25,6 +30,8 @@ export interface SideOptions {
   /** Where `env://` secret references look. */
   readonly env: Readonly<Record<string, string | undefined>>
   readonly live: LiveState
+  /** Talks to issuers, for all who serve. */
+  readonly issuers: Issuers
   readonly ticketSecret: Uint8Array
   readonly agentName: string
   readonly clock: Clock
@@ -43,6 +50,8 @@ export interface SideGauges {
   readonly services: readonly ServiceState[]
   /** Records that were given up on their way here. */
   readonly dropped: { readonly allowed: number; readonly refused: number }
+  /** Proofs and signatures that could not be remembered, and were refused for that. */
+  readonly proofsOverflowed: number
 }
 
 /** One thread that serves, for people. */
@@ -68,6 +77,7 @@ export interface ServingSide extends AsyncDisposable {
   restart(): Promise<void>
   useAgentName(name: string): void
   useTicketSecret(secret: Uint8Array): void
+  useServiceSecret(secret: ServiceSecret): void
 }
 
 /** Serves on the calling thread: for tests, which look at what is inside. */
@@ -78,10 +88,16 @@ export interface OwnSide extends ServingSide {
 }
 
 export function createOwnSide(options: SideOptions): OwnSide {
-  const { settings, env, live, clock, log, keep } = options
+  const { settings, env, live, issuers, clock, log, keep } = options
   const slots = createSlots()
   const tickets = new TicketKeys(options.ticketSecret)
+  const secrets = new ServiceSecrets()
   const startedAtMs = clock.monotonic()
+  const callerMemory = createCallerMemory(settings.proofsMax)
+  const seen = new SeenTable(callerMemory.seen, () => clock.monotonic())
+  const knownKeys = new KnownKeys(clock, async (id) => await issuers.renew(id))
+  const stopFollowing = issuers.onKeys((keys) => knownKeys.put(keys))
+  for (const keys of issuers.published()) knownKeys.put(keys)
   let { agentName } = options
   let serving: Serving | null = null
   return {
@@ -93,8 +109,8 @@ export function createOwnSide(options: SideOptions): OwnSide {
     listen: async () => {
       const limitMemory = createLimitMemory(settings.limitKeysMax)
       const agent = (): string => agentName
-      const shared = { settings, env, live, tickets, limitMemory, reusePort: false, clock, log, slots, agent, keep }
-      serving = await createServing(shared)
+      const shared = { settings, env, live, tickets, secrets, limitMemory, callerMemory, knownKeys, issuers }
+      serving = await createServing({ ...shared, reusePort: false, clock, log, slots, agent, keep })
       return serving
     },
     gauges: () => ({
@@ -103,6 +119,7 @@ export function createOwnSide(options: SideOptions): OwnSide {
       certificatesOutdated: serving?.certificates.outdated ?? [],
       services: serving?.services ?? [],
       dropped: { allowed: 0, refused: 0 },
+      proofsOverflowed: seen.overflowed,
     }),
     workers: () => [
       {
@@ -118,6 +135,10 @@ export function createOwnSide(options: SideOptions): OwnSide {
       agentName = name
     },
     useTicketSecret: (secret) => tickets.replace(secret),
-    [Symbol.asyncDispose]: async () => await serving?.[Symbol.asyncDispose](),
+    useServiceSecret: (secret) => secrets.take(secret),
+    [Symbol.asyncDispose]: async () => {
+      await serving?.[Symbol.asyncDispose]()
+      stopFollowing()
+    },
   }
 }

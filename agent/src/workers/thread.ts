@@ -13,12 +13,15 @@ import { errorText } from '@headgate/kit/errors.ts'
 import { createLog } from '@headgate/kit/log.ts'
 import { createMemories } from '#agent/directory/hand-over.ts'
 import { createDirectoryReader, type DirectoryReader } from '#agent/directory/reader.ts'
+import { KnownKeys } from '#agent/issuers/known-keys.ts'
+import { createIssuerLink } from '#agent/issuers/link.ts'
 import { TicketKeys } from '#agent/listen/ticket-keys.ts'
 import { createLiveTable } from '#agent/live-table.ts'
 import { createServing, type Serving } from '#agent/serving.ts'
 import { createSlots } from '#agent/telemetry/metrics.ts'
 import { createRecordQueue } from '#agent/telemetry/queue.ts'
 import { createCounterFeed } from '#agent/telemetry/totals.ts'
+import { ServiceSecrets } from '#agent/upstream/credentials/service-secrets.ts'
 import type { EnvironmentMessage, FromThread, ThreadData, ToThread } from './messages.ts'
 import { Assembly } from './pieces.ts'
 
@@ -37,12 +40,13 @@ const SERVICES_EVERY = 10
 
 /** @param machineNs the machine's monotonic clock, in nanoseconds. */
 export function startThread(data: ThreadData, port: MessagePort, machineNs: () => bigint): void {
-  const { settings, env, worker, beat, limitMemory, descriptors } = data
+  const { settings, env, worker, beat, limitMemory, callerMemory, descriptors } = data
   const clock = clockSince(data.clockOriginNs, machineNs)
   const log = createLog({ name: 'agent', level: settings.logLevel }).child({ worker })
   const memoryOf = createMemories(data.memories)
   const live = createLiveTable()
   const tickets = new TicketKeys(data.ticketSecret)
+  const secrets = new ServiceSecrets()
   const slots = createSlots()
   const countersSince = createCounterFeed(slots)
   const records = createRecordQueue(settings.recordsMax)
@@ -55,6 +59,8 @@ export function startThread(data: ThreadData, port: MessagePort, machineNs: () =
   let droppedTold = { allowed: 0, refused: 0 }
 
   const say = (message: FromThread): void => port.postMessage(message)
+  const issuers = createIssuerLink((number, question) => say({ kind: 'issuer question', number, question }), clock)
+  const knownKeys = new KnownKeys(clock, async (id) => await issuers.renew(id))
 
   function directoryOf(environmentId: string): DirectoryReader {
     let reader = directories.get(environmentId)
@@ -96,7 +102,11 @@ export function startThread(data: ThreadData, port: MessagePort, machineNs: () =
         env,
         live,
         tickets,
+        secrets,
         limitMemory,
+        callerMemory,
+        knownKeys,
+        issuers,
         descriptors,
         reusePort,
         clock,
@@ -145,6 +155,15 @@ export function startThread(data: ThreadData, port: MessagePort, machineNs: () =
         break
       case 'ticket secret':
         tickets.replace(message.secret)
+        break
+      case 'service secret':
+        secrets.take(message.secret)
+        break
+      case 'issuer keys':
+        knownKeys.put(message.keys)
+        break
+      case 'issuer answer':
+        issuers.hear(message.number, message.answer)
         break
       case 'listen':
         void listen(message)

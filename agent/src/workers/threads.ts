@@ -10,10 +10,14 @@
  */
 import type { CompiledRelease } from '@headgate/core'
 import type { ListenAddress } from '@headgate/kit/settings.ts'
+import { answerQuestion } from '#agent/issuers/link.ts'
+import { createCallerMemory } from '#agent/limits/callers.ts'
+import { SeenTable } from '#agent/limits/seen.ts'
 import { createLimitMemory } from '#agent/limits/table.ts'
 import { assertFree, canReusePort } from '#agent/listen/reuse-port.ts'
 import type { LiveEnvironment } from '#agent/live-table.ts'
 import { createTotals } from '#agent/telemetry/totals.ts'
+import { secretName, type ServiceSecret } from '#agent/upstream/credentials/service-secrets.ts'
 import { mergeStates } from '#agent/upstream/state.ts'
 import type { AgentSettings } from '#agent/config.ts'
 import type { EnvironmentMessage, EnvironmentOrder, ListenAddresses, Listening, ToThread } from './messages.ts'
@@ -45,7 +49,7 @@ const FLUSH_MS_MAX = 250
 const END_MS_MORE = 2_000
 
 export async function createThreads(options: ThreadsOptions): Promise<ServingSide> {
-  const { settings, live, clock, log, entry, machineNs, env, keep } = options
+  const { settings, live, issuers, clock, log, entry, machineNs, env, keep } = options
   const reusePort = await canReusePort()
   const count = reusePort ? settings.workers : 1
   if (count < settings.workers) {
@@ -55,6 +59,8 @@ export async function createThreads(options: ThreadsOptions): Promise<ServingSid
   const totals = createTotals()
   const dropped = { allowed: 0, refused: 0 }
   const limitMemory = createLimitMemory(settings.limitKeysMax)
+  const callerMemory = createCallerMemory(settings.proofsMax)
+  const seen = new SeenTable(callerMemory.seen, () => clock.monotonic())
   const clockOriginNs = machineNs() - BigInt(Math.round(clock.monotonic() * 1e6))
   const stop = new AbortController()
   /** All that have not ended; those that drain included. */
@@ -66,6 +72,8 @@ export async function createThreads(options: ThreadsOptions): Promise<ServingSid
     h2cListen: settings.h2cListen,
   }
   let said = new Map<string, LiveEnvironment>()
+  /** The newest of each name, for threads that come later. */
+  const secrets = new Map<string, ServiceSecret>()
   let restarting: Promise<void> | null = null
 
   const sayAll = (message: ToThread | EnvironmentOrder): void => {
@@ -84,6 +92,7 @@ export async function createThreads(options: ThreadsOptions): Promise<ServingSid
         agentName,
         ticketSecret,
         limitMemory,
+        callerMemory,
         clockOriginNs,
       },
       onRecords: (records) => {
@@ -94,10 +103,13 @@ export async function createThreads(options: ThreadsOptions): Promise<ServingSid
         dropped.allowed += report.dropped.allowed
         dropped.refused += report.dropped.refused
       },
+      onQuestion: async (question) => await answerQuestion(issuers, question),
     })
     threads.add(thread)
     for (const [id, handle] of live.memories()) thread.sayMemory(id, handle)
     for (const environment of live.environments()) thread.say(environmentOrder(environment))
+    for (const keys of issuers.published()) thread.say({ kind: 'issuer keys', keys })
+    for (const secret of secrets.values()) thread.say({ kind: 'service secret', secret })
     void thread.ended.then(() => threads.delete(thread))
     return thread
   }
@@ -182,6 +194,7 @@ export async function createThreads(options: ThreadsOptions): Promise<ServingSid
     live.onMemory((id, handle) => {
       for (const thread of threads) thread.sayMemory(id, handle)
     }),
+    issuers.onKeys((keys) => sayAll({ kind: 'issuer keys', keys })),
   ]
   said = new Map(live.environments().map((environment) => [environment.id, environment]))
   const watching = watch()
@@ -216,6 +229,7 @@ export async function createThreads(options: ThreadsOptions): Promise<ServingSid
         certificatesOutdated: newest?.certificatesOutdated ?? [],
         services: mergeStates(Array.from(threads, ({ services }) => services)),
         dropped,
+        proofsOverflowed: seen.overflowed,
       }
     },
     workers: () =>
@@ -246,6 +260,11 @@ export async function createThreads(options: ThreadsOptions): Promise<ServingSid
     useTicketSecret: (secret) => {
       ticketSecret = secret
       sayAll({ kind: 'ticket secret', secret })
+    },
+    useServiceSecret: (secret) => {
+      if (secret.kind === 'credential' && secret.value === undefined) secrets.delete(secretName(secret))
+      else secrets.set(secretName(secret), secret)
+      sayAll({ kind: 'service secret', secret })
     },
     [Symbol.asyncDispose]: async () => {
       stop.abort()
