@@ -2,6 +2,7 @@ import { type MessageInitShape, create, toBinary } from '@bufbuild/protobuf'
 import { createLog } from '@headgate/kit/log.ts'
 import {
   AssignmentSchema,
+  CredentialState,
   DirectoryDeltaSchema,
   DirectorySchema,
   type SignedSnapshot,
@@ -63,8 +64,10 @@ function partsIn(stateDir: string) {
   return { stateDir, live, disk, applier }
 }
 
-const directory = (sequence: bigint) =>
-  create(DirectorySchema, { environmentId: ENVIRONMENT, sequence, consumers: [{ id: 'cns_1', name: 'alice' }] })
+const directory = (sequence: bigint, change: MessageInitShape<typeof DirectorySchema> = {}) => {
+  const base = { environmentId: ENVIRONMENT, sequence, consumers: [{ id: 'cns_1', name: 'alice' }] }
+  return toBinary(DirectorySchema, create(DirectorySchema, { ...base, ...change }))
+}
 const delta = (fromSequence: bigint, id = 'cns_2') =>
   create(DirectoryDeltaSchema, {
     environmentId: ENVIRONMENT,
@@ -137,7 +140,7 @@ test('what arrives for an environment that is not served here is refused', () =>
   withAgent(async ({ applier, live }) => {
     const other = 'env_01KAXYZ0000000000000000009'
     assert.equal((await applier.release(signed(bytesOf(1n, { environmentId: other })))).accepted, false)
-    assert.equal((await applier.directory({ ...directory(1n), environmentId: other })).accepted, false)
+    assert.equal((await applier.directory(directory(1n, { environmentId: other }))).accepted, false)
     assert.equal((await applier.delta({ ...delta(1n), environmentId: other })).accepted, false)
     assert.deepEqual(live.environments(), [])
   }))
@@ -181,9 +184,75 @@ test('a change with a gap before it is refused, and what is held is said', () =>
 test('a directory or change with an unknown field is refused', () =>
   withAgent(async ({ applier }) => {
     const $unknown = [{ no: 99, wireType: 0, data: Uint8Array.of(1) }]
-    assert.equal((await applier.directory({ ...directory(1n), $unknown })).accepted, false)
+    // Field 99: a number.
+    const newer = Buffer.concat([directory(1n), Buffer.of(0x98, 0x06, 0x01)])
+    const refused = await applier.directory(newer)
+    assert.equal(refused.accepted, false)
+    assert.match(refused.reasons[0] ?? '', /unknown field 99/)
     await applier.directory(directory(1n))
     assert.equal((await applier.delta({ ...delta(1n), $unknown })).accepted, false)
+  }))
+
+test('a directory that cannot be read is refused, and what was live stays', () =>
+  withAgent(async ({ applier, live }) => {
+    await applier.directory(directory(1n))
+    const whole = directory(2n)
+    for (let length = ENVIRONMENT.length + 2; length < whole.length; length++) {
+      // Cut between two fields it is a directory all the same.
+      const applied = await applier.directory(whole.subarray(0, length))
+      if (applied.accepted) await applier.directory(directory(1n))
+    }
+    assert.deepEqual(
+      live
+        .directory(ENVIRONMENT)
+        .toMessage()
+        .consumers.map(({ name }) => name),
+      ['alice'],
+    )
+  }))
+
+test('every field of credentials, roles and limits is there after a restart', () =>
+  withAgent(async ({ applier, live, stateDir }) => {
+    const proving = {
+      consumerId: 'cns_1',
+      state: CredentialState.ACTIVE,
+      scopes: ['a'],
+      addresses: ['10.0.0.0/8'],
+      expiresAtMs: 7n,
+    }
+    const sha256 = randomBytes(32)
+    await applier.directory(
+      directory(1n, {
+        consumers: [{ id: 'cns_1', name: 'alice', roles: ['reader'] }],
+        apiKeys: [
+          { ...proving, id: 'key_1', sha256, last4: 'abcd', decoy: true, limits: [{ requests: 5n, windowMs: 1_000n }] },
+        ],
+        credentials: [
+          { ...proving, id: 'crd_1', proof: { case: 'certificate', value: { identity: 'dns:ci.acme.test' } } },
+        ],
+      }),
+    )
+    const signing = { keyId: 'ci', key: { case: 'hmacSecret', value: 'env://SECRET' } } as const
+    await applier.delta(
+      create(DirectoryDeltaSchema, {
+        environmentId: ENVIRONMENT,
+        fromSequence: 1n,
+        toSequence: 2n,
+        credentials: [{ ...proving, id: 'crd_2', proof: { case: 'signingKey', value: signing } }],
+        deletedCredentialIds: ['crd_1'],
+      }),
+    )
+    const restarted = partsIn(stateDir)
+    await restarted.applier.load()
+    const store = restarted.live.directory(ENVIRONMENT)
+    assert.deepEqual(store.toMessage(), live.directory(ENVIRONMENT).toMessage())
+    assert.deepEqual(store.findConsumer('alice')?.roles, ['reader'])
+    assert.partialDeepStrictEqual(store.findApiKey(sha256.toString('latin1')), { decoy: true, roles: ['reader'] })
+    assert.equal(store.findCredential('certificate', 'dns:ci.acme.test'), null)
+    assert.deepEqual(store.findCredential('signing_key', 'ci')?.key, {
+      algorithm: 'hmac-sha256',
+      secret: 'env://SECRET',
+    })
   }))
 
 // A full disk must not stop a release or, worse, a revocation.

@@ -15,13 +15,13 @@ import { errorText } from '@headgate/kit/errors.ts'
 import type { Log } from '@headgate/kit/log.ts'
 import {
   type Assignment,
-  type Directory,
   type DirectoryDelta,
   type Held,
   HeldSchema,
   type SignedSnapshot,
   type Snapshot,
 } from '@headgate/proto'
+import { environmentIdOf } from '#agent/directory/parts.ts'
 import type { LiveState } from '#agent/live.ts'
 import type { Disk, StoredEnvironment } from './disk.ts'
 import type { TrustedKey } from './identity.ts'
@@ -42,7 +42,8 @@ export interface Applier {
   load(): Promise<void>
   assign(assignment: Assignment): Promise<Applied>
   release(signed: SignedSnapshot): Promise<Applied>
-  directory(directory: Directory): Promise<Applied>
+  /** @param directory a `Directory` in bytes: a large one is read in parts. */
+  directory(directory: Uint8Array): Promise<Applied>
   delta(delta: DirectoryDelta): Promise<Applied>
   /** Everything that is held, for `Hello`. */
   held(): readonly Held[]
@@ -106,7 +107,9 @@ export function createApplier({ live, disk, signingKeys, log }: ApplierOptions):
     const directory = live.directory(environmentId)
     await keep(environmentId, async () => {
       if (release !== undefined) await disk().saveRelease(environmentId, release.signed)
-      if (unkept.has(environmentId) && directory.known) await disk().saveDirectory(directory.toMessage())
+      if (unkept.has(environmentId) && directory.known) {
+        await disk().saveDirectory(environmentId, await directory.toBytes())
+      }
     })
   }
 
@@ -136,15 +139,19 @@ export function createApplier({ live, disk, signingKeys, log }: ApplierOptions):
     log.info({ environment_id: environmentId, release: number, routes: release.routes.size }, 'release is live')
   }
 
-  function takeStored({ environmentId, release, directory, deltas }: StoredEnvironment): void {
+  async function takeStored({ environmentId, release, ...stored }: StoredEnvironment): Promise<void> {
+    const { directory, deltas, isTorn } = stored
     assigned = new Set([...assigned, environmentId])
     const store = live.directory(environmentId)
-    if (directory?.environmentId === environmentId) {
-      store.replace(directory)
-      for (const delta of deltas) {
-        // Older ones are in the directory already; after a gap nothing fits any more.
-        if (delta.toSequence > store.sequence && store.apply(delta) === 'gap') break
-      }
+    const why = directory === null ? null : await store.load(directory)
+    if (why !== null) log.error({ environment_id: environmentId, why }, 'the directory on disk is refused')
+    if (store.known) {
+      // Older ones are in the directory already; after a gap nothing fits any more.
+      const fits = (delta: DirectoryDelta): boolean =>
+        delta.toSequence <= store.sequence || store.apply(delta) === 'applied'
+      // Behind what cannot be used nothing more would be read, so the next change writes everything again. A start does
+      // not wait for that.
+      if (!deltas.every(fits) || isTorn) unkept.add(environmentId)
     }
     if (release === null) return
     const { reasons, environmentId: of } = takeRelease(release)
@@ -157,12 +164,9 @@ export function createApplier({ live, disk, signingKeys, log }: ApplierOptions):
     load: async () => {
       const stored = await disk().load()
       for (const environment of stored) {
-        const { environmentId, isAppended } = environment
+        const { environmentId } = environment
         try {
-          takeStored(environment)
-          const directory = live.directory(environmentId)
-          if (isAppended && directory.known)
-            await keep(environmentId, () => disk().saveDirectory(directory.toMessage()))
+          await takeStored(environment)
         } catch (error) {
           log.error({ environment_id: environmentId, err: error }, 'what is on disk could not be made live')
         }
@@ -200,13 +204,12 @@ export function createApplier({ live, disk, signingKeys, log }: ApplierOptions):
     },
 
     directory: (directory) => {
-      const { environmentId } = directory
+      const environmentId = environmentIdOf(directory)
       return attempt(environmentId, async () => {
         if (!assigned.has(environmentId)) return ['the environment is not served here']
-        const unknown = directory.$unknown?.[0]
-        if (unknown !== undefined) return [`the directory has the unknown field ${unknown.no}: update this agent`]
-        live.directory(environmentId).replace(directory)
-        await keep(environmentId, () => disk().saveDirectory(directory))
+        const why = await live.directory(environmentId).load(directory)
+        if (why !== null) return [why]
+        await keep(environmentId, () => disk().saveDirectory(environmentId, directory))
         return []
       })
     },
@@ -225,7 +228,7 @@ export function createApplier({ live, disk, signingKeys, log }: ApplierOptions):
         if (unkept.has(environmentId)) await keepEnvironment(environmentId)
         else {
           await keep(environmentId, async () => {
-            if (await disk().appendDelta(delta)) await disk().saveDirectory(store.toMessage())
+            if (await disk().appendDelta(delta)) await disk().saveDirectory(environmentId, await store.toBytes())
           })
         }
         return []

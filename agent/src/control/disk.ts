@@ -18,17 +18,11 @@ import { fromBinary, toBinary } from '@bufbuild/protobuf'
 import { errorText } from '@headgate/kit/errors.ts'
 import { isId } from '@headgate/kit/ids.ts'
 import type { Log } from '@headgate/kit/log.ts'
-import {
-  type Directory,
-  type DirectoryDelta,
-  DirectoryDeltaSchema,
-  DirectorySchema,
-  type SignedSnapshot,
-  SignedSnapshotSchema,
-} from '@headgate/proto'
+import { type DirectoryDelta, DirectoryDeltaSchema, type SignedSnapshot, SignedSnapshotSchema } from '@headgate/proto'
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setImmediate as turn } from 'node:timers/promises'
 import { append, makeFolder, readIfThere, remove, writeWhole } from './files.ts'
 
 const FOLDER = 'environments'
@@ -42,6 +36,10 @@ const FILE_BYTES_MAX = 256 * 1024 * 1024
 
 /** An appended part that is longer is folded into the directory, in bytes. */
 const DELTAS_BYTES_MAX = 256 * 1024
+/** The same as a share of the directory: to write a large one again takes seconds. */
+const DELTAS_SHARE_MAX = 1 / 8
+/** What is sealed before the thread does other things, in bytes: some milliseconds of work. */
+const PIECE_BYTES = 4 * 1024 * 1024
 
 type Part = 'release' | 'directory' | 'deltas'
 
@@ -49,18 +47,20 @@ type Part = 'release' | 'directory' | 'deltas'
 export interface StoredEnvironment {
   readonly environmentId: string
   readonly release: SignedSnapshot | null
-  readonly directory: Directory | null
+  /** A `Directory` in bytes. */
+  readonly directory: Uint8Array | null
   /** In the order in which they came; may begin before the directory's sequence. */
   readonly deltas: readonly DirectoryDelta[]
-  /** Something was appended, perhaps not whole: the directory has to be saved before more is. */
-  readonly isAppended: boolean
+  /** What was appended ends in the middle: behind it nothing more would be read. */
+  readonly isTorn: boolean
 }
 
 /** Problems with the disk are thrown: the caller decides that serving goes on. */
 export interface Disk {
   load(): Promise<readonly StoredEnvironment[]>
   saveRelease(environmentId: string, release: SignedSnapshot): Promise<void>
-  saveDirectory(directory: Directory): Promise<void>
+  /** @param directory a `Directory` in bytes. */
+  saveDirectory(environmentId: string, directory: Uint8Array): Promise<void>
   /** @returns true when the appended part has become long: it is time for `saveDirectory`. */
   appendDelta(delta: DirectoryDelta): Promise<boolean>
   remove(environmentId: string): Promise<void>
@@ -77,6 +77,7 @@ export function createDisk({ stateDir, privateKey, log }: DiskOptions): Disk {
   const folder = join(stateDir, FOLDER)
   const box = createBox(privateKey)
   const appended = new Map<string, number>()
+  const directoryBytes = new Map<string, number>()
 
   function path(environmentId: string, part: Part): string {
     // Ids come from the control plane and become file names.
@@ -100,7 +101,7 @@ export function createDisk({ stateDir, privateKey, log }: DiskOptions): Disk {
   }
 
   /** Ends at the first entry that is not whole: a crash while it was appended, or damage. */
-  function readDeltas(environmentId: string, content: Buffer): DirectoryDelta[] {
+  function readDeltas(environmentId: string, content: Buffer): Pick<StoredEnvironment, 'deltas' | 'isTorn'> {
     const deltas: DirectoryDelta[] = []
     let at = 0
     while (at < content.length) {
@@ -112,12 +113,13 @@ export function createDisk({ stateDir, privateKey, log }: DiskOptions): Disk {
           { environment_id: environmentId, entries: deltas.length },
           'the last changes of a directory are not whole',
         )
-        break
+        return { deltas, isTorn: true }
       }
       deltas.push(fromBinary(DirectoryDeltaSchema, plain))
       at = end
     }
-    return deltas
+    appended.set(environmentId, content.length)
+    return { deltas, isTorn: false }
   }
 
   return {
@@ -127,17 +129,19 @@ export function createDisk({ stateDir, privateKey, log }: DiskOptions): Disk {
       const ids = new Set(names.map((name) => name.replace(/\.(?:release|directory|deltas)$/, '')))
       const found: StoredEnvironment[] = []
       for (const environmentId of [...ids].filter((id) => isId('env', id)).toSorted()) {
-        const deltas = await read(environmentId, 'deltas', (content) => readDeltas(environmentId, content))
+        const appendix = await read(environmentId, 'deltas', (content) => readDeltas(environmentId, content))
+        const directory = await read(environmentId, 'directory', (content) =>
+          box.open('directory', environmentId, content),
+        )
+        directoryBytes.set(environmentId, directory?.length ?? 0)
         found.push({
           environmentId,
           release: await read(environmentId, 'release', (content) =>
             fromBinary(SignedSnapshotSchema, box.open('release', environmentId, content)),
           ),
-          directory: await read(environmentId, 'directory', (content) =>
-            fromBinary(DirectorySchema, box.open('directory', environmentId, content)),
-          ),
-          deltas: deltas ?? [],
-          isAppended: deltas !== null || names.includes(`${environmentId}.deltas`),
+          directory,
+          deltas: appendix?.deltas ?? [],
+          isTorn: appendix?.isTorn ?? names.includes(`${environmentId}.deltas`),
         })
       }
       return found
@@ -145,29 +149,29 @@ export function createDisk({ stateDir, privateKey, log }: DiskOptions): Disk {
 
     saveRelease: async (environmentId, release) => {
       await makeFolder(folder)
-      const content = box.seal('release', environmentId, toBinary(SignedSnapshotSchema, release))
+      const content = await box.seal('release', environmentId, toBinary(SignedSnapshotSchema, release))
       await writeWhole(path(environmentId, 'release'), content)
     },
 
-    saveDirectory: async (directory) => {
-      const { environmentId } = directory
+    saveDirectory: async (environmentId, directory) => {
       await makeFolder(folder)
-      const content = box.seal('directory', environmentId, toBinary(DirectorySchema, directory))
+      const content = await box.seal('directory', environmentId, directory)
       await writeWhole(path(environmentId, 'directory'), content)
       // After it: what is appended is older now, and is passed over when a crash leaves it there.
       await remove(path(environmentId, 'deltas'))
       appended.delete(environmentId)
+      directoryBytes.set(environmentId, directory.length)
     },
 
     appendDelta: async (delta) => {
       const { environmentId } = delta
-      const sealed = box.seal('deltas', environmentId, toBinary(DirectoryDeltaSchema, delta))
+      const sealed = await box.seal('deltas', environmentId, toBinary(DirectoryDeltaSchema, delta))
       const length = Buffer.alloc(LENGTH_BYTES)
       length.writeUInt32BE(sealed.length)
       await append(path(environmentId, 'deltas'), Buffer.concat([length, sealed]))
       const bytes = (appended.get(environmentId) ?? 0) + sealed.length
       appended.set(environmentId, bytes)
-      return bytes > DELTAS_BYTES_MAX
+      return bytes > Math.max(DELTAS_BYTES_MAX, (directoryBytes.get(environmentId) ?? 0) * DELTAS_SHARE_MAX)
     },
 
     remove: async (environmentId) => {
@@ -178,7 +182,7 @@ export function createDisk({ stateDir, privateKey, log }: DiskOptions): Disk {
 }
 
 interface Box {
-  seal(part: Part, environmentId: string, plain: Uint8Array): Buffer
+  seal(part: Part, environmentId: string, plain: Uint8Array): Promise<Buffer>
   /** @throws Error when it is not what this agent sealed for this part and environment. */
   open(part: Part, environmentId: string, sealed: Uint8Array): Buffer
   tryOpen(part: Part, environmentId: string, sealed: Uint8Array): Buffer | null
@@ -206,11 +210,16 @@ function createBox(privateKey: Uint8Array): Box {
 
   return {
     open,
-    seal: (part, environmentId, plain) => {
+    seal: async (part, environmentId, plain) => {
       const nonce = randomBytes(NONCE_BYTES)
       const cipher = createCipheriv('aes-256-gcm', key, nonce)
       cipher.setAAD(Buffer.from(`${part}\0${environmentId}`))
-      return Buffer.concat([MAGIC, nonce, cipher.update(plain), cipher.final(), cipher.getAuthTag()])
+      const sealed: Buffer[] = [MAGIC, nonce]
+      for (let at = 0; at < plain.length; at += PIECE_BYTES) {
+        if (at > 0) await turn()
+        sealed.push(cipher.update(plain.subarray(at, at + PIECE_BYTES)))
+      }
+      return Buffer.concat([...sealed, cipher.final(), cipher.getAuthTag()])
     },
     tryOpen: (part, environmentId, sealed) => {
       try {

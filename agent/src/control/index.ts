@@ -49,6 +49,8 @@ interface ControlOptions {
    * earlier certificate ends.
    */
   readonly onIdentity?: (identity: { readonly agentName: string; readonly link: Link }) => void
+  /** The key of the identity, in DER (PKCS #8): before anything is served where there is one, and with each new one. */
+  readonly onKey?: (privateKey: Uint8Array) => void
   /** When this resolves the link is looked for: what it takes is large, and serving comes first. Default: at once. */
   readonly serving?: Promise<void>
 }
@@ -66,7 +68,10 @@ export async function createControl(options: ControlOptions): Promise<Control> {
     stateDir: settings.stateDir,
     log,
     onNewKey: () => applier.keepAll(),
-    onIdentity: ({ agentName }, link) => options.onIdentity?.({ agentName, link }),
+    onIdentity: ({ agentName, privateKey }, link) => {
+      options.onKey?.(privateKey)
+      options.onIdentity?.({ agentName, link })
+    },
   })
   const applier = createApplier({
     live,
@@ -76,7 +81,9 @@ export async function createControl(options: ControlOptions): Promise<Control> {
   })
 
   await keeper.load()
-  if (keeper.identity() !== null) {
+  const known = keeper.identity()
+  if (known !== null) {
+    options.onKey?.(known.privateKey)
     await applier.load().catch((error: unknown) => log.error({ err: error }, 'the last known state could not be read'))
   }
   const loop = { ...options, ...settings, keeper, applier, report, signal: stop.signal }

@@ -7,11 +7,26 @@
  *
  * @module
  */
-import { type ChannelCredentials, type ChannelOptions, credentials } from '@grpc/grpc-js'
+import {
+  type ChannelCredentials,
+  type ChannelOptions,
+  Client,
+  type ClientDuplexStream,
+  credentials,
+  Metadata,
+} from '@grpc/grpc-js'
 import { certificatePin, pem } from '@headgate/kit/pki.ts'
-import { FleetService, type ServiceClient, createServiceClient } from '@headgate/proto'
+import {
+  FleetService,
+  type ServiceClient,
+  type SubscribeRequest,
+  SubscribeRequestSchema,
+  createServiceClient,
+} from '@headgate/proto'
 import { type DetailedPeerCertificate, type TLSSocket, connect } from 'node:tls'
+import { toBinary } from '@bufbuild/protobuf'
 import type { Identity } from './identity.ts'
+import { type Push, readPush } from './push.ts'
 
 /** The name in the control plane's certificate. */
 const SERVER_NAME = 'control-plane.headgate.internal'
@@ -53,6 +68,20 @@ export function linkOf({ address, caCertificate, certificate, privateKey }: Iden
 
 export function fleetClient({ address, credentials: proof }: Link): FleetClient {
   return createServiceClient(FleetService, address, proof, CHANNEL_OPTIONS)
+}
+
+/** One stream to the control plane, and what ends its connection. */
+export interface PushStream {
+  readonly stream: ClientDuplexStream<SubscribeRequest, Push>
+  close(): void
+}
+
+export function subscribeStream({ address, credentials: proof }: Link): PushStream {
+  const client = new Client(address, proof, CHANNEL_OPTIONS)
+  const path = `/${FleetService.typeName}/${FleetService.method.subscribe.name}`
+  const serialize = (request: SubscribeRequest): Buffer => Buffer.from(toBinary(SubscribeRequestSchema, request))
+  const stream = client.makeBidiStreamRequest(path, serialize, readPush, new Metadata(), {})
+  return { stream, close: () => client.close() }
 }
 
 /** A client that proves nothing yet, for a server that proves itself by this authority. */

@@ -8,17 +8,12 @@
  * @module
  */
 import { create } from '@bufbuild/protobuf'
-import { type ClientDuplexStream, Metadata, type ServiceError, status } from '@grpc/grpc-js'
+import { type ServiceError, status } from '@grpc/grpc-js'
 import type { Clock } from '@headgate/kit/clock.ts'
-import {
-  type Hello,
-  OutcomeSchema,
-  type SubscribeRequest,
-  SubscribeRequestSchema,
-  type SubscribeResponse,
-} from '@headgate/proto'
+import { type Hello, OutcomeSchema, type SubscribeRequest, SubscribeRequestSchema } from '@headgate/proto'
 import type { Applied, Applier } from './apply.ts'
-import { type Link, fleetClient } from './link.ts'
+import { type Link, subscribeStream } from './link.ts'
+import type { Push, PushMessage } from './push.ts'
 
 /** Silence after which the link is taken for dead, in milliseconds. The control plane pings every 5 s. */
 const SILENCE_MS_MAX = 15_000
@@ -48,13 +43,10 @@ interface SubscribeOptions {
   readonly signal: AbortSignal
 }
 
-type Stream = ClientDuplexStream<SubscribeRequest, SubscribeResponse>
-
 /** Resolves when the stream has ended, and nothing of it is under way any more. Never rejects. */
 export async function subscribe(options: SubscribeOptions): Promise<StreamEnd> {
   const { link, hello, applier, clock, signal } = options
-  const client = fleetClient(link)
-  const stream: Stream = client.subscribe(new Metadata(), {})
+  const { stream, close } = subscribeStream(link)
   const ended = Promise.withResolvers<StreamEnd>()
   const watch = new AbortController()
   let heardAtMs = clock.monotonic()
@@ -72,14 +64,14 @@ export async function subscribe(options: SubscribeOptions): Promise<StreamEnd> {
     if (!watch.signal.aborted) stream.write(create(SubscribeRequestSchema, { message }))
   }
 
-  async function apply({ pushId, message }: SubscribeResponse): Promise<void> {
+  async function apply({ pushId, message }: Push): Promise<void> {
     if (watch.signal.aborted) return
     const { accepted, reasons, held } = await applyMessage(applier, message)
     const answer = create(OutcomeSchema, { pushId, accepted, reasons: [...reasons], ...(held && { held }) })
     send({ case: 'outcome', value: answer })
   }
 
-  stream.on('data', (response: SubscribeResponse) => {
+  stream.on('data', (response: Push) => {
     wasOpen = true
     heardAtMs = clock.monotonic()
     options.onHeard()
@@ -119,11 +111,11 @@ export async function subscribe(options: SubscribeOptions): Promise<StreamEnd> {
     signal.removeEventListener('abort', onAbort)
     stream.cancel()
     await Promise.all([watching, work])
-    client.close()
+    close()
   }
 }
 
-function applyMessage(applier: Applier, message: SubscribeResponse['message']): Promise<Applied> {
+function applyMessage(applier: Applier, message: PushMessage): Promise<Applied> {
   switch (message.case) {
     case 'assignment':
       return applier.assign(message.value)

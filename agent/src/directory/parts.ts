@@ -16,8 +16,8 @@ import { type Directory, DirectorySchema } from '@headgate/proto'
 /** Entries of one part: some ten milliseconds of work. */
 export const PART_ENTRIES = 2_000
 
-/** Numbers of the fields whose entries are counted. */
-const FIELDS = { consumers: 3, apiKeys: 4, credentials: 5 } as const
+/** Numbers of fields. */
+const FIELDS = { environmentId: 1, consumers: 3, apiKeys: 4, credentials: 5 } as const
 
 /** Where the parts of a directory end, and how much is in all of them. */
 export interface DirectoryCuts {
@@ -53,6 +53,17 @@ export function cutDirectory(bytes: Uint8Array): DirectoryCuts {
     apiKeys: count(FIELDS.apiKeys),
     credentials: count(FIELDS.credentials),
   }
+}
+
+/** @returns the id of the environment, which stands in front; empty when there is none. */
+export function environmentIdOf(bytes: Uint8Array): string {
+  const reader = new BinaryReader(bytes)
+  while (reader.pos < reader.len) {
+    const [field, type] = reader.tag()
+    if (field === FIELDS.environmentId && type === WireType.LengthDelimited) return reader.string()
+    reader.skip(type, field)
+  }
+  return ''
 }
 
 /** Reads one part after the other. */

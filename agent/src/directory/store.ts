@@ -12,14 +12,7 @@
  */
 import { setImmediate as turn } from 'node:timers/promises'
 import { create, toBinary } from '@bufbuild/protobuf'
-import {
-  type ApiKey,
-  type Consumer,
-  type Credential,
-  type Directory,
-  type DirectoryDelta,
-  DirectorySchema,
-} from '@headgate/proto'
+import { type Directory, type DirectoryDelta, DirectorySchema } from '@headgate/proto'
 import { consumerAt } from './entries.ts'
 import { KNOWN, type MemoryHandle, type Room, SUPERSEDED } from './memory.ts'
 import { consumerMessage, credentialFields, credentialMessage, keyMessage } from './messages.ts'
@@ -119,6 +112,7 @@ export function createDirectoryStore(
       for (const part of readParts(bytes, cuts)) {
         const unknown = part.$unknown?.[0]
         if (unknown !== undefined) return `the directory has the unknown field ${unknown.no}: update this agent`
+        if (part.environmentId !== '' && part.environmentId !== environmentId) return 'it is of another environment'
         const room = roomFor(part)
         if (!next.hasRoom({ ...room, entries: 0, consumers: 0 }))
           next.grow(room.heapWords + next.memory.heap.length / 2)

@@ -35,9 +35,10 @@ function watchStore(store: DirectoryStore): DirectoryStore {
     say('directory', { how, environmentId, sequence: Number(sequence), consumers: names, keys })
   }
   return Object.assign(Object.create(store) as DirectoryStore, {
-    replace: (...args: Parameters<DirectoryStore['replace']>) => {
-      store.replace(...args)
+    load: async (bytes: Uint8Array) => {
+      const why = await store.load(bytes)
       sayDirectory('whole')
+      return why
     },
     apply: (...args: Parameters<DirectoryStore['apply']>) => {
       const outcome = store.apply(...args)
