@@ -109,6 +109,11 @@ export interface Principal {
   readonly expiresAtMs: number
   /** Those of the credential itself, beside those of the route. */
   readonly limits: readonly CompiledLimit[]
+  /**
+   * By what its API key is found in the directory again: SHA-256, one character for each byte. Absent: it has none, or
+   * whoever found it does not say. Not to be told to anybody.
+   */
+  readonly lookup?: string
   /** Its credential was laid out as bait: never on one that is proven. */
   readonly decoy?: true
 }

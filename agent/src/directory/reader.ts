@@ -101,7 +101,7 @@ class Reader implements DirectoryReader {
     const memory = this.#current()
     if (sha256.length !== HASH_WORDS * 4) return null
     const slot = findSlot(memory, sha256)
-    return slot === -1 ? null : this.#key(slot)
+    return slot === -1 ? null : this.#key(slot, sha256)
   }
 
   findConsumer(name: string): ConsumerRecord | null {
@@ -131,7 +131,7 @@ class Reader implements DirectoryReader {
     for (const names of Object.values(this.#named)) names.clear()
   }
 
-  #key(slot: number): ApiKeyRecord | null {
+  #key(slot: number, sha256: string): ApiKeyRecord | null {
     const { slots, cells, heap } = this.#memory
     const place = Atomics.load(slots, slot * 2 + 1)
     // Given up since it was found.
@@ -143,7 +143,7 @@ class Reader implements DirectoryReader {
     }
     const cell = wordAt(heap, place + KEY.cell)
     const consumerPlace = Atomics.load(cells, cell)
-    const record = this.#readKey(place, consumerPlace)
+    const record = this.#readKey(place, consumerPlace, sha256)
     this.#places[at] = place
     this.#cells[at] = cell
     this.#consumerPlaces[at] = consumerPlace
@@ -151,7 +151,7 @@ class Reader implements DirectoryReader {
     return record
   }
 
-  #readKey(place: number, consumerPlace: number): ApiKeyRecord | null {
+  #readKey(place: number, consumerPlace: number, sha256: string): ApiKeyRecord | null {
     const memory = this.#memory
     const { heap } = memory
     const meta = wordAt(heap, place + KEY.meta)
@@ -171,6 +171,7 @@ class Reader implements DirectoryReader {
       limits: grant.limits ?? [],
       last4: keyLast4(memory, place),
       decoy: (meta & DECOY) !== 0,
+      sha256,
     })
   }
 

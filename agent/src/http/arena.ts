@@ -13,8 +13,10 @@ export const INPUT_BYTES = 65_536
 export const CARRY_BYTES_MAX = 65_536 + INPUT_BYTES
 /** Room for carried bytes. */
 const JOINED_BYTES = CARRY_BYTES_MAX
+/** What the agent adds to a head for a service at most: who calls, who we are, where the request came from. */
+const ADDED_BYTES = 24_576
 /** Room for a head with what the agent adds, and a joined piece with its chunk sizes. */
-const OUTPUT_BYTES = JOINED_BYTES + 24_576
+const OUTPUT_BYTES = JOINED_BYTES + 24_576 + ADDED_BYTES
 /** Places for output. Each slow reader can hold one; when none is left, writes are copied. */
 const OUTPUTS = 32
 

@@ -9,7 +9,8 @@
  *
  * @module
  */
-import { LF, putBytes } from './bytes.ts'
+import type { Reason } from '@headgate/core'
+import { bytesOf, LF, putBytes } from './bytes.ts'
 import { ClientForwarding } from './client-forwarding.ts'
 import type { ClientOrigin } from './client-request.ts'
 import type { EngineParts, UpstreamTarget } from './engine-parts.ts'
@@ -25,12 +26,18 @@ import { connectionSays, writeResponseHead } from './response-writer.ts'
 import type { Caller, ServiceConnection } from './service-connection.ts'
 import { Tunnel } from './tunnel.ts'
 import { type Handshake, WEBSOCKET_VERSION } from './websocket.ts'
+import { closeCodes } from './websocket-frames.ts'
+
+/** Status 16 of gRPC. */
+const UNAUTHENTICATED = 'grpc-status: 16\r\n'
 
 export class ClientConnection extends RequestConnection implements Caller {
   readonly #way: ClientForwarding
   /** Since when the client takes nothing, while it is `blocked`. */
   #blockedMs = 0
   #tunnel: Tunnel | null = null
+  /** Whether the response ends in trailers between whole chunks, so that a status can be said at any time. */
+  #endsInStatus = false
 
   constructor(parts: EngineParts, io: Io, origin: ClientOrigin) {
     super(parts, io, origin)
@@ -175,6 +182,7 @@ export class ClientConnection extends RequestConnection implements Caller {
     const { chunks, takesTrailers } = this.request
     this.#way.status = head.status
     this.#way.releaseHead()
+    this.#endsInStatus = head.framing === framings.chunked && takesTrailers && this.request.grpc && this.#way.isStream
     const isUndelimited = head.framing === framings.untilClose || head.framing === framings.chunked
     if ((isUndelimited && !chunks) || this.parts.draining()) this.keepAlive = false
     return writeResponseHead(head, to, {
@@ -253,7 +261,20 @@ export class ClientConnection extends RequestConnection implements Caller {
   /** Ends the connection because the time is over. */
   leave(): void {
     if (this.#tunnel === null) this.io.destroy(this)
-    else this.#tunnel.close()
+    else this.#tunnel.close(closeCodes.goingAway, '')
+  }
+
+  withdraw(reason: Reason): void {
+    if (!this.isForwarding) return
+    this.#way.withdraw(reason)
+    if (this.#tunnel !== null) return this.#tunnel.close(closeCodes.policy, reason)
+    if (this.#way.status === 0) {
+      this.#letGo()
+      // It is refused then.
+      this.#way.end(this, 'failed', null)
+    } else if (this.#endsInStatus && !this.blocked && !this.closed) this.#endCall(reason)
+    // A response that stops short must look like that to the client.
+    else this.cut()
   }
 
   // Passing on.
@@ -440,11 +461,25 @@ export class ClientConnection extends RequestConnection implements Caller {
 
   /** Gives up the request to the service, because the client has left or is cut off. */
   protected abandon(): void {
+    this.#letGo()
+    this.#way.end(this, 'abandoned', null)
+  }
+
+  /** The service is let go. */
+  #letGo(): void {
     const { upstream } = this.#way
     this.#way.upstream = null
     if (this.state === states.waiting) this.#way.target?.leave(this)
     upstream?.abandon()
-    this.#way.end(this, 'abandoned', null)
+  }
+
+  /** Ends a call of gRPC that was answered already. */
+  #endCall(reason: Reason): void {
+    const { bytes, out } = this.parts.arena
+    this.#letGo()
+    this.keepAlive = false
+    this.send(out, putBytes(bytes, out, bytesOf(`0\r\n${UNAUTHENTICATED}grpc-message: ${reason}\r\n\r\n`)))
+    this.answered()
   }
 
   /** The body cannot be read: the service must not get what looks like the whole of it. */

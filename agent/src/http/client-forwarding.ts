@@ -5,6 +5,7 @@
  *
  * @module
  */
+import type { Reason } from '@headgate/core'
 import type { EngineParts, Failure, UpstreamTarget } from './engine-parts.ts'
 import type { Exchange, Forwarded, Forwarding, UpstreamReason } from './exchange.ts'
 import { type KeptHead, writeKept } from './kept-head.ts'
@@ -23,6 +24,8 @@ export class ClientForwarding {
   #kept: KeptHead | null = null
   #isAgain = false
   #startedMs = 0
+  /** Why it ends, whatever its end looks like; null: for reasons of its own. */
+  #withdrawn: Reason | null = null
 
   constructor(parts: EngineParts) {
     this.#parts = parts
@@ -35,6 +38,7 @@ export class ClientForwarding {
     this.status = 0
     this.#isAgain = false
     this.#startedMs = nowMs
+    this.#withdrawn = null
   }
 
   /** Nothing was forwarded of the request that begins now. */
@@ -76,8 +80,13 @@ export class ClientForwarding {
     return next
   }
 
+  /** What allowed it counts no more. */
+  withdraw(reason: Reason): void {
+    this.#withdrawn = reason
+  }
+
   /** Tells how it ended, when something was being forwarded. */
-  end(exchange: Exchange, kind: Forwarded['kind'], reason: UpstreamReason | null): void {
+  end(exchange: Exchange, kind: Exclude<Forwarded['kind'], 'withdrawn'>, reason: UpstreamReason | null): void {
     const { forwarding, status } = this
     const target = this.target?.url ?? ''
     this.forwarding = null
@@ -85,10 +94,13 @@ export class ClientForwarding {
     this.releaseHead()
     if (forwarding === null) return
     const durationMs = this.#parts.clock.monotonic() - this.#startedMs
+    const withdrawn = this.#withdrawn
     const forwarded: Forwarded =
-      kind === 'failed'
-        ? { kind, reason: reason ?? 'upstream_failed', target, durationMs }
-        : { kind, target, status, durationMs }
+      withdrawn !== null
+        ? { kind: 'withdrawn', reason: withdrawn, target, status, durationMs }
+        : kind === 'failed'
+          ? { kind, reason: reason ?? 'upstream_failed', target, durationMs }
+          : { kind, target, status, durationMs }
     try {
       forwarding.ended(exchange, forwarded)
     } catch (thrown) {

@@ -45,6 +45,8 @@ export class ClientRequest implements CoreHead, Origin {
   chunks = true
   takesTrailers = false
   sendsTrailers = false
+  /** Whether it is a call of gRPC; known where trailers may pass. */
+  grpc = false
   handshake: Handshake | null = null
   /** When the head was read, in milliseconds of the monotonic clock. */
   startedMs = 0
@@ -77,7 +79,7 @@ export class ClientRequest implements CoreHead, Origin {
     }
     this.toHead = head.method === 'HEAD'
     this.chunks = head.minor === 1
-    this.takesTrailers = this.sendsTrailers = false
+    this.takesTrailers = this.sendsTrailers = this.grpc = false
     this.handshake = null
     this.#isThere = true
     const { hostField } = head
@@ -134,11 +136,13 @@ export class ClientRequest implements CoreHead, Origin {
   decideTrailers(forwarding: Forwarding): Trailers | null {
     const head = this.#reader
     const isChunked = head.framing === framings.chunked
-    if (!(isChunked || head.takesTrailers) || !(head.isGrpc || forwarding.trailers)) return null
+    if (!(isChunked || head.takesTrailers)) return null
+    this.grpc = head.isGrpc
+    if (!this.grpc && !forwarding.trailers) return null
     this.takesTrailers = head.takesTrailers
     this.sendsTrailers = isChunked
     if (!isChunked) return null
-    return new Trailers(true, new Set([...forwarding.credentialHeaders, ...(head.options ?? NO_VALUES)]))
+    return new Trailers(true, new Set([...forwarding.withheldHeaders, ...(head.options ?? NO_VALUES)]))
   }
 
   /**

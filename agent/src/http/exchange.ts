@@ -20,8 +20,8 @@ export interface Forwarding {
   readonly method: string
   /** Path and query, exactly as they go out. */
   readonly target: string
-  /** Fields that carried the credential, lower case: they do not reach the service. */
-  readonly credentialHeaders: readonly string[]
+  /** Fields that do not reach the service, lower case: what carried the credential, and what only we may say. */
+  readonly withheldHeaders: readonly string[]
   /**
    * Fields that the agent adds for the service, beside where the request came from. What the client sent under these
    * names is gone.
@@ -33,7 +33,7 @@ export interface Forwarding {
   readonly trailers: boolean
   /** Whether it may become a WebSocket connection. Asked when that is what the client wants. */
   readonly websocket: boolean
-  /** Called once. After `failed` the exchange is still to be refused. */
+  /** Called once. After `failed`, and some of `withdrawn`, the exchange is still to be refused. */
   ended(exchange: Exchange, forwarded: Forwarded): void
 }
 
@@ -53,6 +53,17 @@ export type Forwarded =
   | { readonly kind: 'broken'; readonly target: string; readonly status: number; readonly durationMs: number }
   /** The client left, or did not send or take what it owed; the service was let go. `status` 0: not answered yet. */
   | { readonly kind: 'abandoned'; readonly target: string; readonly status: number; readonly durationMs: number }
+  /**
+   * What allowed it counts no more. `status` 0: not answered yet, and the exchange is still to be refused; else the
+   * response was cut, or ended as its protocol says goodbye.
+   */
+  | {
+      readonly kind: 'withdrawn'
+      readonly reason: Reason
+      readonly target: string
+      readonly status: number
+      readonly durationMs: number
+    }
 
 /**
  * One request, to be ended exactly once by `refuse`, or by a `forward` that does not end as `failed`.
@@ -70,6 +81,8 @@ export interface Exchange {
   refuse(status: number, fields: Fields, body: string): void
   /** Sends the request to a target of the service and its response to the client, streaming both. Never throws. */
   forward(forwarding: Forwarding): void
+  /** Ends what is being forwarded, because what allowed it counts no more. Never throws. */
+  withdraw(reason: Reason): void
   /** Answers 500 for a bug that was thrown while the decision was awaited. */
   crash(thrown: unknown): void
 }

@@ -14,7 +14,7 @@ const ROOM = 8_192
 const service = serviceReference(['http://10.0.0.1'])
 
 /** The head as it goes to a service, line by line, without what is added to every one. */
-function forwarded(fields: string, credentialHeaders: readonly string[] = [], requestFields: Fields = []): string[] {
+function forwarded(fields: string, withheldHeaders: readonly string[] = [], requestFields: Fields = []): string[] {
   const text = `GET /in HTTP/1.1\r\nHost: a.example:80\r\n${fields}\r\n`
   const bytes = Buffer.alloc(text.length + ROOM)
   bytes.write(text, 'latin1')
@@ -25,7 +25,7 @@ function forwarded(fields: string, credentialHeaders: readonly string[] = [], re
     consumer: null,
     method: 'GET',
     target: '/out?x',
-    credentialHeaders,
+    withheldHeaders,
     requestFields,
     responseFields: [],
     trailers: false,

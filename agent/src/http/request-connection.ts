@@ -9,7 +9,7 @@
  *
  * @module
  */
-import type { RequestHead as CoreHead } from '@headgate/core'
+import type { Reason, RequestHead as CoreHead } from '@headgate/core'
 import { BufferedConnection } from './buffered-connection.ts'
 import { CR, LF } from './bytes.ts'
 import { ClientBody } from './client-body.ts'
@@ -84,6 +84,7 @@ export abstract class RequestConnection extends BufferedConnection implements Ex
   // What is done with requests that are allowed.
 
   abstract forward(forwarding: Forwarding): void
+  abstract withdraw(reason: Reason): void
   /** Whether the present request is being forwarded. */
   protected abstract get isForwarding(): boolean
   /** A request has begun. */

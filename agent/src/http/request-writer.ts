@@ -51,7 +51,7 @@ export function writeRequestHead(
   origin: Origin,
 ): number {
   const { bytes } = head
-  const { method, target, credentialHeaders, requestFields } = forwarding
+  const { method, target, withheldHeaders, requestFields } = forwarding
   let at = putText(bytes, to, method)
   bytes[at++] = SPACE
   // Nearly always the target goes on as it came.
@@ -60,7 +60,7 @@ export function writeRequestHead(
   written.lineEnd = at
   at = putBytes(bytes, at, hostLine)
   written.hostEnd = at
-  at = writeFields(head, at, credentialHeaders, head.options, origin.sendsTrailers)
+  at = writeFields(head, at, withheldHeaders, head.options, origin.sendsTrailers)
   at = putBytes(bytes, at, origin.forwardedFields)
   at = writeAdded(bytes, at, requestFields)
   if (origin.handshake !== null) at = putBytes(bytes, at, UPGRADE)
@@ -73,7 +73,7 @@ export function writeRequestHead(
 function writeFields(
   head: RequestHead,
   to: number,
-  credentialHeaders: readonly string[],
+  withheldHeaders: readonly string[],
   options: ReadonlySet<string> | null,
   trailers: boolean,
 ): number {
@@ -86,7 +86,7 @@ function writeFields(
     const kind = head.kinds[field] ?? 0
     const isPassed =
       (passes(kind) || (trailers && kind === kinds.trailer)) &&
-      !isAmong(head, field, credentialHeaders) &&
+      !isAmong(head, field, withheldHeaders) &&
       (options === null || !options.has(nameText(head, field)))
     const isPlain = isPassed && head.isPlainLine(field)
     if (isPlain) {

@@ -73,7 +73,7 @@ async function startProxy(wraps: boolean, target: string): Promise<Proxy> {
         consumer: null,
         method,
         target: path,
-        credentialHeaders: [],
+        withheldHeaders: [],
         requestFields: [],
         responseFields: [],
         trailers: false,

@@ -18,45 +18,63 @@ import type { Exchange, Fields, Forwarded, Forwarding } from '#agent/http/exchan
 import type { LiveEnvironment } from '#agent/live-table.ts'
 import type { Recorder } from '#agent/telemetry/recorder.ts'
 import { refuseWith } from './answers.ts'
+import { forwardedTarget } from './forwarded-target.ts'
+import { type InFlight, Watched } from './in-flight.ts'
+import { judgeAgain } from './judge-again.ts'
 
-export class AllowedRequest implements Forwarding {
+/** What all requests of a thread share. */
+export interface AllowedParts {
+  readonly recorder: Recorder
+  readonly inFlight: InFlight
+}
+
+/** What was decided about a request. */
+export interface Allowed {
+  readonly id: string
+  /** When its head was read, in milliseconds since 1970-01-01 UTC. */
+  readonly nowMs: number
+  readonly decision: Decision
+  readonly environment: LiveEnvironment
+  readonly facts: Facts
+}
+
+export class AllowedRequest extends Watched implements Forwarding {
   readonly service: CompiledService
   readonly consumer: string | null
   readonly method: string
   readonly target: string
-  readonly credentialHeaders: readonly string[]
+  readonly withheldHeaders: readonly string[]
   readonly requestFields: Fields
   readonly responseFields: Fields
-  readonly #recorder: Recorder
-  readonly #id: string
-  readonly #decision: Decision
-  readonly #environment: LiveEnvironment
-  readonly #facts: Facts
+  readonly startedMs: number
+  readonly #parts: AllowedParts
+  readonly #allowed: Allowed
+  readonly #exchange: Exchange
 
-  /** @param raw the target as it arrived. */
+  /** @param requestFields what the service is told, the request id in front. */
   constructor(
-    recorder: Recorder,
-    id: string,
-    decision: Decision,
-    environment: LiveEnvironment,
-    facts: Facts,
+    parts: AllowedParts,
+    allowed: Allowed,
     service: CompiledService,
-    raw: string,
+    exchange: Exchange,
+    requestFields: Fields,
   ) {
-    const idField = ['X-Request-Id', id] as const
+    super()
+    const { id, decision, facts } = allowed
     const { principal } = decision
     this.service = service
     this.consumer = principal === null ? null : principal.consumer
     this.method = facts.method
-    this.target = targetOf(facts, raw)
-    this.credentialHeaders = decision.credentialHeaders
-    this.requestFields = principal === null ? [idField] : [idField, ['X-Headgate-Consumer', principal.consumer]]
-    this.responseFields = responseHeaders(decision, idField)
-    this.#recorder = recorder
-    this.#id = id
-    this.#decision = decision
-    this.#environment = environment
-    this.#facts = facts
+    this.target = forwardedTarget(facts, exchange.head.target, decision.credentialQuery)
+    this.withheldHeaders = withheld(decision.credentialHeaders, service.reservedHeaders)
+    this.requestFields = requestFields
+    this.responseFields = responseHeaders(decision, ['X-Request-Id', id])
+    this.startedMs = exchange.startedMs
+    this.#parts = parts
+    this.#allowed = allowed
+    this.#exchange = exchange
+    // What belongs to nobody does not end with anybody's credential.
+    if (principal !== null) parts.inFlight.add(this)
   }
 
   // Rarely asked for, so it is not looked up for every request.
@@ -69,16 +87,30 @@ export class AllowedRequest implements Forwarding {
   }
 
   get #route(): CompiledRoute | undefined {
-    return this.#environment.release.routes.get(this.#decision.route ?? '')
+    const { environment, decision } = this.#allowed
+    return environment.release.routes.get(decision.route ?? '')
+  }
+
+  look(nowMs: number): void {
+    const { decision, environment, facts, nowMs: allowedMs } = this.#allowed
+    if (decision.principal === null) return
+    const reason = judgeAgain(environment, decision.principal, facts, allowedMs, nowMs)
+    if (reason !== null) this.#exchange.withdraw(reason)
   }
 
   ended(exchange: Exchange, forwarded: Forwarded): void {
-    if (forwarded.kind === 'failed') refuseWith(exchange, refuse(forwarded.reason, this.#decision), this.#id)
-    this.#recorder.forwarded(exchange, this.#id, this.#decision, this.#environment, this.#facts, forwarded)
+    const { recorder, inFlight } = this.#parts
+    const { id, decision, environment, facts } = this.#allowed
+    inFlight.remove(this)
+    if (forwarded.kind === 'failed' || (forwarded.kind === 'withdrawn' && forwarded.status === 0)) {
+      refuseWith(exchange, refuse(forwarded.reason, decision), id)
+    }
+    recorder.forwarded(exchange, id, decision, environment, facts, forwarded)
   }
 }
 
-/** Path and query, as the very text that arrived where that is the same: usual targets are not put together again. */
-function targetOf({ path, query }: Facts, raw: string): string {
-  return raw.length === path.length + query.length && raw.startsWith(path) ? raw : path + query
+/** Nearly always one of them is empty. */
+function withheld(credential: readonly string[], reserved: readonly string[]): readonly string[] {
+  if (reserved.length === 0) return credential
+  return credential.length === 0 ? reserved : [...credential, ...reserved]
 }

@@ -6,30 +6,37 @@
  *
  * @module
  */
-import { decide, type Decision, type Facts, normalise, refuse } from '@headgate/core'
+import { type CompiledService, decide, type Decision, type Facts, normalise, refuse } from '@headgate/core'
 import type { Clock } from '@headgate/kit/clock.ts'
 import type { Exchange } from '#agent/http/exchange.ts'
 import type { Live, LiveEnvironment } from '#agent/live-table.ts'
 import type { Recorder } from '#agent/telemetry/recorder.ts'
+import { ServiceFields, type ServiceFieldsMade } from '#agent/upstream/caller/service-fields.ts'
+import type { ServiceSecrets } from '#agent/upstream/credentials/service-secrets.ts'
 import { refuseWith } from './answers.ts'
-import { AllowedRequest } from './allowed-request.ts'
+import { type Allowed, AllowedRequest } from './allowed-request.ts'
+import type { InFlight } from './in-flight.ts'
 import { createPorts, type PortsOptions } from './ports.ts'
 
 export interface HandlerOptions extends PortsOptions {
   readonly live: Live
   readonly clock: Clock
   readonly recorder: Recorder
+  readonly inFlight: InFlight
+  readonly secrets: ServiceSecrets
   readonly requestId: (nowMs: number) => string
 }
 
 /** @returns what is done with every exchange. Throws only when there is a bug. */
 export function createHandler(options: HandlerOptions): (exchange: Exchange) => void {
-  const { live, clock, recorder, requestId } = options
+  const { live, clock, recorder, secrets, requestId } = options
   const portsOf = createPorts(options)
+  const serviceFields = new ServiceFields(secrets, clock)
 
   function act(
     exchange: Exchange,
     id: string,
+    nowMs: number,
     decision: Decision,
     environment: LiveEnvironment | null,
     facts: Facts | null,
@@ -40,29 +47,47 @@ export function createHandler(options: HandlerOptions): (exchange: Exchange) => 
       recorder.refused(exchange, id, decision, environment, facts)
       return
     }
-    exchange.forward(new AllowedRequest(recorder, id, decision, environment, facts, service, exchange.head.target))
+    const allowed: Allowed = { id, nowMs, decision, environment, facts }
+    const idField = ['X-Request-Id', id] as const
+    const fields = serviceFields.of(environment, service, decision.principal, idField)
+    if (!(fields instanceof Promise)) forward(exchange, allowed, service, fields)
+    else {
+      fields
+        .then((made) => forward(exchange, allowed, service, made))
+        .catch((thrown: unknown) => exchange.crash(thrown))
+    }
+  }
+
+  function forward(exchange: Exchange, allowed: Allowed, service: CompiledService, fields: ServiceFieldsMade): void {
+    if (typeof fields !== 'string')
+      return exchange.forward(new AllowedRequest(options, allowed, service, exchange, fields))
+    const { id, decision, environment, facts } = allowed
+    const refused = refuse(fields, decision)
+    refuseWith(exchange, refused, id)
+    recorder.refused(exchange, id, refused, environment, facts)
   }
 
   return (exchange) => {
-    const id = requestId(clock.now())
+    const nowMs = clock.now()
+    const id = requestId(nowMs)
     const normalised = normalise(exchange.head)
     if (normalised.kind === 'refused') {
       const owner = normalised.host === null ? null : live.forHost(normalised.host)
-      act(exchange, id, refuse(normalised.reason), owner, null)
+      act(exchange, id, nowMs, refuse(normalised.reason), owner, null)
       return
     }
     const { facts } = normalised
 
     const environment = live.forHost(facts.host)
     if (environment === null) {
-      act(exchange, id, refuse(live.environments().length === 0 ? 'not_ready' : 'route_unknown'), null, facts)
+      act(exchange, id, nowMs, refuse(live.environments().length === 0 ? 'not_ready' : 'route_unknown'), null, facts)
       return
     }
     const decision = decide(environment.release, facts, portsOf(environment))
-    if (!(decision instanceof Promise)) act(exchange, id, decision, environment, facts)
+    if (!(decision instanceof Promise)) act(exchange, id, nowMs, decision, environment, facts)
     else {
       decision
-        .then((decided) => act(exchange, id, decided, environment, facts))
+        .then((decided) => act(exchange, id, nowMs, decided, environment, facts))
         .catch((thrown: unknown) => exchange.crash(thrown))
     }
   }

@@ -114,6 +114,12 @@ export function createRecorder(options: RecorderOptions): Recorder {
           note(exchange, id, broken, environment, facts, forwarded.status, forwarded)
           break
         }
+        case 'withdrawn': {
+          const withdrawn = refuse(forwarded.reason, decision)
+          const status = forwarded.status === 0 ? withdrawn.status : forwarded.status
+          note(exchange, id, withdrawn, environment, facts, status, forwarded)
+          break
+        }
         case 'failed': {
           const failed = refuse(forwarded.reason, decision)
           note(exchange, id, failed, environment, facts, failed.status, forwarded)

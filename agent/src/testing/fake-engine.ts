@@ -154,7 +154,7 @@ export function createFakeEngine(changed: Partial<EngineSettings> = {}): FakeEng
         consumer: null,
         method,
         target,
-        credentialHeaders: [],
+        withheldHeaders: [],
         requestFields: [['X-Request-Id', 'id']],
         responseFields: [['X-Request-Id', 'id']],
         trailers: fake.trailers,

@@ -167,6 +167,8 @@ export interface ApiKeyFields {
   readonly last4: string
   /** It was laid out as bait: refused as if it were revoked, and whoever presents it is reported. */
   readonly decoy?: boolean
+  /** SHA-256 of the key, one character for each byte, where principals carry it on. */
+  readonly sha256?: string
 }
 
 /** The same, with what is the same for every request with the key. Made by `apiKeyRecord` only. */
@@ -189,6 +191,7 @@ export function apiKeyRecord(fields: ApiKeyFields): ApiKeyRecord {
     boundTo: null,
     expiresAtMs: fields.expiresAtMs,
     limits: fields.limits,
+    ...(fields.sha256 !== undefined && { lookup: fields.sha256 }),
     ...(fields.decoy === true && { decoy: true }),
   }
   // Field by field: a look-up that does not remember the key makes one for each request.

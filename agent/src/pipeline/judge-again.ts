@@ -1,0 +1,69 @@
+/**
+ * Whether what allowed a request still counts, asked again while it is in flight: a stream outlives its decision.
+ *
+ * Credential and consumer are asked about, and the time; not the release, which is for new requests. What cannot be
+ * found out ends nothing.
+ *
+ * @module
+ */
+import { type Facts, judgeApiKey, judgeCredential, type Principal, type Reason, type Verified } from '@headgate/core'
+import type { DirectoryReader } from '#agent/directory/reader.ts'
+import type { LiveEnvironment } from '#agent/live-table.ts'
+
+/**
+ * @param allowedMs when it was allowed, and `nowMs`, in milliseconds since 1970-01-01 UTC.
+ * @returns why it does not; null: it does.
+ */
+export function judgeAgain(
+  environment: LiveEnvironment,
+  principal: Principal,
+  facts: Facts,
+  allowedMs: number,
+  nowMs: number,
+): Reason | null {
+  if (hasExpired(environment, principal, allowedMs, nowMs)) return 'credential_expired'
+  const { directory } = environment
+  if (!directory.known) return null
+  switch (principal.credentialKind) {
+    case 'api_key': {
+      if (principal.lookup === undefined) return null
+      const record = directory.findApiKey(principal.lookup)
+      return record === null ? 'credential_unknown' : reasonOf(judgeApiKey(record, facts, nowMs))
+    }
+    case 'mtls':
+    case 'signature': {
+      const kind = principal.credentialKind === 'mtls' ? 'certificate' : 'signing_key'
+      // The directory calls them by what they are called for people.
+      const record = directory.findCredential(kind, principal.credentialHint)
+      return record === null ? 'credential_unknown' : reasonOf(judgeCredential(record, facts, nowMs))
+    }
+    case 'jwt':
+    case 'introspection':
+      return judgeConsumer(directory, principal)
+  }
+}
+
+/** Of a token, the consumer is what we can take back. */
+function judgeConsumer(directory: DirectoryReader, { consumerId, consumer }: Principal): Reason | null {
+  const record = directory.findConsumer(consumer)
+  if (record?.disabled === true) return 'consumer_disabled'
+  // Deleted, or somebody else has its name by now.
+  return consumerId !== '' && record?.id !== consumerId ? 'consumer_unknown' : null
+}
+
+function reasonOf(verified: Verified): Reason | null {
+  return verified.kind === 'denied' ? verified.reason : null
+}
+
+/** What was let in behind its time, because clocks differ, has as long as any clock may be late. */
+function hasExpired(
+  { release }: LiveEnvironment,
+  { expiresAtMs, credentialHint }: Principal,
+  allowedMs: number,
+  nowMs: number,
+): boolean {
+  if (expiresAtMs === 0 || nowMs < expiresAtMs) return false
+  if (allowedMs < expiresAtMs) return true
+  // Of a token, the hint is the name of its issuer.
+  return nowMs >= expiresAtMs + (release.issuers.get(credentialHint)?.rules.clockSkewMs ?? 0)
+}
