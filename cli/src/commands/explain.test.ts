@@ -36,3 +36,53 @@ test('explain of a simulated request sends what was written', async () => {
   )
   assert.deepEqual(request['headers'], [{ name: 'x-a', value: 'b' }])
 })
+
+const TOKEN = 'eyJhbGciOiJFUzI1NiJ9.e30.c2ln'
+
+for (const [what, options, input] of [
+  ['a file', ['--jwt', 'token.txt'], ''],
+  ['standard input', ['--jwt', '-'], `${TOKEN}\n`],
+  ['a field that was pasted', ['--jwt', '-'], `Authorization: Bearer ${TOKEN}\n`],
+] as const) {
+  test(`explain takes a token from ${what}, and prints it nowhere`, async () => {
+    const { code, stdout, stderr, api } = await headgate(
+      ['explain', '--path', '/orders', ...options],
+      { explain: () => samples.refusedExplanation },
+      { files: { 'token.txt': `${TOKEN}\n` }, input },
+    )
+    assert.equal(code, 0, stderr)
+    const { request } = api.calls[0]?.body as { request: { headers: unknown } }
+    assert.deepEqual(request.headers, [{ name: 'authorization', value: `Bearer ${TOKEN}` }])
+    assert.ok(!`${stdout}${stderr}`.includes(TOKEN))
+  })
+}
+
+test('explain takes header fields from a file, so that a secret is no argument', async () => {
+  const { api } = await headgate(
+    ['explain', '--path', '/orders', '--header', '@fields.txt', '--header', 'accept: */*'],
+    { explain: () => samples.refusedExplanation },
+    { files: { 'fields.txt': 'x-api-key: hgk_secret\n\nx-a: b\n' } },
+  )
+  const { request } = api.calls[0]?.body as { request: { headers: unknown } }
+  assert.deepEqual(request.headers, [
+    { name: 'x-api-key', value: 'hgk_secret' },
+    { name: 'x-a', value: 'b' },
+    { name: 'accept', value: '*/*' },
+  ])
+})
+
+for (const [what, options, message] of [
+  ['two callers', ['--as', 'key_01', '--jwt', '-'], /two callers/],
+  ['a token that is none', ['--jwt', '-'], /- holds no token/],
+  ['a file that is missing', ['--jwt', 'missing.txt'], /missing\.txt cannot be read/],
+  ['a field that is none', ['--header', 'hgk_secret'], /--header is not a header field/],
+] as const) {
+  test(`3 when explain is given ${what}`, async () => {
+    const { code, stderr, api } = await headgate(['explain', '--path', '/x', ...options], {}, { input: 'a b' })
+    assert.equal(code, 3)
+    assert.match(stderr, message)
+    // What was given may be a secret.
+    assert.doesNotMatch(stderr, /hgk_secret/)
+    assert.equal(api.calls.length, 0)
+  })
+}

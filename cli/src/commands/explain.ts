@@ -9,6 +9,7 @@ import type { Cli } from '#cli/cli.ts'
 import { collect, command } from '#cli/command.ts'
 import { usageError } from '#cli/exit.ts'
 import { parseHeader } from '#cli/parse/header.ts'
+import { readInput } from '#cli/parse/input.ts'
 import { renderRail } from '#cli/output/rail.ts'
 
 interface Options {
@@ -17,6 +18,7 @@ interface Options {
   readonly host?: string
   readonly header?: readonly string[]
   readonly as?: string
+  readonly jwt?: string
   readonly address?: string
   readonly scheme?: 'http' | 'https'
   readonly release?: string
@@ -30,20 +32,21 @@ export function explainCommand(cli: Cli): Command {
     summary: 'Why a request was allowed or refused; without a request id: what would happen',
     examples: [
       'headgate explain last',
-      'headgate explain --method DELETE --path /orders/42 --as key_01KA... --release draft',
+      'headgate explain --method DELETE --path /orders/42 --jwt token.txt --release draft',
     ],
   })
     .argument('[request]', 'Request id from x-request-id, `last`, or `last-refused`')
     .option('--path <path>', 'Simulate: path and query')
     .option('--method <method>', 'Simulate: method')
     .option('--host <host>', 'Simulate: host')
-    .option('--header <field>', 'Simulate: a header field such as "x-api-key: hgk_..."; repeat for more', collect)
+    .option('--header <field>', 'Simulate: a header field such as "accept: */*", or @file with one a line', collect)
     .option('--as <key>', 'Simulate: with this API key, by its id')
+    .option('--jwt <file>', 'Simulate: with the token in this file; - reads standard input')
     .option('--address <ip>', 'Simulate: from this source address')
     .option('--scheme <scheme>', 'Simulate: http or https')
     .option('--release <release>', 'Simulate: on draft, live, or a release such as r3')
     .action(async (request: string | undefined, options: Options) => {
-      const body = request === undefined ? simulated(options) : recorded(request, options)
+      const body = request === undefined ? await simulated(cli, options) : recorded(request, options)
       const { client, where } = await cli.session()
       const explanation = await client.call('explain', { params: where(), body })
       const { isTerminal, columns } = cli.terminal.out
@@ -55,6 +58,11 @@ export function explainCommand(cli: Cli): Command {
     })
 }
 
+interface Header {
+  readonly name: string
+  readonly value: string
+}
+
 type Body = NonNullable<Call<'explain'>['body']>
 
 function recorded(request: string, options: Options): Body {
@@ -63,15 +71,14 @@ function recorded(request: string, options: Options): Body {
   return { request_id: request }
 }
 
-function simulated({ path, method, host, header = [], as, address, scheme, release }: Options): Body {
+async function simulated(cli: Cli, options: Options): Promise<Body> {
+  const { path, method, host, as, jwt, address, scheme, release } = options
   if (path === undefined) {
     throw usageError('which request?', 'A request id, `last`, or --path and --method for one that is not sent')
   }
-  const headers = header.map((text) => {
-    const field = parseHeader(text)
-    if (field === undefined) throw usageError(`--header ${text} is not a header field`, 'Such as "x-api-key: hgk_..."')
-    return field
-  })
+  if (as !== undefined && jwt !== undefined) throw usageError('--as and --jwt are two callers', 'Give one of them')
+  const headers = await headersOf(cli, options.header ?? [])
+  if (jwt !== undefined) headers.push(await bearer(cli, jwt))
   return {
     request: {
       target: path,
@@ -84,4 +91,26 @@ function simulated({ path, method, host, header = [], as, address, scheme, relea
     },
     ...(release === undefined ? {} : { release }),
   }
+}
+
+/** Fields as they are written, or `@` and a file: a field may hold a secret, which others could see in an argument. */
+async function headersOf(cli: Cli, given: readonly string[]): Promise<Header[]> {
+  const lines = await Promise.all(
+    given.map(async (text) => (text.startsWith('@') ? linesOf(await readInput(cli.terminal, text.slice(1))) : [text])),
+  )
+  return lines.flat().map((text) => {
+    const field = parseHeader(text)
+    if (field !== undefined) return field
+    throw usageError('--header is not a header field', 'Such as "x-api-key: hgk_...", or @file')
+  })
+}
+
+const linesOf = (text: string): readonly string[] => text.split(/\r?\n/).filter((line) => line.trim() !== '')
+
+async function bearer(cli: Cli, file: string): Promise<Header> {
+  const text = (await readInput(cli.terminal, file)).trim()
+  // Pasted with the field that it came in.
+  const token = text.replace(/^(?:authorization: *)?bearer +/i, '')
+  if (token === '' || /\s/.test(token)) throw usageError(`${file} holds no token`, 'The token alone, as it was sent')
+  return { name: 'authorization', value: `Bearer ${token}` }
 }
