@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { hash } from 'node:crypto'
 import { test } from 'node:test'
+import { setImmediate as turn } from 'node:timers/promises'
 import { create, fromBinary, type MessageInitShape, toBinary } from '@bufbuild/protobuf'
 import {
   type ApiKey,
@@ -155,4 +156,78 @@ test('what is given out as a message is what was taken in', () => {
   const store = createDirectoryStore('env_1')
   store.replace(fromBinary(DirectorySchema, toBinary(DirectorySchema, before)))
   assert.deepEqual(toBinary(DirectorySchema, store.toMessage()), toBinary(DirectorySchema, before))
+})
+
+test('a directory that takes more than was guessed, in many parts, is loaded whole while the old one answers', async () => {
+  const store = filled()
+  const apiKeys = Array.from({ length: 7_000 }, (_, index) =>
+    apiKey(`key_${index}`, { scopes: [`a long scope of its own ${index}`.repeat(9)], consumerId: `cns_${index % 3}` }),
+  )
+  const consumers = [consumer('cns_0'), consumer('cns_1'), consumer('cns_2', { roles: ['reader'] })]
+  const whole = directory({ sequence: 9n, consumers, apiKeys })
+  let turns = 0
+  let isLoading = true
+  const loaded = store.load(toBinary(DirectorySchema, whole)).finally(() => (isLoading = false))
+  const watched = (async () => {
+    while (isLoading) {
+      assert.deepEqual([store.sequence, store.findApiKey(text('key_5000'))], [7n, null])
+      assert.equal(store.findApiKey(text('key_1'))?.scopes.length, 0)
+      turns += 1
+      await turn()
+    }
+  })()
+  assert.equal(await loaded, null)
+  await watched
+  // One for each part at least.
+  assert.ok(turns >= 4, `${turns}`)
+  assert.deepEqual([store.sequence, store.size.apiKeys], [9n, 7_000])
+  for (const index of [0, 2_000, 6_999]) {
+    assert.deepEqual(store.findApiKey(text(`key_${index}`))?.scopes, apiKeys[index]?.scopes)
+  }
+  assert.deepEqual(store.findApiKey(text('key_5'))?.roles, ['reader'])
+})
+
+test('a directory with something unknown, or of another environment, changes nothing', async () => {
+  const store = filled()
+  const bytesOf = (changed: MessageInitShape<typeof DirectorySchema>): Uint8Array =>
+    toBinary(DirectorySchema, directory({ sequence: 9n, apiKeys: [], ...changed }))
+  // Field 99: a number.
+  const newer = Buffer.concat([bytesOf({}), Buffer.of(0x98, 0x06, 0x01)])
+  assert.match((await store.load(newer)) ?? '', /unknown field 99/)
+  assert.match((await store.load(bytesOf({ environmentId: 'env_2' }))) ?? '', /another environment/)
+  await assert.rejects(store.load(bytesOf({}).subarray(0, -1)))
+  assert.deepEqual([store.sequence, store.size.apiKeys], [7n, 1])
+})
+
+test('a limit of nothing revokes its key', () => {
+  const limits = [{ requests: 10n, windowMs: 1_000n }]
+  const stateWith = (changed: object): string | undefined =>
+    filled({ apiKeys: [apiKey('key_1', { limits: [...limits, { ...limits[0], ...changed }] })] }).findApiKey(
+      text('key_1'),
+    )?.state
+  assert.equal(stateWith({}), 'active')
+  assert.equal(stateWith({ requests: 0n }), 'revoked')
+  assert.equal(stateWith({ windowMs: 0n }), 'revoked')
+})
+
+test('limits of one key are counted apart, and as many may come at once as are allowed in a window', () => {
+  const limits = [
+    { requests: 10n, windowMs: 1_000n },
+    { requests: 100n, windowMs: 60_000n, burst: 7n },
+  ]
+  const record = filled({ apiKeys: [apiKey('key_1', { limits })] }).findApiKey(text('key_1'))
+  assert.deepEqual(
+    record?.limits.map(({ of, id, burst, key }) => [of, id, burst, ...key]),
+    [
+      ['api_key', 'api_key', 10, 'credential'],
+      ['api_key', 'api_key-2', 7, 'credential'],
+    ],
+  )
+})
+
+test('a consumer that takes the name of another is found by it, and the other by its new one', () => {
+  const store = filled({ consumers: [consumer('cns_1', { name: 'a' }), consumer('cns_2', { name: 'b' })] })
+  const before = store.findConsumer('a')
+  store.apply(delta({ consumers: [consumer('cns_1', { name: 'b' }), consumer('cns_2', { name: 'a' })] }))
+  assert.deepEqual([before?.id, store.findConsumer('a')?.id, store.findConsumer('b')?.id], ['cns_1', 'cns_2', 'cns_1'])
 })

@@ -115,7 +115,7 @@ export function createDirectoryStore(
         if (part.environmentId !== '' && part.environmentId !== environmentId) return 'it is of another environment'
         const room = roomFor(part)
         if (!next.hasRoom({ ...room, entries: 0, consumers: 0 }))
-          next.grow(room.heapWords + next.memory.heap.length / 2)
+          next.grow(room.heapWords + (next.memory.heap.length >> 1))
         put(next, part)
         if (part.sequence !== 0n) at = part.sequence
         await turn()
