@@ -70,7 +70,12 @@ const settings = defineSettings({
     max: 1_000_000_000,
   }),
   RECORDS_HOURS: integer({ doc: 'How long decision records are kept, in hours', default: 168, min: 1, max: 8_760 }),
-  TRAFFIC_HOURS: integer({ doc: 'How long counts per minute are kept, in hours', default: 720, min: 1, max: 87_600 }),
+  TRAFFIC_HOURS: integer({
+    doc: 'How long counts per minute and security events are kept, in hours',
+    default: 720,
+    min: 1,
+    max: 87_600,
+  }),
 })
 
 /** Names that the command line owns; a shell that has them set may start a control plane too. */

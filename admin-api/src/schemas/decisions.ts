@@ -11,10 +11,11 @@ const rule = z.object({ kind: z.string(), name: z.string(), origin: z.string() }
 const principal = z.object({
   consumer: z.string(),
   consumer_id: z.string(),
-  credential_id: z.string(),
+  credential_id: z.string().describe('Of a token: issuer and the name of the issuer object, such as issuer:login'),
   credential_kind: z.string(),
   hint: z.string(),
   scopes: z.array(z.string()),
+  roles: z.array(z.string()).default([]),
 })
 const limitState = z.object({
   policy: z.string(),

@@ -31,6 +31,7 @@ export const refusedExplanation: Explanation = {
     credential_kind: 'api_key',
     hint: '…Qd4x',
     scopes: ['orders:read'],
+    roles: [],
   },
   rule: { kind: 'policy', name: 'orders.access', origin: 'headgate.yaml:14' },
   needed: ['orders:delete'],

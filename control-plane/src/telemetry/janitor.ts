@@ -1,5 +1,5 @@
 /**
- * Keeps the store of decision records within its budget in rows and hours.
+ * Keeps the store of decision records, counts and security events within its budget in rows and hours.
  *
  * @module
  */
@@ -22,7 +22,7 @@ export interface RetentionBudget {
   readonly rowsMax: number
   /** Age of decision records. */
   readonly recordsMs: number
-  /** Age of per-minute counts. */
+  /** Age of per-minute counts, and of security events. */
   readonly minutesMs: number
 }
 

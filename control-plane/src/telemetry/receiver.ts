@@ -1,5 +1,5 @@
 /**
- * Takes what agents tell about requests: OTLP logs and metrics, over the agents' own mTLS port.
+ * Takes what agents tell about requests and credentials: OTLP logs and metrics, over the agents' own mTLS port.
  *
  * Who tells it comes from the certificate. What does not fit is refused record by record, and the sender is told how
  * many (OTLP partial success); when Postgres is away the whole batch is refused as UNAVAILABLE, which exporters
@@ -26,10 +26,13 @@ import {
 import type { Answer } from '#control-plane/fleet/enroll.ts'
 import type { Identified } from '#control-plane/fleet/identify.ts'
 import type { LogRecord } from './attributes.ts'
+import { noteDecoys, noteUses } from './credential-store.ts'
+import { type DecoyUse, readDecoy } from './decoys.ts'
 import { type Janitor, type RetentionBudget, createJanitor } from './janitor.ts'
 import { readMinutes } from './minutes.ts'
 import { type DecisionRow, type Sender, readRecord } from './records.ts'
 import { createTelemetryStore } from './store.ts'
+import { type CredentialUse, readUses } from './uses.ts'
 
 /** How long it is remembered what an agent may tell about, in milliseconds. */
 const SENDER_MS_MAX = 2_000
@@ -112,8 +115,14 @@ export function createTelemetryReceiver({ db, retention, clock, log }: ReceiverO
       const found = await findSender(caller)
       if (found.kind === 'refused') return found
       const logs = request.resourceLogs.flatMap(({ scopeLogs }) => scopeLogs.flatMap(({ logRecords }) => logRecords))
-      const { rows, refusals } = await judge(found.message, (sender) => readRecords(logs, sender, clock.now()))
+      const { rows, uses, decoys, refusals } = await judge(found.message, (sender) =>
+        readLogs(logs, sender, clock.now()),
+      )
+      const { agentName } = found.message
       await store.insertRecords(rows)
+      await noteUses(db, agentName, uses)
+      for (const presented of await noteDecoys(db, agentName, decoys, clock.now()))
+        log.warn({ agent: agentName, ...presented }, 'a decoy was presented')
       const refused = count(found.message.agentId, refusals)
       return { kind: 'ok', message: withRefused(create(ExportLogsServiceResponseSchema), refused) }
     },
@@ -134,26 +143,38 @@ export function createTelemetryReceiver({ db, retention, clock, log }: ReceiverO
   }
 }
 
-interface RecordsRead {
+interface LogsRead {
   readonly rows: readonly DecisionRow[]
+  readonly uses: readonly CredentialUse[]
+  readonly decoys: readonly DecoyUse[]
   /** Why to how many. */
   readonly refusals: ReadonlyMap<string, number>
   readonly refused: number
 }
 
-function readRecords(logs: readonly LogRecord[], sender: Sender, nowMs: number): RecordsRead {
+/** Events of kinds that are not known here are passed over. */
+function readLogs(logs: readonly LogRecord[], sender: Sender, nowMs: number): LogsRead {
   const rows: DecisionRow[] = []
+  const uses: CredentialUse[] = []
+  const decoys: DecoyUse[] = []
   const refusals = new Map<string, number>()
   let refused = 0
   for (const record of logs) {
-    const read = readRecord(record, sender, nowMs)
-    if (read.kind === 'row') rows.push(read.row)
-    else if (read.kind === 'refused') {
-      refused += 1
-      refusals.set(read.why, (refusals.get(read.why) ?? 0) + 1)
+    for (const read of [
+      readRecord(record, sender, nowMs),
+      readUses(record, sender, nowMs),
+      readDecoy(record, sender, nowMs),
+    ]) {
+      if (read.kind === 'row') rows.push(read.row)
+      else if (read.kind === 'uses') uses.push(...read.uses)
+      else if (read.kind === 'decoy') decoys.push(read.decoy)
+      else if (read.kind === 'refused') {
+        refused += 1
+        refusals.set(read.why, (refusals.get(read.why) ?? 0) + 1)
+      }
     }
   }
-  return { rows, refusals, refused }
+  return { rows, uses, decoys, refusals, refused }
 }
 
 /**

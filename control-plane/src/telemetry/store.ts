@@ -74,6 +74,7 @@ export function createTelemetryStore(db: Database) {
           if (lock?.taken !== true) return null
           const environments = await tx.environment.findMany({ select: { id: true } })
           let gone = await deleteMinutes(tx, budget.minutesMs)
+          gone += await deleteEvents(tx, budget.minutesMs)
           for (const { id } of environments) gone += await deleteRecords(tx, id, budget)
           return gone
         },
@@ -87,6 +88,13 @@ function deleteMinutes(tx: Prisma.TransactionClient, minutesMs: number): Promise
   return tx.$executeRaw`
     delete from request_metrics where ctid = any(array(
       select ctid from request_metrics where minute < now() - ${minutesMs} * interval '1 millisecond' limit ${DELETE_MAX}))`
+}
+
+function deleteEvents(tx: Prisma.TransactionClient, minutesMs: number): Promise<number> {
+  // Guarantee: at most DELETE_MAX rows; of all environments, by age alone.
+  return tx.$executeRaw`
+    delete from security_events where ctid = any(array(
+      select ctid from security_events where at < now() - ${minutesMs} * interval '1 millisecond' limit ${DELETE_MAX}))`
 }
 
 async function deleteRecords(

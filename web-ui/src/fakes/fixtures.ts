@@ -15,6 +15,7 @@ const principal = {
   credential_kind: 'api_key',
   hint: '…Qd4x',
   scopes: ['orders:read'],
+  roles: [],
 }
 const limit = {
   policy: 'orders.limit',

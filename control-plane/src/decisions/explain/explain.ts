@@ -176,6 +176,7 @@ function decisionView(decision: Decision): View {
             credential_kind: principal.credentialKind,
             hint: principal.credentialHint,
             scopes: [...principal.scopes],
+            roles: [...principal.roles],
           },
     rule: rule === null ? null : { ...rule },
     // On 405 what is needed is a method that the route serves.

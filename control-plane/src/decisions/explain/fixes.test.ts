@@ -19,6 +19,7 @@ const refused: Refused = {
     credential_kind: 'api_key',
     hint: '…Qd4x',
     scopes: ['orders:read'],
+    roles: [],
   },
   rule: { kind: 'policy', name: 'orders.access', origin: 'headgate.yaml:14' },
   needed: ['orders:delete', 'orders:read'],

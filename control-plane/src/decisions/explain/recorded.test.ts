@@ -179,6 +179,7 @@ function recordOf({ method, address }: CaseRequest, { decision, host, path }: Ev
             credential_kind: principal.credentialKind,
             hint: principal.credentialHint,
             scopes: [...principal.scopes],
+            roles: [...principal.roles],
           },
     limits: limits.map((state) => ({
       policy: state.policy,

@@ -109,7 +109,7 @@ function principalOf(principal: NonNullable<DecisionRecord['principal']>): Princ
     credentialKind: 'api_key',
     credentialHint: principal.hint,
     scopes: principal.scopes,
-    roles: [],
+    roles: principal.roles,
     claims: null,
     boundTo: null,
     expiresAtMs: 0,
