@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { facts, key, ports } from '#core/fakes/request.ts'
-import { certificate, compiled, environment, https, keyed, open, route } from '#core/fakes/release.ts'
+import { certificate, compiled, environment, https, keyed, object, open, route } from '#core/fakes/release.ts'
 import { decide } from './decide.ts'
 import type { Decision, Facts, TlsPeer } from './decision.ts'
 import { refuse } from './outcome.ts'
@@ -106,4 +106,31 @@ test('a route without such a policy does not care', async () => {
     const { reason, hsts, location } = await ask(release, { scheme })
     assert.deepEqual([reason, hsts, location], ['allowed', null, null])
   }
+})
+
+const foreign = '-----BEGIN CERTIFICATE-----\nforeign\n-----END CERTIFICATE-----'
+const asking = { mode: 'optional', ca: ours } as const
+const byCertificate = compiled(
+  route('all', '/', { match: 'prefix' }),
+  object('policy', 'proven', { type: 'access', on: environment, credentials: [{ kind: 'mtls' }] }),
+  certificate('closed', ['closed.test'], { client_certificates: asking }),
+  certificate('theirs', ['theirs.test'], { client_certificates: { mode: 'optional', ca: foreign } }),
+  certificate('quiet', ['quiet.test']),
+)
+
+// Guards against whoever has authorities of its own on the same agent: a connection that was opened for its host proves
+// whatever these authorities say, and carries requests for other hosts.
+test('a client certificate proves nobody at a host where other authorities are believed', async () => {
+  const reasonOf = async (host: string, peer: TlsPeer): Promise<string> =>
+    (await ask(byCertificate, { host, scheme: 'https', peer })).reason
+  assert.equal(await reasonOf('closed.test', proven), 'allowed')
+  for (const host of ['theirs.test', 'quiet.test', 'other.test']) {
+    assert.equal(await reasonOf(host, proven), 'credential_missing', host)
+  }
+  assert.equal(await reasonOf('closed.test', { ...proven, authorities: foreign }), 'credential_missing')
+})
+
+test('a client certificate that has expired since the handshake is not trusted any more', async () => {
+  const peer = { ...proven, notAfterMs: -1 }
+  assert.equal((await ask(byCertificate, { host: 'closed.test', peer })).reason, 'certificate_untrusted')
 })

@@ -10,7 +10,7 @@
  *
  * @module
  */
-import type { Decision, Facts } from './decision.ts'
+import type { Decision, Facts, TlsPeer } from './decision.ts'
 import { type Attempt, deny } from './outcome.ts'
 import { certificateFor, type CompiledHttps, type CompiledRoute } from './release.ts'
 
@@ -30,6 +30,26 @@ export function lackingClient(at: Attempt): Decision | null {
   if (isProven) return null
   const rule = { kind: 'certificate', name: certificate.name, origin: certificate.origin }
   return deny(at, 'client_certificate_missing', { rule })
+}
+
+/**
+ * The client certificate of the connection, as far as it counts for the host of the request.
+ *
+ * A connection is opened for one name and may carry requests for others, where other authorities are believed: what one
+ * of them vouches for says nothing about anybody there.
+ *
+ * @returns null: none counts.
+ */
+export function peerForHost({ release, facts, ports }: Attempt): TlsPeer | null {
+  const { peer, host } = facts
+  if (peer === null) return null
+  const clients = certificateFor(release, host)?.clientCertificates ?? null
+  if (clients === null) return null
+  if (peer.kind === 'unverified') return peer
+  if (peer.authorities !== clients.ca) return null
+  if (peer.notAfterMs >= ports.now()) return peer
+  const { certificate, sha256 } = peer
+  return { kind: 'unverified', certificate, sha256, why: 'it has expired since' }
 }
 
 /**

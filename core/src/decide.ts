@@ -10,7 +10,7 @@
 import { lackingAddress } from './access/addresses.ts'
 import { internalRanges, isInternal } from './access/exposure.ts'
 import { effectiveScopes, lackingAccess } from './access/judge.ts'
-import { lackingClient, lackingTls } from './connection.ts'
+import { lackingClient, lackingTls, peerForHost } from './connection.ts'
 import { apiKeyEnvironment, looksLikeApiKey } from './credentials/api-key.ts'
 import { findCredential, type FoundCredential } from './credentials/find.ts'
 import type { Credential, Decision, DecisionPorts, Facts, LimitDemand, Taken, TlsPeer, Verified } from './decision.ts'
@@ -72,7 +72,9 @@ function checkIdentity(at: Attempt, route: CompiledRoute): Pending {
   }
   const { sources } = access
   const needed = sources.kinds
-  const found = findCredential(sources, at.facts)
+  const { facts } = at
+  const isAsked = sources.certificate !== null && facts.peer !== null
+  const found = findCredential(sources, isAsked ? { ...facts, peer: peerForHost(at) } : facts)
   if (found.kind === 'missing') return deny(at, 'credential_missing', { needed })
   if (found.kind === 'repeated') return deny(at, 'credential_repeated', { needed })
   if (found.kind === 'text') {

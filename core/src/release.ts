@@ -326,8 +326,12 @@ export interface CompiledCertificate {
   readonly alternative: { readonly chain: string; readonly key: string } | null
   /** Null: what the agent is set to. */
   readonly profile: TlsProfile | null
-  /** Null: no client is asked for a certificate. `ca` is PEM. */
-  readonly clientCertificates: { readonly mode: 'optional' | 'required'; readonly ca: string } | null
+  /** Null: no client is asked for a certificate. `ca` and `crl` are PEM; a `crl` that is null: nothing is revoked. */
+  readonly clientCertificates: {
+    readonly mode: 'optional' | 'required'
+    readonly ca: string
+    readonly crl: string | null
+  } | null
 }
 
 /** One policy as it applies to one route, for people. */

@@ -11,7 +11,7 @@ export function certificatePin(certificate: Uint8Array): Uint8Array<ArrayBuffer>
 }
 
 /** DER as PEM, which is what TLS libraries take. */
-export function pem(label: 'CERTIFICATE' | 'PRIVATE KEY', der: Uint8Array): string {
+export function pem(label: 'CERTIFICATE' | 'PRIVATE KEY' | 'X509 CRL', der: Uint8Array): string {
   const lines =
     Buffer.from(der)
       .toString('base64')

@@ -16,6 +16,7 @@ import type { Clock } from '@headgate/kit/clock.ts'
 import { errorText } from '@headgate/kit/errors.ts'
 import type { Log } from '@headgate/kit/log.ts'
 import type { Live } from '#agent/live-table.ts'
+import { readRevocationLists, type RevocationLists } from './revocation-lists.ts'
 import { readSecret } from './secrets.ts'
 import { TICKET_LIFE_S } from './ticket-keys.ts'
 import { stricterProfile, tlsProfiles } from './tls-profiles.ts'
@@ -39,6 +40,8 @@ export interface Presented {
   readonly options: TlsOptions
   /** PEM of the authorities that client certificates must come from; null: clients are not asked. */
   readonly authorities: string | null
+  /** What those authorities have revoked; null: nothing is known. */
+  readonly revocations: RevocationLists | null
   /** Whose tickets they are; null: none are issued, because what a client proved is proven anew each time. */
   readonly ticketPurpose: string | null
 }
@@ -51,8 +54,12 @@ export interface Certificates extends AsyncDisposable {
   find(serverName: string): Presented | null
   /** What cannot be presented at the moment. */
   readonly unusable: readonly CertificateProblem[]
-  /** What is presented although it has expired or is not valid yet. */
+  /** What is presented although it has expired or is not valid yet, and lists of revoked certificates that have ended. */
   readonly outdated: readonly CertificateProblem[]
+  /** What is presented under the name of a certificate at the moment; null: nothing. */
+  named(environmentId: string, name: string): Presented | null
+  /** Tells from time to time, and after each change, that something may be presented in another way. */
+  onFollowed(listener: () => void): () => void
   /** Resolves when the last change of the live table has been followed. */
   settled(): Promise<void>
 }
@@ -87,6 +94,7 @@ export function createCertificates(options: CertificatesOptions): Certificates {
   let outdated: readonly CertificateProblem[] = []
   // By environment and name.
   let working: ReadonlyMap<string, Working> = new Map()
+  const listeners = new Set<() => void>()
   let work = Promise.resolve()
   let timer: NodeJS.Timeout | null = null
 
@@ -95,6 +103,7 @@ export function createCertificates(options: CertificatesOptions): Certificates {
     const nextWorking = new Map<string, Working>()
     const nextUnusable: CertificateProblem[] = []
     const nextOutdated: CertificateProblem[] = []
+    const nextEnded: CertificateProblem[] = []
     for (const { id, release } of live.environments()) {
       for (const certificate of release.certificates) {
         const { name } = certificate
@@ -104,18 +113,22 @@ export function createCertificates(options: CertificatesOptions): Certificates {
         if (made.why !== null) nextUnusable.push({ environmentId: id, certificate: name, why: made.why })
         if (made.working === null) continue
         nextWorking.set(key, made.working)
-        const why = outdatedWhy(made.working.leaves, clock.now())
+        const { leaves, presented } = made.working
+        const why = outdatedWhy(leaves, clock.now())
+        const lists = presented.revocations?.problems(clock.now()) ?? []
         if (why !== null) nextOutdated.push({ environmentId: id, certificate: name, why })
-        const { presented } = made.working
+        for (const problem of lists) nextEnded.push({ environmentId: id, certificate: name, why: problem })
         for (const host of certificate.hosts) if (!nextTable.has(host)) nextTable.set(host, presented)
       }
     }
     tell(unusable, nextUnusable, 'a certificate cannot be presented')
     tell(outdated, nextOutdated, 'a certificate is presented outside of its time')
+    tell(outdated, nextEnded, 'clients are refused, because of a list that does not count')
     table = nextTable
     working = nextWorking
     unusable = nextUnusable
-    outdated = nextOutdated
+    outdated = [...nextOutdated, ...nextEnded]
+    for (const listener of listeners) listener()
     if (timer !== null) clearTimeout(timer)
     timer = setTimeout(change, refreshMs).unref()
   }
@@ -150,6 +163,11 @@ export function createCertificates(options: CertificatesOptions): Certificates {
     get outdated() {
       return outdated
     },
+    named: (environmentId, name) => working.get(`${environmentId} ${name}`)?.presented ?? null,
+    onFollowed: (listener) => {
+      listeners.add(listener)
+      return () => void listeners.delete(listener)
+    },
     settled: async () => await work,
     [Symbol.asyncDispose]: async () => {
       unsubscribe()
@@ -180,7 +198,8 @@ async function makeWorking(
 ): Promise<Made> {
   const { name, hosts, alternative, clientCertificates } = certificate
   const asked = stricterProfile(profile, certificate.profile)
-  const demands = fingerprintOf([asked, clientCertificates?.mode ?? '', clientCertificates?.ca ?? ''])
+  const { mode = '', ca = '', crl = null } = clientCertificates ?? {}
+  const demands = fingerprintOf([asked, mode, ca, crl ?? ''])
   const unusable = (why: string): Made => ({ working: before?.demands === demands ? before : null, why })
 
   const pairs = [{ chain: certificate.chain, key: certificate.key }, ...(alternative === null ? [] : [alternative])]
@@ -198,6 +217,8 @@ async function makeWorking(
       pairs.map(({ chain }) => chain),
       keys,
     )
+    const authorities = certificatesOf(ca)
+    const revocations = crl === null ? null : readRevocationLists(crl, authorities)
     const purpose = `${environmentId} ${name}`
     const tls: TlsOptions = {
       ...tlsProfiles[asked],
@@ -205,13 +226,27 @@ async function makeWorking(
       key: keys,
       sessionIdContext: fingerprintOf([purpose, demands]).slice(0, SESSION_CONTEXT_LENGTH),
       sessionTimeout: TICKET_LIFE_S,
-      ...(clientCertificates !== null && askingClients(clientCertificates, tlsProfiles[asked].secureOptions ?? 0)),
+      ...(clientCertificates !== null && {
+        ca: [...authorities],
+        requestCert: true,
+        rejectUnauthorized: mode === 'required',
+        // What a client proved when a ticket was issued may have ended since.
+        secureOptions: (tlsProfiles[asked].secureOptions ?? 0) | constants.SSL_OP_NO_TICKET,
+        ...(revocations !== null && { crl: [...revocations.blocks] }),
+      }),
     }
     // Says now what a handshake would say too late.
     createSecureContext(tls)
     const ticketPurpose = clientCertificates === null ? purpose : null
-    const authorities = clientCertificates?.ca ?? null
-    const presented = { environmentId, name, hosts, options: tls, authorities, ticketPurpose }
+    const presented: Presented = {
+      environmentId,
+      name,
+      hosts,
+      options: tls,
+      authorities: clientCertificates?.ca ?? null,
+      revocations,
+      ticketPurpose,
+    }
     return { working: { fingerprint, demands, leaves, presented }, why: null }
   } catch (thrown) {
     return unusable(`certificate and key do not work together: ${errorText(thrown)}`)
@@ -235,17 +270,11 @@ function readPairs(chains: readonly string[], keys: readonly string[]): readonly
   })
 }
 
-/** @throws when one of the authorities is no certificate: a TLS library leaves it out silently. */
-function askingClients({ mode, ca }: NonNullable<CompiledCertificate['clientCertificates']>, base: number): TlsOptions {
-  const authorities = ca.split(/(?<=-----END CERTIFICATE-----)\s*/).filter((block) => block.trim() !== '')
-  for (const block of authorities) void new X509Certificate(block)
-  return {
-    ca: authorities,
-    requestCert: true,
-    rejectUnauthorized: mode === 'required',
-    // What a client proved when a ticket was issued may have ended since.
-    secureOptions: base | constants.SSL_OP_NO_TICKET,
-  }
+/** @throws when one of them is no certificate: a TLS library leaves it out silently. */
+function certificatesOf(pem: string): readonly string[] {
+  const blocks = pem.split(/(?<=-----END CERTIFICATE-----)\s*/).filter((block) => block.trim() !== '')
+  for (const block of blocks) void new X509Certificate(block)
+  return blocks
 }
 
 /** Why a certificate is not valid at that time; null: all are. */

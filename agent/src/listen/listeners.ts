@@ -13,6 +13,8 @@ import type { Engine } from '#agent/http/engine.ts'
 import type { Certificates } from './certificates.ts'
 import { createHandshakes } from './handshakes.ts'
 import type { NetIo } from './net-io.ts'
+import { createProvenClients } from './proven-clients.ts'
+import { chainOf } from './revocation-lists.ts'
 import type { TicketKeys } from './ticket-keys.ts'
 import { readTlsPeer } from './tls-peer.ts'
 
@@ -77,6 +79,12 @@ export async function listenHttps(
   const { engine, io, clock, log, certificates, tickets, headTimeoutMs, handshakesMax, onHttp2 } = options
   const { connectionsMax, onMalformed } = options
   let told = 0
+  const proven = createProvenClients({
+    certificates,
+    now: () => clock.now(),
+    onEnded: ({ environmentId, name }) =>
+      log.info({ environment_id: environmentId, certificate: name }, 'a connection ended with its client certificate'),
+  })
   const handshakes = createHandshakes({
     certificates,
     tickets,
@@ -86,15 +94,21 @@ export async function listenHttps(
     handshakesMax,
     onSecure: (socket, presented) => {
       const peer = readTlsPeer(socket, presented)
+      // Read before the socket is taken over.
+      const leaf = peer?.kind === 'verified' ? socket.getPeerX509Certificate() : undefined
+      const watch = (carrier: Socket): void => {
+        if (leaf !== undefined) proven.watch(carrier, presented, chainOf(leaf))
+      }
       if (peer?.kind === 'unverified')
         log.debug({ ...peer, address: addressOf(socket) }, 'a client certificate is not trusted')
       if (socket.alpnProtocol === 'h2' && onHttp2 !== undefined) {
         onHttp2(socket, addressOf(socket), peer)
+        watch(socket)
         return
       }
       const connection = engine.accept(io, 'https', addressOf(socket), socket.getProtocol(), peer)
       if (connection === null) socket.destroy()
-      else io.acceptSecure(connection, socket)
+      else watch(io.acceptSecure(connection, socket))
     },
     onFailed: (reason, why, from) => {
       onMalformed(reason)
@@ -110,7 +124,10 @@ export async function listenHttps(
   })
   server.maxConnections = connectionsMax
   server.on('drop', () => onMalformed('connections_full'))
-  server.on('close', () => handshakes[Symbol.dispose]())
+  server.on('close', () => {
+    handshakes[Symbol.dispose]()
+    proven[Symbol.dispose]()
+  })
   const listener = await listen(server, address, 'https', options.reusePort)
   return {
     url: listener.url,

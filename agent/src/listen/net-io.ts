@@ -48,13 +48,14 @@ export class NetIo implements Connector {
   }
 
   /** Takes over a socket on which the TLS handshake is done. */
-  acceptSecure(connection: Connection, secured: TLSSocket): void {
+  /** @returns what ends with the connection, and ends it. */
+  acceptSecure(connection: Connection, secured: TLSSocket): Socket {
     connection.copies = true
     const socket = this.#wraps ? wrapSecured(secured, this.#onread(connection)) : null
     if (socket === null) this.#useEvents(connection, secured)
     else this.#watch(connection, socket)
     this.#awaitDrain(connection)
-    socketOf(connection).resume()
+    return socketOf(connection).resume()
   }
 
   connect(connection: OutgoingConnection, { host, port, serverName, tls }: ServiceAddress): void {

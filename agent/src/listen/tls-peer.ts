@@ -3,7 +3,6 @@
  *
  * @module
  */
-import type { X509Certificate } from 'node:crypto'
 import type { TLSSocket } from 'node:tls'
 import type { TlsPeer } from '@headgate/core'
 import type { Presented } from './certificates.ts'
@@ -21,22 +20,35 @@ export function readTlsPeer(socket: TLSSocket, { name: certificate, authorities 
     authorities,
     sha256,
     subject: leaf.subject ?? '',
-    names: namesOf(leaf),
+    names: subjectNames(leaf.subjectAltName ?? ''),
     notAfterMs: Date.parse(leaf.validTo),
   }
 }
 
-/** A name, and its value as JSON where it holds anything that could be taken for another name. */
-const NAME = /([^:,]+):("(?:[^"\\]|\\.)*"|[^,"]*)(?:, |$)/y
+/** A name, and its value as JSON where it holds anything that could be taken for another name (CVE-2021-44532). */
+const NAME = /([A-Za-z0-9 ]+):("(?:[^"\\]|\\.)*"|[^,"'\\]*)(?:, (?!$)|$)/y
 
-/** Subject alternative names, such as `URI:spiffe://acme/ci`. */
-function namesOf({ subjectAltName = '' }: X509Certificate): readonly string[] {
+/**
+ * Subject alternative names, such as `URI:spiffe://acme/ci`. All of them or none: a text that is read in part could be
+ * read as another one.
+ */
+export function subjectNames(text: string): readonly string[] {
   const names: string[] = []
-  NAME.lastIndex = 0
-  for (let found = NAME.exec(subjectAltName); found !== null; found = NAME.exec(subjectAltName)) {
-    const [, kind = '', value = ''] = found
-    names.push(`${kind}:${value.startsWith('"') ? String(JSON.parse(value)) : value}`)
-    if (NAME.lastIndex === subjectAltName.length) break
+  for (let at = 0; at < text.length; at = NAME.lastIndex) {
+    NAME.lastIndex = at
+    const found = NAME.exec(text)
+    const [, kind = '', value = ''] = found ?? []
+    const read = value.startsWith('"') ? fromJson(value) : value
+    if (found === null || read === null) return []
+    names.push(`${kind}:${read}`)
   }
   return names
+}
+
+function fromJson(text: string): string | null {
+  try {
+    return String(JSON.parse(text))
+  } catch {
+    return null
+  }
 }

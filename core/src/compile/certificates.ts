@@ -7,6 +7,8 @@ import type { CompiledCertificate } from '#core/release.ts'
 import type { FindingList } from './findings.ts'
 import type { ReadObject } from './read-objects.ts'
 
+type Clients = ReadObject<'certificate'>['spec']['client_certificates']
+
 export function compileCertificates(
   objects: readonly ReadObject<'certificate'>[],
   findings: FindingList,
@@ -34,7 +36,11 @@ export function compileCertificates(
       key: spec.key,
       alternative: spec.alternative ?? null,
       profile: spec.profile ?? null,
-      clientCertificates: spec.client_certificates ?? null,
+      clientCertificates: clientsOf(spec.client_certificates),
     }
   })
+}
+
+function clientsOf(clients: Clients): CompiledCertificate['clientCertificates'] {
+  return clients === undefined ? null : { mode: clients.mode, ca: clients.ca, crl: clients.crl ?? null }
 }

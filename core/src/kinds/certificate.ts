@@ -4,7 +4,7 @@
  * @module
  */
 import { z } from 'zod'
-import { certificateChain, certificatesPem, hostPattern, privateKeyReference } from './common.ts'
+import { certificateChain, certificatesPem, hostPattern, privateKeyReference, revocationListsPem } from './common.ts'
 
 /** What is spoken in a handshake. From the stricter to the looser. */
 export const tlsProfile = z
@@ -17,6 +17,11 @@ const clientCertificates = z.strictObject({
     .enum(['optional', 'required'])
     .describe('required: nobody reaches these hosts without; optional: asked for, and who has none is served too'),
   ca: certificatesPem.describe('Authorities that client certificates must come from, in PEM'),
+  crl: revocationListsPem
+    .optional()
+    .describe(
+      'What these authorities have revoked: a list of each, in PEM. Without the list of an authority, or after its end, its certificates are not trusted',
+    ),
 })
 
 export const certificateSpec = z

@@ -56,6 +56,13 @@ export const certificatesPem = z
   .regex(BEGIN_CERTIFICATE, 'certificates in PEM')
   .refine((pem) => !pem.includes('PRIVATE KEY'), { error: 'holds a private key, which nobody here needs' })
 
+/** One or more lists of revoked certificates. */
+export const revocationListsPem = z
+  .string()
+  .max(1_000_000)
+  .regex(/^-----BEGIN X509 CRL-----/, 'lists of revoked certificates in PEM')
+  .refine((pem) => !pem.includes('PRIVATE KEY'), { error: 'holds a private key, which nobody here needs' })
+
 /** What is presented, with what leads to its authority. */
 export const certificateChain = z
   .string()
