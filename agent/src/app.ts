@@ -11,7 +11,7 @@ import type { Clock } from '@headgate/kit/clock.ts'
 import type { Log } from '@headgate/kit/log.ts'
 import type { SettingSource } from '@headgate/kit/settings.ts'
 import type { AgentSettings } from './config.ts'
-import { createIssuers } from './issuers/keeper.ts'
+import { createIssuers, type Issuers } from './issuers/keeper.ts'
 import { createAdminServer } from './listen/admin.ts'
 import type { CertificateProblem, Certificates } from './listen/certificates.ts'
 import { rotateTicketSecrets, type TicketKeys, ticketSecret } from './listen/ticket-keys.ts'
@@ -79,6 +79,7 @@ export interface App extends AsyncDisposable {
   readonly tickets: TicketKeys | null
   readonly slots: Counters
   readonly telemetry: Telemetry
+  readonly issuers: Issuers
   /** Null where it is off. */
   readonly httpUrl: string | null
   readonly httpsUrl: string | null
@@ -214,6 +215,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     tickets: own?.tickets ?? null,
     slots: side.counters,
     telemetry,
+    issuers,
     httpUrl,
     httpsUrl,
     h2cUrl,

@@ -1,9 +1,9 @@
 /**
  * Proves a caller by the client certificate of its connection.
  *
- * TLS has proven that the caller has the certificate and that an authority vouches for it; here it is said whose it is.
- * What names its holder is looked for in the order of the policy, and every name that is known must name the same
- * consumer: a certificate for two would let its holder choose.
+ * TLS has proven that the caller has the certificate and that an authority of the host vouches for it; here it is said
+ * whose it is. What names its holder is looked for in the order of the policy, and every name that is known must name
+ * the same consumer: a certificate for two would let its holder choose.
  *
  * Sources: RFC 5280 section 4.2.1.6, RFC 9525, SPIFFE X.509-SVID section 2.
  *
@@ -11,8 +11,6 @@
  */
 import {
   type CertificateIdentity,
-  certificateFor,
-  type CompiledRelease,
   type Credential,
   type CredentialRecord,
   type Facts,
@@ -37,21 +35,17 @@ interface Holder {
 const holders = new WeakMap<VerifiedPeer, Holder>()
 
 /**
- * @param release of the host that is asked for.
+ * Of a certificate that counts for the host of the request, which core has checked.
+ *
  * @param nowMs wall clock.
  */
 export function verifyCertificate(
   directory: DirectoryReader,
-  release: CompiledRelease,
   { peer, identities }: Extract<Credential, { kind: 'mtls' }>,
   facts: Facts,
   nowMs: number,
 ): Verified {
   if (!directory.known) return denied('credential_unavailable')
-  // A connection carries requests for other hosts too, and what was trusted when it was opened may not be any more.
-  const trusted = certificateFor(release, facts.host)?.clientCertificates?.ca
-  if (trusted !== peer.authorities) return denied('certificate_untrusted')
-  if (!(nowMs < peer.notAfterMs)) return denied('credential_expired')
   const holder = holderOf(peer)
   let record: CredentialRecord | null = null
   for (const kind of identities) {

@@ -102,7 +102,7 @@ export function createCallers(options: CallersOptions): Callers {
           case 'token':
             return environmentTokens.verify({ directory, credential, facts, nowMs: clock.now() })
           case 'mtls':
-            return verifyCertificate(directory, release, credential, facts, clock.now())
+            return verifyCertificate(directory, credential, facts, clock.now())
           case 'signature':
             return verifySigned(credential, facts)
         }

@@ -11,6 +11,10 @@ import Provider from 'oidc-provider'
 /** Whom tokens are for. */
 export const AUDIENCE = 'https://orders.test'
 export const CLIENT = { id: 'shop', secret: 'a secret of thirty-two characters' } as const
+/** The client whose tokens are bound to its certificate. */
+const BOUND_CLIENT = 'bound-shop'
+/** Carries a client certificate, in place of a TLS connection. */
+const CERTIFICATE_FIELD = 'x-test-certificate'
 
 export interface OpenIdProvider extends AsyncDisposable {
   /** `iss`. */
@@ -22,9 +26,12 @@ export interface OpenIdProvider extends AsyncDisposable {
   /** Signs with a new key from now on, and publishes it beside the earlier ones. */
   rotate(): void
   /** An access token by client credentials. @param format jwt: signed; opaque: to be asked about. */
-  token(format: 'jwt' | 'opaque', scope?: string): Promise<string>
+  token(format: 'jwt' | 'opaque', scope?: string, binding?: Binding): Promise<string>
   revoke(token: string): Promise<void>
 }
+
+/** To what a token is to be bound: the key of a proof (RFC 9449), or a certificate in PEM (RFC 8705). */
+export type Binding = { readonly proof: string } | { readonly certificate: string }
 
 function newKey(): Record<string, unknown> {
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
@@ -54,17 +61,18 @@ export async function startOpenIdProvider(): Promise<OpenIdProvider> {
   const make = (): void => {
     const made = new Provider(issuer, {
       jwks: { keys: keys as never },
-      clients: [
-        {
-          client_id: CLIENT.id,
-          client_secret: CLIENT.secret,
-          id_token_signed_response_alg: 'ES256',
-          grant_types: ['client_credentials'],
-          redirect_uris: [],
-          response_types: [],
-          token_endpoint_auth_method: 'client_secret_basic',
-        },
-      ],
+      clients: [CLIENT.id, BOUND_CLIENT].map((id) => ({
+        client_id: id,
+        client_secret: CLIENT.secret,
+        id_token_signed_response_alg: 'ES256',
+        grant_types: ['client_credentials'],
+        redirect_uris: [],
+        response_types: [],
+        token_endpoint_auth_method: 'client_secret_basic',
+        tls_client_certificate_bound_access_tokens: id === BOUND_CLIENT,
+      })),
+      // Longer than an issuer is down in a test.
+      ttl: { ClientCredentials: 86_400 },
       clientAuthMethods: ['client_secret_basic', 'private_key_jwt'],
       scopes: ['orders:read', 'orders:write'],
       features: {
@@ -72,6 +80,12 @@ export async function startOpenIdProvider(): Promise<OpenIdProvider> {
         clientCredentials: { enabled: true },
         introspection: { enabled: true },
         revocation: { enabled: true },
+        mTLS: {
+          enabled: true,
+          certificateBoundAccessTokens: true,
+          getCertificate: (context: { get(name: string): string }) =>
+            decodeURIComponent(context.get(CERTIFICATE_FIELD)) || undefined,
+        },
         resourceIndicators: {
           enabled: true,
           defaultResource: () => AUDIENCE,
@@ -88,11 +102,17 @@ export async function startOpenIdProvider(): Promise<OpenIdProvider> {
   }
   make()
 
-  async function post(path: string, parameters: Record<string, string>): Promise<Response> {
+  async function post(
+    path: string,
+    parameters: Record<string, string>,
+    client: string = CLIENT.id,
+    headers: Record<string, string> = {},
+  ): Promise<Response> {
     return await fetch(issuer + path, {
       method: 'POST',
       headers: {
-        authorization: `Basic ${Buffer.from(`${CLIENT.id}:${encodeURIComponent(CLIENT.secret)}`).toString('base64')}`,
+        ...headers,
+        authorization: `Basic ${Buffer.from(`${client}:${encodeURIComponent(CLIENT.secret)}`).toString('base64')}`,
       },
       body: new URLSearchParams(parameters),
     })
@@ -106,9 +126,11 @@ export async function startOpenIdProvider(): Promise<OpenIdProvider> {
       keys = [newKey(), ...keys]
       make()
     },
-    token: async (format, scope = 'orders:read') => {
+    token: async (format, scope = 'orders:read', binding) => {
       const resource = format === 'opaque' ? `${AUDIENCE}/opaque` : AUDIENCE
-      const response = await post('/token', { grant_type: 'client_credentials', scope, resource })
+      const parameters = { grant_type: 'client_credentials', scope, resource }
+      const [client, headers] = bindingOf(binding)
+      const response = await post('/token', parameters, client, headers)
       const body = (await response.json()) as Record<string, unknown>
       const { access_token: token } = body
       if (typeof token !== 'string') throw new Error(JSON.stringify(body))
@@ -121,4 +143,11 @@ export async function startOpenIdProvider(): Promise<OpenIdProvider> {
     },
   }
   return provider
+}
+
+function bindingOf(binding: Binding | undefined): [client: string, headers: Record<string, string>] {
+  if (binding === undefined) return [CLIENT.id, {}]
+  return 'proof' in binding
+    ? [CLIENT.id, { dpop: binding.proof }]
+    : [BOUND_CLIENT, { [CERTIFICATE_FIELD]: encodeURIComponent(binding.certificate) }]
 }
