@@ -128,6 +128,9 @@ test('a client certificate proves nobody at a host where other authorities are b
     assert.equal(await reasonOf(host, proven), 'credential_missing', host)
   }
   assert.equal(await reasonOf('closed.test', { ...proven, authorities: foreign }), 'credential_missing')
+  const unverified = { kind: 'unverified', certificate: 'closed', sha256: '00', why: 'CERT_HAS_EXPIRED' } as const
+  assert.equal(await reasonOf('closed.test', unverified), 'certificate_untrusted')
+  assert.equal(await reasonOf('theirs.test', unverified), 'credential_missing')
 })
 
 test('a client certificate that has expired since the handshake is not trusted any more', async () => {

@@ -43,10 +43,11 @@ export function lackingClient(at: Attempt): Decision | null {
 export function peerForHost({ release, facts, ports }: Attempt): TlsPeer | null {
   const { peer, host } = facts
   if (peer === null) return null
-  const clients = certificateFor(release, host)?.clientCertificates ?? null
-  if (clients === null) return null
-  if (peer.kind === 'unverified') return peer
-  if (peer.authorities !== clients.ca) return null
+  const own = certificateFor(release, host)
+  if (own === null || own.clientCertificates === null) return null
+  // One that could not be verified for another host might be good here.
+  if (peer.kind === 'unverified') return peer.certificate === own.name ? peer : null
+  if (peer.authorities !== own.clientCertificates.ca) return null
   if (peer.notAfterMs >= ports.now()) return peer
   const { certificate, sha256 } = peer
   return { kind: 'unverified', certificate, sha256, why: 'it has expired since' }
