@@ -19,10 +19,14 @@ export interface ThreadedAgent extends AsyncDisposable {
   readonly logged: () => string
 }
 
-/** @param entry another module that starts threads. */
+/**
+ * @param entry another module that starts threads.
+ * @param env where `env://` secret references look.
+ */
 export async function startThreads(
   settings: Partial<AgentSettings>,
   entry = new URL('../main.ts', import.meta.url),
+  env: Readonly<Record<string, string>> = {},
 ): Promise<ThreadedAgent> {
   let logged = ''
   const log = createLog({ name: 'agent', level: 'debug', destination: { write: (line) => void (logged += line) } })
@@ -34,7 +38,7 @@ export async function startThreads(
       ...settings,
     }),
     sources: [],
-    env: {},
+    env,
     version: '0.0.0-test',
     clock: systemClock,
     log,
