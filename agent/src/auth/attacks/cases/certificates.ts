@@ -1,0 +1,61 @@
+/**
+ * Client certificates that prove nobody, and certificates beside other credentials.
+ *
+ * Sources: RFC 8705 section 2 and 7, RFC 5280 section 6, RFC 9440 (fields that say what a connection had).
+ *
+ * @module
+ */
+import { type Attack, admitted, bearer, keyed, plain, refused } from '../attack.ts'
+import { tokenWith } from '../testing/forge.ts'
+import { clients, keys } from '../testing/people.ts'
+import { signedRequest } from '../testing/sign.ts'
+
+const pem = (certificate: { readonly cert: string }): string => encodeURIComponent(certificate.cert)
+
+export const certificates: readonly Attack[] = [
+  admitted('a certificate that names a consumer', () => plain('/mtls', [], [], { certificate: clients.acme })),
+  refused('a connection without a certificate', 'credential_missing', () =>
+    plain('/mtls', [], [], { certificate: clients.none }),
+  ),
+  refused('a request in clear', 'credential_missing', () => plain('/mtls', [])),
+  refused('a certificate of another authority for the same name', 'certificate_untrusted', () =>
+    plain('/mtls', [], [], { certificate: clients.stranger }),
+  ),
+  refused('a certificate that has expired', 'certificate_untrusted', () =>
+    plain('/mtls', [], [], { certificate: clients.expired }),
+  ),
+  refused('a certificate that a field says', 'credential_missing', () =>
+    plain(
+      '/mtls',
+      [
+        ['client-cert', `:${Buffer.from(clients.acme.cert).toString('base64')}:`],
+        ['x-forwarded-client-cert', `URI=spiffe://acme/ci;Cert="${pem(clients.acme)}"`],
+        ['x-ssl-client-cert', pem(clients.acme)],
+        ['x-client-verify', 'SUCCESS'],
+        ['ssl-client-verify', 'SUCCESS'],
+        ['x-ssl-client-s-dn', 'CN=ci'],
+      ],
+      [],
+      { certificate: clients.none },
+    ),
+  ),
+  refused('a key beside a certificate', 'credential_repeated', () => ({
+    ...keyed(keys.good, '/mtls-or-more'),
+    certificate: clients.acme,
+  })),
+  refused('a token beside a certificate to which it is not bound', 'credential_repeated', () =>
+    bearer(tokenWith({}), '/mtls-or-more', { certificate: clients.acme }),
+  ),
+  refused('a signature beside a certificate', 'credential_repeated', () => ({
+    ...signedRequest({ target: '/mtls-or-more' }),
+    certificate: clients.acme,
+  })),
+  refused('a certificate of another authority beside a key', 'credential_repeated', () => ({
+    ...keyed(keys.good, '/mtls-or-more'),
+    certificate: clients.stranger,
+  })),
+  admitted('a key over TLS without a certificate', () => ({
+    ...keyed(keys.good, '/mtls-or-more'),
+    certificate: clients.none,
+  })),
+]
