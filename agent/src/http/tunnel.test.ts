@@ -223,7 +223,7 @@ test('an abrupt end of either side reaches the other', async () => {
   assert.equal((await closed)[0], 1006)
 })
 
-test('a process that stops lets connections be until the drain time is over, and ends them in good order then', async () => {
+test('a process that stops lets connections be until the drain time is over, and says goodbye to both sides then', async () => {
   await using service = await startEcho()
   const agent = await startAgent({ objects: websocketRelease(openRelease(service.url)), settings: { drainMs: 700 } })
   const socket = await open(agent.http)
@@ -233,8 +233,9 @@ test('a process that stops lets connections be until the drain time is over, and
   await sleep(100)
   assert.equal(await echoOf(socket, 'still here'), 'still here')
   await stopped
-  await closed
+  assert.equal((await closed)[0], 1001)
   assert.ok(performance.now() - startedMs >= 700)
   await until('the service to be left', () => service.sockets.size === 0)
+  assert.deepEqual(service.closed, [1001])
   assert.equal(agent.records.at(-1)?.status, 101)
 })

@@ -47,6 +47,7 @@ export function createHandler(options: HandlerOptions): (exchange: Exchange) => 
       recorder.refused(exchange, id, decision, environment, facts)
       return
     }
+    recorder.allowed(decision, environment, facts, nowMs)
     const allowed: Allowed = { id, nowMs, decision, environment, facts }
     const idField = ['X-Request-Id', id] as const
     const fields = serviceFields.of(environment, service, decision.principal, idField)

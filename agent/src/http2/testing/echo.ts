@@ -41,7 +41,7 @@ export interface EchoClient extends grpc.Client {
   readonly hang: UnaryMethod
   serverStream(message: Buffer): grpc.ClientReadableStream<Buffer>
   clientStream(answer: Answer): grpc.ClientWritableStream<Buffer>
-  bidi(): grpc.ClientDuplexStream<Buffer, Buffer>
+  bidi(metadata?: grpc.Metadata): grpc.ClientDuplexStream<Buffer, Buffer>
 }
 
 /** How a call ended. */
