@@ -5,6 +5,8 @@ import { mkdtemp, readFile, readdir, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'node:test'
+import { readKey } from '#control-plane/identity-keys/jwk.ts'
+import { listPublishedKeys } from '#control-plane/identity-keys/store.ts'
 import { writeJoinToken } from './join-token.ts'
 import {
   addConsumer,
@@ -55,6 +57,8 @@ test('an agent renews its certificate at two thirds of its life, and goes on wit
     assert.ok(share > 0.6 && share < 0.95, `renewed after ${share} of its life`)
     const second = await readCertificate(stateDir)
     assert.ok(second.publicKey.equals(first.publicKey))
+    const published = async () => (await listPublishedKeys(world.db, Date.now())).map(({ kid }) => kid)
+    assert.deepEqual(await published(), [readKey(first.publicKey).thumbprint])
 
     // Past the end of the first certificate, which ends the streams that it opened.
     await new Promise((resolve) => setTimeout(resolve, first.validToDate.getTime() + 1_500 - Date.now()))
@@ -65,6 +69,25 @@ test('an agent renews its certificate at two thirds of its life, and goes on wit
       agent.events.some(({ state }) => state === 'denied'),
       false,
     )
+  }))
+
+test('the key of an agent that enrolled before keys were kept is known once it connects', () =>
+  withFolder(async (stateDir) => {
+    await using database = await createTestDatabase()
+    await using world = await startTestFleet(database.url, randomBytes(32))
+    const { groupId } = await seed(world.db, 'acme')
+    const start = (joinToken?: string) =>
+      startTestAgent({ stateDir, agentName: 'one', ...(joinToken === undefined ? {} : { joinToken }) })
+    {
+      await using agent = start(await newToken(world, groupId))
+      await agent.waitFor(({ event }) => event === 'directory', 'directory')
+    }
+    await world.db.agentIdentityKey.deleteMany()
+    await using agent = start()
+    await agent.waitFor(({ state }) => state === 'connected', 'connection')
+    const { thumbprint } = readKey((await readCertificate(stateDir)).publicKey)
+    await eventually('the key', async () => (await listPublishedKeys(world.db, Date.now())).length === 1)
+    assert.equal((await listPublishedKeys(world.db, Date.now()))[0]?.kid, thumbprint)
   }))
 
 test('an agent whose certificate expired while it was away serves on, says what to do, and joins again with a new token', () =>

@@ -20,6 +20,7 @@ import {
   type RenewResponse,
   RenewResponseSchema,
 } from '@headgate/proto'
+import { type IdentityKey, identityKeyOf } from '#control-plane/identity-keys/jwk.ts'
 import type { InstallationKeys } from '#control-plane/secrets/store.ts'
 import { type Identified, type Refusal, agentUri } from './identify.ts'
 import { hashJoinSecret } from './join-token.ts'
@@ -36,11 +37,17 @@ export type Answer<T> =
   | { readonly kind: 'refused'; readonly refusal: Refusal }
 
 interface EnrollOptions {
-  readonly store: Pick<FleetStore, 'findJoinToken' | 'enroll' | 'findAgent' | 'setCertificateExpiry'>
+  readonly store: Pick<FleetStore, 'findJoinToken' | 'enroll' | 'findAgent' | 'setCertificate'>
   readonly keys: InstallationKeys
   readonly certificateLifeMs: number
   readonly clock: Clock
   readonly log: Log
+}
+
+interface Signed {
+  readonly certificate: Uint8Array<ArrayBuffer>
+  /** Of the certificate. */
+  readonly key: IdentityKey
 }
 
 export interface Enrollment {
@@ -54,16 +61,16 @@ export function createEnrollment({ store, keys, certificateLifeMs, clock, log }:
     signingKeys: [{ keyId: keys.signer.keyId, publicKey: keys.signer.publicKey }],
   }
 
-  async function sign(agentId: string, request: Uint8Array): Promise<Answer<Uint8Array<ArrayBuffer>>> {
+  async function sign(agentId: string, request: Uint8Array): Promise<Answer<Signed>> {
     const read = await readCertificateRequest(request)
     if (read.kind === 'invalid') return refuse(status.INVALID_ARGUMENT, read.problem)
-    const message = await issueClientCertificate(keys.agentAuthority, {
+    const certificate = await issueClientCertificate(keys.agentAuthority, {
       publicKey: read.publicKey,
       uri: agentUri(agentId),
       nowMs: clock.now(),
       lifeMs: certificateLifeMs,
     })
-    return { kind: 'ok', message }
+    return { kind: 'ok', message: { certificate, key: identityKeyOf(read.publicKey) } }
   }
 
   return {
@@ -83,12 +90,14 @@ export function createEnrollment({ store, keys, certificateLifeMs, clock, log }:
           name: cleanName(name),
           version: cleanText(version),
           certificateExpiresAt: new Date(clock.now() + certificateLifeMs),
+          key: signed.message.key,
         },
         now,
       )
       if (agentName === null) return refuseToken('used')
       log.info({ agent_id: agentId, agent: agentName, group: token.groupName }, 'agent enrolled')
-      const identity = { agentId, agentName, agentGroup: token.groupName, certificate: signed.message }
+      const { certificate } = signed.message
+      const identity = { agentId, agentName, agentGroup: token.groupName, certificate }
       return { kind: 'ok', message: create(EnrollResponseSchema, { ...identity, ...trust }) }
     },
 
@@ -99,9 +108,11 @@ export function createEnrollment({ store, keys, certificateLifeMs, clock, log }:
       if (agent === null || agent.revoked) return refuse(status.PERMISSION_DENIED, 'the agent was revoked')
       const signed = await sign(agentId, certificateRequest)
       if (signed.kind === 'refused') return signed
-      await store.setCertificateExpiry(agentId, new Date(clock.now() + certificateLifeMs))
+      const { certificate, key } = signed.message
+      const nowMs = clock.now()
+      await store.setCertificate(agentId, key, new Date(nowMs + certificateLifeMs), nowMs)
       log.info({ agent_id: agentId, agent: agent.name }, 'agent certificate renewed')
-      return { kind: 'ok', message: create(RenewResponseSchema, { certificate: signed.message, ...trust }) }
+      return { kind: 'ok', message: create(RenewResponseSchema, { certificate, ...trust }) }
     },
   }
 }

@@ -20,6 +20,8 @@ export type Identified =
       readonly agentId: string
       /** Milliseconds since 1970-01-01 UTC. */
       readonly certificateEndsAtMs: number
+      /** The certificate in DER. */
+      readonly certificate: Uint8Array
     }
   | { readonly kind: 'refused'; readonly refusal: Refusal }
 
@@ -41,7 +43,7 @@ export function identify(call: WithAuthContext, clock: Clock): Identified {
   // Looked at again, because a connection and a resumed TLS session outlive the handshake that checked it.
   const certificateEndsAtMs = Date.parse(certificate.valid_to)
   if (!(certificateEndsAtMs > clock.now())) return refused('the certificate has expired')
-  return { kind: 'agent', agentId, certificateEndsAtMs }
+  return { kind: 'agent', agentId, certificateEndsAtMs, certificate: certificate.raw }
 }
 
 /** @param subjectAltName as Node writes it: exactly one name is allowed, so nothing has to be parsed. */

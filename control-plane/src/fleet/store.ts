@@ -6,6 +6,8 @@
  * @module
  */
 import { type Database, Prisma } from '@headgate/prisma'
+import type { IdentityKey } from '#control-plane/identity-keys/jwk.ts'
+import { dropOldKeys, putIdentityKey } from '#control-plane/identity-keys/store.ts'
 
 /** An agent whose last sign of life is older is unreachable, whatever its row says, in milliseconds. */
 export const SEEN_MS_MAX = 30_000
@@ -46,6 +48,8 @@ export interface NewAgent {
   readonly name: string
   readonly version: string
   readonly certificateExpiresAt: Date
+  /** Of its certificate. */
+  readonly key: IdentityKey
 }
 
 export interface ConnectedAgent {
@@ -80,7 +84,9 @@ export function createFleetStore(db: Database) {
           data: { usedAt: now, agentId: agent.id },
         })
         if (count !== 1) return null
-        return createAgent(tx, agent)
+        const name = await createAgent(tx, agent)
+        if (name !== null) await putIdentityKey(tx, agent.id, agent.key, agent.certificateExpiresAt)
+        return name
       }),
 
     findAgent: async (id: string): Promise<AgentRow | null> => {
@@ -90,9 +96,17 @@ export function createFleetStore(db: Database) {
 
     findAgents: (ids: readonly string[]): Promise<readonly AgentRow[]> => findAgents(db, ids),
 
-    setCertificateExpiry: async (id: string, certificateExpiresAt: Date): Promise<void> => {
-      await db.agent.update({ where: { id }, data: { certificateExpiresAt } })
-    },
+    /** The agent has another certificate. */
+    setCertificate: (id: string, key: IdentityKey, certificateExpiresAt: Date, nowMs: number): Promise<void> =>
+      db.$transaction(async (tx) => {
+        await tx.agent.update({ where: { id }, data: { certificateExpiresAt } })
+        await dropOldKeys(tx, id, nowMs)
+        await putIdentityKey(tx, id, key, certificateExpiresAt)
+      }),
+
+    /** The key of the certificate that an agent shows: one that enrolled before keys were kept is known from then on. */
+    noteKey: (id: string, key: IdentityKey, certificateExpiresAt: Date): Promise<void> =>
+      putIdentityKey(db, id, key, certificateExpiresAt),
 
     /** @returns false when the agent is gone or revoked. */
     markConnected: async ({ id, controlPlaneId, version, capability, listeners }: ConnectedAgent): Promise<boolean> => {
@@ -151,7 +165,7 @@ async function findAgents(db: Database, ids: readonly string[]): Promise<readonl
   }))
 }
 
-async function createAgent(tx: Prisma.TransactionClient, agent: NewAgent): Promise<string | null> {
+async function createAgent(tx: Prisma.TransactionClient, { key: _, ...agent }: NewAgent): Promise<string | null> {
   const taken = await tx.agent.findMany({
     where: { OR: [{ name: agent.name }, { name: { startsWith: `${agent.name}-` } }] },
     select: { name: true },

@@ -10,12 +10,14 @@ import { type ServerDuplexStream, status } from '@grpc/grpc-js'
 import type { Clock } from '@headgate/kit/clock.ts'
 import { errorText } from '@headgate/kit/errors.ts'
 import type { Log } from '@headgate/kit/log.ts'
+import { X509Certificate } from 'node:crypto'
 import type { Hello, SubscribeRequest, SubscribeResponse } from '@headgate/proto'
 import { isDatabaseAway } from '#control-plane/db.ts'
+import { readKey } from '#control-plane/identity-keys/jwk.ts'
 import type { Budget } from './budget.ts'
 import type { Content } from './content/cache.ts'
 import { cleanText } from './enroll.ts'
-import { identify } from './identify.ts'
+import { type Identified, identify } from './identify.ts'
 import { isHeldValid } from './plan.ts'
 import type { Holding } from './receipts/store.ts'
 import { type AgentStream, type Session, createSession } from './session.ts'
@@ -97,7 +99,7 @@ export function createSubscriptions(options: SubscriptionOptions): Subscriptions
     call: SubscribeCall,
     stream: AgentStream,
     hello: Hello,
-    { agentId, certificateEndsAtMs }: { agentId: string; certificateEndsAtMs: number },
+    { agentId, certificateEndsAtMs, certificate }: Extract<Identified, { kind: 'agent' }>,
   ): Promise<void> {
     const view = options.view()
     // A fresh look, because an agent that comes from another control plane may know more than this one.
@@ -112,6 +114,7 @@ export function createSubscriptions(options: SubscriptionOptions): Subscriptions
     })
     // Revoked in this moment. One that is revoked after it is found among the sessions by the notice.
     if (!isMarked) return stream.end(status.PERMISSION_DENIED, 'the agent was revoked')
+    await store.noteKey(agentId, readKey(new X509Certificate(certificate).publicKey), new Date(certificateEndsAtMs))
     if (call.destroyed || stop.signal.aborted) return stream.end(status.UNAVAILABLE, 'the control plane is stopping')
     const agentLog = log.child({ agent_id: agentId, agent: agent.name })
     const session: Session = createSession({

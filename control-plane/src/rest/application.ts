@@ -5,6 +5,8 @@
  */
 import { openApiDocument } from '@headgate/admin-api'
 import express, { type Express, type NextFunction, type Request, type Response } from 'express'
+import { serveIdentityKeys } from '#control-plane/identity-keys/serve.ts'
+import { listPublishedKeys } from '#control-plane/identity-keys/store.ts'
 import { authenticate } from '#control-plane/operators/authenticate.ts'
 import { serveHealth, type Health } from './health.ts'
 import { openRequestState, requestState } from './request-state.ts'
@@ -57,6 +59,7 @@ export function createApplication(options: ApplicationOptions): Express {
     next()
   })
   app.use(serveHealth(health))
+  app.use(serveIdentityKeys({ read: () => listPublishedKeys(db, clock.now()), clock, limiter: options.limits.address }))
   app.use(createRouter(options))
   app.get('/v1/openapi.json', async (request: Request, response: Response) => {
     await authenticate(db, clock, request)
