@@ -1,89 +1,119 @@
 import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
 import { test } from 'node:test'
-import {
-  caseDifferences,
-  caseFile,
-  caseHeaders,
-  caseKeyRecords,
-  caseOutcome,
-  caseRelease,
-  type CaseFile,
-  type CaseRequest,
-} from './cases.ts'
+import { caseDifferences, caseFile, caseOutcome, caseRelease, type CaseFile, type CaseRequest } from './cases.ts'
 import { compile } from './compile.ts'
-import { judgeApiKey } from './credentials/api-key.ts'
 import { decide } from './decide.ts'
-import type { Decision, DecisionPorts } from './decision.ts'
-import { demandKey, takeAll } from './limits/take-all.ts'
+import type { Decision, DecisionPorts, TlsPeer } from './decision.ts'
 import { normalise } from './normalise.ts'
 import { refuse } from './outcome.ts'
-import type { CompiledRelease } from './release.ts'
+import { type Reason, reasons } from './reasons.ts'
+import { certificateFor, type CompiledRelease } from './release.ts'
+import { caseMaterial, fakeCertificateSha256, type SentCase } from './testing/case-material.ts'
+import { casePorts } from './testing/case-ports.ts'
 
 const FOLDER = new URL('../cases/', import.meta.url)
 const NOW_MS = 1_800_000_000_000
 
-/** Ports of one file: its keys, and counters that its requests share. Time stands still. */
-function portsOf(file: CaseFile): DecisionPorts {
-  const records = caseKeyRecords(file, NOW_MS)
-  const counters = new Map<string, number>()
+/**
+ * What comes of a request after its decision, before there is a release to decide with, or by how the agent is set: no
+ * case has it. Each with the test that sends it through a real agent.
+ */
+const AFTERWARDS: Partial<Record<Reason, readonly [file: string, mention: string]>> = {
+  not_ready: ['agent/src/pipeline/handle.test.ts', '503 not_ready until a release is live'],
+  upstream_unreachable: ['agent/src/upstream/forward.test.ts', "'upstream_unreachable'"],
+  upstream_failed: ['agent/src/upstream/forward.test.ts', "'upstream_failed'"],
+  upstream_overloaded: ['agent/src/upstream/forward.test.ts', "'upstream_overloaded'"],
+  upstream_identity_invalid: ['agent/src/upstream/caller/service-fields.ts', "'upstream_identity_invalid'"],
+  upstream_credential_unavailable: ['agent/src/upstream/caller/service-fields.ts', "'upstream_credential_unavailable'"],
+  proxy_chain_invalid: ['agent/src/trusted-proxies.test.ts', '400 proxy_chain_invalid when'],
+  upstream_timeout: ['agent/src/upstream/forward.test.ts', "'upstream_timeout'"],
+}
+
+const files = readdirSync(FOLDER)
+  .filter((name) => name.endsWith('.json'))
+  .toSorted()
+  .map((name): readonly [string, CaseFile] => [
+    name,
+    caseFile.parse(JSON.parse(readFileSync(new URL(name, FOLDER), 'utf8'))),
+  ])
+
+/** The certificate of a client, as it would have been verified at the host that it came to. */
+function peerOf(
+  file: CaseFile,
+  { client_certificate: alias, host }: CaseRequest,
+  release: CompiledRelease,
+): TlsPeer | null {
+  const certificate = certificateFor(release, host ?? '')
+  const of = file.client_certificates.find((each) => each.alias === alias)
+  if (of === undefined || certificate === null || certificate.clientCertificates === null) return null
+  const sha256 = fakeCertificateSha256(of.alias)
+  if (!of.trusted)
+    return { kind: 'unverified', certificate: certificate.name, sha256, why: 'UNABLE_TO_GET_ISSUER_CERT' }
   return {
-    now: () => NOW_MS,
-    verify: (credential, facts) => {
-      const record = credential.kind === 'api_key' ? records.get(credential.text) : undefined
-      if (record === undefined) return { kind: 'denied', reason: 'credential_unknown', principal: null }
-      return judgeApiKey(record, facts, NOW_MS)
-    },
-    take: (demands) =>
-      takeAll(
-        demands,
-        NOW_MS,
-        (demand) => counters.get(demandKey(demand)) ?? 0,
-        (demand, tatMs) => void counters.set(demandKey(demand), tatMs),
-      ),
+    kind: 'verified',
+    certificate: certificate.name,
+    authorities: certificate.clientCertificates.ca,
+    sha256,
+    subject: '',
+    names: [`URI:${of.uri}`],
+    notAfterMs: NOW_MS + 1,
   }
 }
 
 async function run(
   file: CaseFile,
   request: CaseRequest,
+  sent: SentCase,
   release: CompiledRelease,
   ports: DecisionPorts,
 ): Promise<Decision> {
-  const fields = [['host', request.host], ...caseHeaders(file, request)]
-  const normalised = normalise({
-    method: request.method,
-    target: request.target,
-    scheme: 'http',
-    address: request.address,
-    header: (name) => fields.flatMap(([field, value = '']) => (field?.toLowerCase() === name ? [value] : [])),
-  })
-  return normalised.kind === 'refused' ? refuse(normalised.reason) : decide(release, normalised.facts, ports)
+  const { method, scheme, address } = request
+  const fields = [...(request.host === null ? [] : [['host', request.host]]), ...sent.headers]
+  const header = (name: string) =>
+    fields.flatMap(([field, value = '']) => (field?.toLowerCase() === name ? [value] : []))
+  const peer = peerOf(file, request, release)
+  const normalised = normalise({ method, target: sent.target, scheme, address, peer, header })
+  if (normalised.kind === 'refused') return refuse(normalised.reason)
+  const take: DecisionPorts['take'] = request.unavailable === 'limits' ? () => ({ kind: 'unavailable' }) : ports.take
+  return decide(release, normalised.facts, { ...ports, take })
 }
 
-let count = 0
-for (const name of readdirSync(FOLDER).toSorted()) {
-  const file = caseFile.parse(JSON.parse(readFileSync(new URL(name, FOLDER), 'utf8')))
-  count += file.requests.length
+for (const [name, file] of files) {
   test(`cases/${name}: ${file.about}`, async (t) => {
-    const compiled = compile(caseRelease(file))
+    const material = caseMaterial(file, { nowMs: NOW_MS })
+    const compiled = compile(caseRelease({ ...file, objects: material.objects }))
     assert.equal(compiled.kind, 'compiled', JSON.stringify(compiled))
     if (compiled.kind !== 'compiled') return
-    const ports = portsOf(file)
+    const ports = casePorts(file, compiled.release, material, NOW_MS)
     for (const request of file.requests) {
       await t.test(request.title, async () => {
-        for (let time = 1; time < request.repeat; time++) await run(file, request, compiled.release, ports)
-        const decision = await run(file, request, compiled.release, ports)
+        const sent = material.sent(request, NOW_MS)
+        for (let time = 1; time < request.repeat; time++) await run(file, request, sent, compiled.release, ports)
+        const decision = await run(file, request, sent, compiled.release, ports)
         assert.deepEqual(caseDifferences(request.expect, caseOutcome(decision)), [])
       })
     }
   })
 }
 
-test('there are at least 80 cases, and no two with the same title in a file', () => {
-  assert.ok(count >= 80, `${count} cases`)
-  for (const name of readdirSync(FOLDER)) {
-    const { requests } = caseFile.parse(JSON.parse(readFileSync(new URL(name, FOLDER), 'utf8')))
+test('there are at least 200 cases, and no two with the same title in a file', () => {
+  const count = files.reduce((sum, [, { requests }]) => sum + requests.length, 0)
+  assert.ok(count >= 200, `${count} cases`)
+  for (const [name, { requests }] of files) {
     assert.equal(new Set(requests.map(({ title }) => title)).size, requests.length, name)
+  }
+})
+
+test('every reason has a case, or the test of an agent that is named here', () => {
+  const cased = new Set(files.flatMap(([, { requests }]) => requests.map(({ expect }) => expect.reason)))
+  const all = Object.keys(reasons) as Reason[]
+  assert.deepEqual(
+    all.filter((reason) => !cased.has(reason) && AFTERWARDS[reason] === undefined),
+    [],
+  )
+  for (const [reason, [file, mention]] of Object.entries(AFTERWARDS)) {
+    const text = readFileSync(new URL(`../../${file}`, import.meta.url), 'utf8')
+    assert.ok(text.includes(mention), `${file} does not mention ${mention}, for ${reason}`)
   }
 })

@@ -6,20 +6,28 @@
  *
  * Requests of a file share the limits of its release and run in order of the file; nothing else connects them.
  *
+ * Tokens, proofs and signatures are described here, and made by `testing/case-material.ts` with keys of that run.
+ *
  * @module
  */
 import { z } from 'zod'
-import { apiKeyRecord, formatApiKey, parseApiKey, type ApiKeyRecord } from './credentials/api-key.ts'
+import { apiKeyLimit, apiKeyRecord, formatApiKey, parseApiKey, type ApiKeyRecord } from './credentials/api-key.ts'
 import { parseAddressRanges } from './credentials/addresses.ts'
+import { credentialRecord, type CredentialRecord } from './credentials/credential.ts'
 import type { ReleaseInput } from './compile.ts'
 import type { Decision } from './decision.ts'
 import { objectName } from './kinds/common.ts'
 import { kindNames } from './kinds/index.ts'
 import { reasons, type Reason } from './reasons.ts'
+import { signatureAlgorithms } from './tokens/jws.ts'
 
 const alias = z.string().regex(/^[0-9A-Za-z]{1,30}$/)
 
-/** A header field: name and value. `{key:alias}` in the value stands for the key of that alias, known or not. */
+/**
+ * A header field: name and value. In the value `{key:alias}` stands for the key of that alias, known or not;
+ * `{token:alias}` for a token, `{proof:alias}` for a proof, `{signature-input:alias}` and `{signature:alias}` for the two
+ * fields of a signature.
+ */
 const headerField = z.tuple([z.string(), z.string()])
 
 const expectation = z.strictObject({
@@ -39,11 +47,67 @@ const expectation = z.strictObject({
   limit_remaining: z.int().optional(),
 })
 
+const state = z.enum(['active', 'disabled', 'revoked']).default('active')
+const expires = z.enum(['past', 'future']).optional()
+
+/** A claim, or what of a header. A text such as `+300` in `exp`, `nbf` and `iat` is so many seconds from now. */
+const members = z.record(z.string(), z.unknown()).default({})
+const without = z.array(z.string()).default([])
+const secondsFromNow = z.string().regex(/^[+-][0-9]{1,9}$/)
+const algorithm = z.enum(signatureAlgorithms).default('ES256')
+
+/** A token of an issuer. What is not said is as it should be. */
+const token = z.strictObject({
+  alias,
+  /** Name of the issuer object, whose `iss` and audience it has. One that is asked about tokens has opaque ones. */
+  issuer: objectName,
+  /** Alias of the key that it names and is signed with. */
+  key: alias.default('login'),
+  /** Alias of another key that signs it. */
+  signed_with: alias.optional(),
+  algorithm,
+  claims: members,
+  without,
+  header: members,
+  header_without: without,
+  /** What it is bound to (`cnf`): a key of a proof, or a client certificate. */
+  bound_to: z.union([z.strictObject({ key: alias }), z.strictObject({ certificate: alias })]).optional(),
+  /** `hmac`: signed with the public key as a secret. `unsigned`: `none`. */
+  fault: z.enum(['signature', 'unsigned', 'hmac', 'truncated']).optional(),
+  /** What its issuer says when it is asked. */
+  active: z.boolean().default(true),
+})
+
+/** A proof of a key (RFC 9449) for the request that has it. */
+const proof = z.strictObject({
+  alias,
+  key: alias,
+  /** Alias of the token that it is for. */
+  token: alias,
+  claims: members,
+  without,
+  header: members,
+  fault: z.literal('signature').optional(),
+})
+
+/** A signature (RFC 9421) over the request that has it. */
+const signature = z.strictObject({
+  alias,
+  /** Alias of the credential whose key signs. */
+  credential: alias,
+  /** Alias of another credential that the signature names. */
+  named: alias.optional(),
+  covered: z.array(z.string()).default(['@method', '@authority', '@path', '@query']),
+  created: secondsFromNow.default('-1'),
+  fault: z.literal('signature').optional(),
+})
+
 const caseRequest = z.strictObject({
   /** A guarantee in present tense. */
   title: z.string().min(1),
   method: z.string(),
-  host: z.string(),
+  /** Value of Host; null: there is none. */
+  host: z.string().nullable(),
   target: z.string(),
   headers: z.array(headerField).default([]),
   /** Source address. Loopback, because the same request is sent by a client that binds it. */
@@ -51,9 +115,16 @@ const caseRequest = z.strictObject({
     .string()
     .regex(/^127\.[0-9.]+$/)
     .default('127.0.0.1'),
-  /** Sent so many times; the last one is judged. */
+  scheme: z.enum(['http', 'https']).default('http'),
+  /** Alias of the certificate that the client presents. */
+  client_certificate: alias.optional(),
+  /** Sent so many times, byte for byte the same; the last one is judged. */
   repeat: z.int().min(1).max(1000).default(1),
+  /** What does not answer while it is decided. */
+  unavailable: z.literal('limits').optional(),
   expect: expectation,
+  /** What explain says where it cannot know: keys and answers of issuers that it takes for good. */
+  explained: expectation.partial().default({}),
 })
 
 /** Schema of a case file. */
@@ -63,7 +134,15 @@ export const caseFile = z.strictObject({
   objects: z.array(
     z.strictObject({ kind: z.enum(kindNames as [string, ...string[]]), name: objectName, spec: z.looseObject({}) }),
   ),
-  consumers: z.array(z.strictObject({ name: objectName, disabled: z.boolean().default(false) })).default([]),
+  consumers: z
+    .array(
+      z.strictObject({
+        name: objectName,
+        disabled: z.boolean().default(false),
+        roles: z.array(objectName).default([]),
+      }),
+    )
+    .default([]),
   api_keys: z
     .array(
       z.strictObject({
@@ -71,11 +150,38 @@ export const caseFile = z.strictObject({
         consumer: objectName,
         scopes: z.array(z.string()).default([]),
         addresses: z.array(z.string()).default([]),
-        state: z.enum(['active', 'disabled', 'revoked']).default('active'),
-        expires: z.enum(['past', 'future']).optional(),
+        state,
+        expires,
+        limits: z.array(z.strictObject({ requests: z.int(), window_ms: z.int() })).default([]),
+        decoy: z.boolean().default(false),
       }),
     )
     .default([]),
+  /** What proves consumers beside keys and tokens. */
+  credentials: z
+    .array(
+      z.strictObject({
+        alias,
+        consumer: objectName,
+        /** What a certificate is called by, or how a key signs; the name of the key is its alias. */
+        certificate: z.string().optional(),
+        signing_key: z.enum(['ed25519', 'hmac-sha256']).optional(),
+        scopes: z.array(z.string()).default([]),
+        addresses: z.array(z.string()).default([]),
+        state,
+        expires,
+      }),
+    )
+    .default([]),
+  /** Certificates of clients: their one name, and whether the authority of the release vouches for them. */
+  client_certificates: z
+    .array(z.strictObject({ alias, uri: z.string(), trusted: z.boolean().default(true) }))
+    .default([]),
+  tokens: z.array(token).default([]),
+  proofs: z.array(proof).default([]),
+  signatures: z.array(signature).default([]),
+  /** Bad credentials that an address may present before it is locked out; default: any number. */
+  bad_credentials_max: z.int().optional(),
   requests: z.array(caseRequest).min(1),
 })
 
@@ -83,6 +189,11 @@ export const caseFile = z.strictObject({
 export type CaseFile = z.output<typeof caseFile>
 /** One request of a case file. */
 export type CaseRequest = z.output<typeof caseRequest>
+/** A token, proof, signature or credential of a case file. */
+export type CaseToken = CaseFile['tokens'][number]
+export type CaseProof = CaseFile['proofs'][number]
+export type CaseSignature = CaseFile['signatures'][number]
+export type CaseCredential = CaseFile['credentials'][number]
 /** What must come of it. */
 export type CaseExpectation = z.output<typeof expectation>
 
@@ -107,7 +218,6 @@ export function caseExpiryMs(expires: 'past' | 'future' | undefined, nowMs: numb
 
 /** Records of all keys of a file, by the text of the key. Ids are made from names. */
 export function caseKeyRecords(file: CaseFile, nowMs: number): ReadonlyMap<string, ApiKeyRecord> {
-  const disabled = new Set(file.consumers.filter((consumer) => consumer.disabled).map(({ name }) => name))
   return new Map(
     file.api_keys.map((key): [string, ApiKeyRecord] => {
       const text = caseKey(file.environment, key.alias)
@@ -116,26 +226,64 @@ export function caseKeyRecords(file: CaseFile, nowMs: number): ReadonlyMap<strin
         id: `key_${key.alias}`,
         consumerId: `cns_${key.consumer}`,
         consumer: key.consumer,
-        consumerDisabled: disabled.has(key.consumer),
+        consumerDisabled: caseConsumer(file, key.consumer).disabled,
         state: key.state,
         expiresAtMs: caseExpiryMs(key.expires, nowMs),
         scopes: key.scopes,
-        roles: [],
+        roles: caseConsumer(file, key.consumer).roles,
         addresses: parseAddressRanges(key.addresses),
-        limits: [],
+        limits: key.limits.flatMap(({ requests, window_ms }, index) => {
+          return apiKeyLimit(index, { requests: BigInt(requests), windowMs: BigInt(window_ms), burst: 0n }) ?? []
+        }),
         last4: parsed.kind === 'api_key' ? parsed.last4 : '',
+        decoy: key.decoy,
       })
       return [text, record]
     }),
   )
 }
 
-/** The fields of a request as they are sent, without Host. */
+function caseConsumer(file: CaseFile, name: string): CaseFile['consumers'][number] {
+  return file.consumers.find((consumer) => consumer.name === name) ?? { name, disabled: false, roles: [] }
+}
+
+/** Records of all other credentials, by kind and name as the directory has them. Their keys are with the material. */
+export function caseCredentialRecords(file: CaseFile, nowMs: number): ReadonlyMap<string, CredentialRecord> {
+  return new Map(
+    file.credentials.map((credential): [string, CredentialRecord] => {
+      const { alias: id, consumer, certificate, scopes, state: of, expires: end } = credential
+      const kind = certificate === undefined ? 'signing_key' : 'certificate'
+      const record = credentialRecord({
+        kind,
+        id: `crd_${id}`,
+        consumerId: `cns_${consumer}`,
+        consumer,
+        consumerDisabled: caseConsumer(file, consumer).disabled,
+        state: of,
+        expiresAtMs: caseExpiryMs(end, nowMs),
+        scopes,
+        roles: caseConsumer(file, consumer).roles,
+        addresses: parseAddressRanges(credential.addresses),
+        hint: certificate ?? id,
+        key: null,
+      })
+      return [`${kind} ${certificate ?? id}`, record]
+    }),
+  )
+}
+
+/** The fields of a request, without Host, with the texts of keys in them. */
 export function caseHeaders(file: CaseFile, request: CaseRequest): readonly (readonly [name: string, value: string])[] {
-  return request.headers.map(([name, value]) => [
-    name,
-    value.replaceAll(/\{key:([0-9A-Za-z]+)\}/g, (_, name: string) => caseKey(file.environment, name)),
-  ])
+  return request.headers.map(([name, value]) => [name, withKeys(file, value)])
+}
+
+/** The target of a request, with the texts of keys in it. */
+export function caseTarget(file: CaseFile, request: CaseRequest): string {
+  return withKeys(file, request.target)
+}
+
+function withKeys(file: CaseFile, text: string): string {
+  return text.replaceAll(/\{key:([0-9A-Za-z]+)\}/g, (_, name: string) => caseKey(file.environment, name))
 }
 
 /** What a runner saw. A field that it cannot see is left out, and then not compared. */

@@ -47,12 +47,12 @@ export async function certificate(
 /** What a client with a certificate of an authority connects with. */
 export async function clientCertificate(
   of: KeyedCertificate = authority,
-  { nowMs = Date.now(), lifeMs = 3_600_000 } = {},
+  { nowMs = Date.now(), lifeMs = 3_600_000, uri = 'spiffe://acme/ci' } = {},
 ): Promise<{ readonly cert: string; readonly key: string }> {
   const key = await createPrivateKeyDer()
   const request = await readCertificateRequest(await createCertificateRequest(key))
   if (request.kind === 'invalid') throw new Error(request.problem)
-  const subject = { publicKey: request.publicKey, uri: 'spiffe://acme/ci', nowMs, lifeMs }
+  const subject = { publicKey: request.publicKey, uri, nowMs, lifeMs }
   return { cert: pem('CERTIFICATE', await issueClientCertificate(of, subject)), key: pem('PRIVATE KEY', key) }
 }
 

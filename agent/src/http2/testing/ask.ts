@@ -3,18 +3,23 @@
  *
  * @module
  */
-import { connect, type OutgoingHttpHeaders } from 'node:http2'
+import { type ClientHttp2Session, connect, type OutgoingHttpHeaders } from 'node:http2'
 import type { RawResponse } from '#agent/testing/raw-client.ts'
 
 /**
+ * @param to where to connect, or a session that is ended with the request.
  * @param list names and values of the header section in turn.
  * @param localAddress where the connection comes from; default: as the system likes.
  * @returns status 0 when the stream is reset without an answer.
  */
-export async function askHttp2(url: string, list: string[], localAddress?: string): Promise<RawResponse> {
+export async function askHttp2(
+  to: string | ClientHttp2Session,
+  list: string[],
+  localAddress?: string,
+): Promise<RawResponse> {
   // The types know neither that fields may come twice, nor where a connection may come from.
   const options: object = { strictSingleValueFields: false, ...(localAddress !== undefined && { localAddress }) }
-  const client = connect(url, options)
+  const client = typeof to === 'string' ? connect(to, options) : to
   client.on('error', () => {})
   // The types do not know that a list may be given.
   const stream = client.request(list as unknown as OutgoingHttpHeaders, { endStream: true })

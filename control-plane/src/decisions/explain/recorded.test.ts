@@ -136,7 +136,7 @@ function decideCase(
 ): Promise<Evaluation> {
   const records = caseKeyRecords(file, NOW_MS)
   const fields = [
-    { name: 'host', value: request.host },
+    ...(request.host === null ? [] : [{ name: 'host', value: request.host }]),
     ...caseHeaders(file, request).map(([name, value]) => ({ name, value })),
   ]
   const { method, target, address } = request
