@@ -12,7 +12,7 @@ import { type Clock, systemClock } from '@headgate/kit/clock.ts'
 import { createLog } from '@headgate/kit/log.ts'
 import type { SettingSource } from '@headgate/kit/settings.ts'
 import { ApiKeySchema, ConsumerSchema, CredentialState, type Directory, DirectorySchema } from '@headgate/proto'
-import { type App, createApp } from '#agent/app.ts'
+import { type App, type AppOptions, createApp } from '#agent/app.ts'
 import { type AgentSettings, readAgentSettings } from '#agent/config.ts'
 import type { Certificates } from '#agent/listen/certificates.ts'
 import type { TicketKeys } from '#agent/listen/ticket-keys.ts'
@@ -46,6 +46,8 @@ interface TestAgentOptions {
   /** What `/state` says about settings. */
   readonly sources?: readonly SettingSource[]
   readonly clock?: Clock
+  /** Key of the agent's identity, in DER (PKCS #8); default: it has none. */
+  readonly identityKey?: Uint8Array
 }
 
 export async function startAgent(options: TestAgentOptions = {}): Promise<TestAgent> {
@@ -57,7 +59,7 @@ export async function startAgent(options: TestAgentOptions = {}): Promise<TestAg
     version: '0.0.0-test',
     clock: options.clock ?? systemClock,
     log,
-    control: null,
+    control: options.identityKey === undefined ? null : controlWith(options.identityKey),
     sources: options.sources ?? [],
     threads: null,
   })
@@ -80,6 +82,14 @@ export async function startAgent(options: TestAgentOptions = {}): Promise<TestAg
     records,
     logged: () => logged,
     [Symbol.asyncDispose]: async () => await app[Symbol.asyncDispose](),
+  }
+}
+
+/** A connection to a control plane of which nothing is there but the identity. */
+function controlWith(key: Uint8Array): NonNullable<AppOptions['control']> {
+  return async ({ onKey }) => {
+    onKey(key)
+    return await Promise.resolve({ status: () => ({}), [Symbol.asyncDispose]: async () => await Promise.resolve() })
   }
 }
 
