@@ -8,7 +8,7 @@ import { connect, createServer, type IncomingHttpHeaders, type ServerHttp2Stream
 import type { AddressInfo } from 'node:net'
 import { test } from 'node:test'
 import { caseKey, type ObjectInput } from '@headgate/core'
-import { createLocalJWKSet, jwtVerify, SignJWT } from 'jose'
+import { calculateJwkThumbprint, createLocalJWKSet, jwtVerify, SignJWT } from 'jose'
 import { WebSocket, WebSocketServer } from 'ws'
 import { directoryOf, keyedRelease, openRelease, startAgent } from '#agent/testing/agent.ts'
 import { sendRaw } from '#agent/testing/raw-client.ts'
@@ -163,8 +163,9 @@ test('an identity token says who calls, is verified with the public key of the a
   assert.equal(first?.length, 1)
   assert.deepEqual(first, second)
   assert.equal(service.arrived[0]?.field('x-headgate-consumer'), undefined)
-  const jwk = publicKey.export({ format: 'jwk' })
-  const { payload } = await jwtVerify(first[0]?.[1] ?? '', createLocalJWKSet({ keys: [{ ...jwk, alg: 'ES256' }] }), {
+  const jwk = { ...publicKey.export({ format: 'jwk' }) }
+  const published = { ...jwk, alg: 'ES256', kid: await calculateJwkThumbprint(jwk) }
+  const { payload } = await jwtVerify(first[0]?.[1] ?? '', createLocalJWKSet({ keys: [published] }), {
     issuer: 'headgate:case/production',
     audience: 'orders',
   })
