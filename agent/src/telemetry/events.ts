@@ -1,9 +1,11 @@
 /**
- * The event that the agent tells of every decision, and how a decision record becomes an OTLP log record.
+ * The events that the agent tells of, and how they become OTLP log records: decisions, the use of credentials, and bait
+ * that was presented.
  *
  * Names follow the OpenTelemetry semantic conventions 1.44.0 where they have one; ours start with `headgate.`. The
  * whole record travels as JSON in one attribute; the others are what a receiver searches by without opening it.
- * A record holds no query string, no field value, no body and no credential.
+ * A record holds no query string, no field value, no body, no credential, and of a token no claims but the caller's name,
+ * scopes and roles.
  *
  * @module
  */
@@ -31,6 +33,12 @@ export const decisionAttributes = {
   service: 'headgate.service',
   /** Name; optional: absent when nobody was proven. */
   consumer: 'headgate.consumer',
+  /** Id; of a token issuer and consumer; optional like `consumer`, and so are the next two. */
+  credentialId: 'headgate.credential.id',
+  /** `api_key`, `jwt`, `introspection`, `mtls` or `signature`. */
+  credentialKind: 'headgate.credential.kind',
+  /** Name of a token's issuer. */
+  issuer: 'headgate.issuer',
   /** Number; with fractions. */
   durationMs: 'headgate.duration_ms',
   method: 'http.request.method',
@@ -39,6 +47,31 @@ export const decisionAttributes = {
   scheme: 'url.scheme',
   address: 'client.address',
   status: 'http.response.status_code',
+} as const
+
+/** Event name of a log record that says which credentials were used. */
+export const USES_EVENT = 'headgate.credentials.used'
+
+/** Attributes of that record. The three lists are as long as each other. */
+export const usesAttributes = {
+  environmentId: 'headgate.environment.id',
+  /** Ids of API keys, certificates and signing keys. */
+  ids: 'headgate.credential.ids',
+  /** Source address of the newest use of each. */
+  addresses: 'headgate.credential.addresses',
+  /** When that was, in milliseconds since 1970-01-01 UTC. */
+  times: 'headgate.credential.times',
+} as const
+
+/** Event name of a log record that says that bait was presented. */
+export const DECOY_EVENT = 'headgate.credential.decoy_used'
+
+/** Attributes of that record. */
+export const decoyAttributes = {
+  environmentId: 'headgate.environment.id',
+  credentialId: 'headgate.credential.id',
+  address: 'client.address',
+  requestId: 'headgate.request.id',
 } as const
 
 /** What is known about one request afterwards. Field names are those of the REST admin API. */
@@ -75,7 +108,20 @@ export interface DecisionRecord {
     readonly credential_id: string
     readonly credential_kind: string
     readonly hint: string
+    /** Name of the `issuer` object that a token is of; null for everything else. */
+    readonly issuer: string | null
     readonly scopes: readonly string[]
+    /** Those of the consumer and of the token. */
+    readonly roles: readonly string[]
+  } | null
+  /** What the caller presented in the handshake, where it proved who calls or was no help; null everywhere else. */
+  readonly certificate: {
+    /** Such as `CN=ci, O=acme`; empty when nobody vouches for it, or when it has none. */
+    readonly subject: string
+    /** Beginning of the SHA-256 of its DER, in hexadecimal. */
+    readonly fingerprint: string
+    /** Why it is not trusted; null: it is. */
+    readonly problem: string | null
   } | null
   readonly limits: readonly {
     readonly policy: string
@@ -113,6 +159,12 @@ export function decisionLogAttributes(record: DecisionRecord): Record<string, An
   }
   if (record.route !== null) attributes[decisionAttributes.route] = record.route
   if (record.service !== null) attributes[decisionAttributes.service] = record.service
-  if (record.principal !== null) attributes[decisionAttributes.consumer] = record.principal.consumer
+  const { principal } = record
+  if (principal !== null) {
+    attributes[decisionAttributes.consumer] = principal.consumer
+    attributes[decisionAttributes.credentialId] = principal.credential_id
+    attributes[decisionAttributes.credentialKind] = principal.credential_kind
+    if (principal.issuer !== null) attributes[decisionAttributes.issuer] = principal.issuer
+  }
   return attributes
 }

@@ -8,21 +8,16 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { create, fromBinary } from '@bufbuild/protobuf'
-import { credentials, Server, ServerCredentials, status } from '@grpc/grpc-js'
+import { fromBinary } from '@bufbuild/protobuf'
+import { credentials, ServerCredentials } from '@grpc/grpc-js'
 import { caseKey } from '@headgate/core'
 import { createAuthority, issueClientCertificate, issueServerCertificate, pem } from '@headgate/kit/pki.ts'
 import {
+  type Directory,
   type ExportLogsServiceRequest,
   ExportLogsServiceRequestSchema,
-  ExportLogsServiceResponseSchema,
   type ExportMetricsServiceRequest,
   ExportMetricsServiceRequestSchema,
-  ExportMetricsServiceResponseSchema,
-  type Implementation,
-  LogsService,
-  MetricsService,
-  serviceDefinition,
 } from '@headgate/proto'
 import {
   directoryOf,
@@ -32,67 +27,26 @@ import {
   startAgent,
   type TestAgent,
 } from '#agent/testing/agent.ts'
+import { insecureLink, startGrpc, until } from './testing/receiver.ts'
 import { openRaw, sendRaw } from '#agent/testing/raw-client.ts'
 import { startService } from '#agent/testing/service.ts'
-import { type DecisionRecord, decisionAttributes } from './events.ts'
-import type { ControlLink } from './exporters.ts'
+import { DECISION_EVENT, type DecisionRecord, decisionAttributes } from './events.ts'
 
 const HEAD = 'Host: api.example.com\r\n'
 const GET = `GET / HTTP/1.1\r\n${HEAD}\r\n`
 const QUICK = { logsIntervalMs: 50, metricsIntervalMs: 50 }
-
-interface TestReceiver extends AsyncDisposable {
-  readonly logs: ExportLogsServiceRequest[]
-  readonly metrics: ExportMetricsServiceRequest[]
-  readonly port: number
-  /** Answers that it is away. */
-  down: boolean
-}
-
-/** A control plane's receiver: gRPC, and only for holders of a certificate. */
-async function startGrpc(serverCredentials: ServerCredentials): Promise<TestReceiver> {
-  const state = { logs: [] as ExportLogsServiceRequest[], metrics: [] as ExportMetricsServiceRequest[], down: false }
-  const server = new Server()
-  const away = { code: status.UNAVAILABLE, details: 'away' }
-  const logs: Implementation<typeof LogsService> = {
-    export: (call, done) => {
-      if (state.down) return done(away)
-      state.logs.push(call.request)
-      done(null, create(ExportLogsServiceResponseSchema))
-    },
-  }
-  const metrics: Implementation<typeof MetricsService> = {
-    export: (call, done) => {
-      if (state.down) return done(away)
-      state.metrics.push(call.request)
-      done(null, create(ExportMetricsServiceResponseSchema))
-    },
-  }
-  server.addService(serviceDefinition(LogsService), logs)
-  server.addService(serviceDefinition(MetricsService), metrics)
-  const port = await new Promise<number>((resolve, reject) => {
-    server.bindAsync('127.0.0.1:0', serverCredentials, (error, bound) =>
-      error === null ? resolve(bound) : reject(error),
-    )
-  })
-  return Object.assign(state, {
-    port,
-    [Symbol.asyncDispose]: async () => {
-      server.forceShutdown()
-      await Promise.resolve()
-    },
-  })
-}
 
 /** What has arrived, as records. */
 function recordsOf(requests: readonly ExportLogsServiceRequest[]): DecisionRecord[] {
   return requests.flatMap(({ resourceLogs }) =>
     resourceLogs.flatMap(({ scopeLogs }) =>
       scopeLogs.flatMap(({ logRecords }) =>
-        logRecords.map(({ attributes }) => {
-          const value = attributes.find(({ key }) => key === decisionAttributes.record)?.value?.value
-          return JSON.parse(value?.case === 'stringValue' ? value.value : '') as DecisionRecord
-        }),
+        logRecords
+          .filter(({ eventName }) => eventName === DECISION_EVENT)
+          .map(({ attributes }) => {
+            const value = attributes.find(({ key }) => key === decisionAttributes.record)?.value?.value
+            return JSON.parse(value?.case === 'stringValue' ? value.value : '') as DecisionRecord
+          }),
       ),
     ),
   )
@@ -116,18 +70,6 @@ function sumOf(requests: readonly ExportMetricsServiceRequest[], name: string): 
     }
   }
   return sum
-}
-
-async function until(what: string, condition: () => boolean): Promise<void> {
-  for (let waited = 0; waited < 10_000; waited += 10) {
-    if (condition()) return
-    await sleep(10)
-  }
-  assert.fail(`waited in vain for ${what}`)
-}
-
-async function insecureLink(receiver: TestReceiver): Promise<ControlLink> {
-  return await Promise.resolve({ address: `127.0.0.1:${receiver.port}`, credentials: credentials.createInsecure() })
 }
 
 test('records and metrics reach the control plane over mutual TLS, and every field is there', async () => {
@@ -200,8 +142,11 @@ test('records and metrics reach the control plane over mutual TLS, and every fie
         credential_id: 'key_abc',
         credential_kind: 'api_key',
         hint: '…0abc',
+        issuer: null,
         scopes: [],
+        roles: [],
       },
+      certificate: null,
       limits: [],
       tightest: -1,
       tls: null,
@@ -214,6 +159,18 @@ test('records and metrics reach the control plane over mutual TLS, and every fie
     [refused.field('x-request-id'), 'credential_missing', ['api_key'], null, null],
   )
 })
+
+/** A route whose keys may come in a query parameter. */
+function queryKeyRelease(url: string): ReturnType<typeof keyedRelease> {
+  const [service, route] = keyedRelease(url)
+  assert.ok(service !== undefined && route !== undefined)
+  const spec = { type: 'access', on: { route: 'all' }, credentials: [{ kind: 'api_key', query: 'api_key' }] }
+  return [service, route, { kind: 'policy', name: 'keyed', spec }]
+}
+
+function withBait(directory: Directory, id: string): Directory {
+  return { ...directory, apiKeys: directory.apiKeys.map((key) => (key.id === id ? { ...key, decoy: true } : key)) }
+}
 
 /** Sends planted values in every place of a request that a caller controls. */
 async function plant(agent: TestAgent, values: ReadonlyMap<string, string>): Promise<void> {
@@ -229,6 +186,14 @@ async function plant(agent: TestAgent, values: ReadonlyMap<string, string>): Pro
   }
   await sendRaw(agent.http, `GET / HTTP/1.1\r\n${HEAD}Authorization: Bearer ${value('bearer')}\r\n\r\n`)
   await sendRaw(agent.http, `GET / HTTP/1.1\r\n${HEAD}Authorization: Basic ${value('basic')}\r\n\r\n`)
+  for (const query of [`api_key=${value('queryKey')}`, `a&api_key=${value('queryKey')}&api_key=x`]) {
+    await sendRaw(agent.http, `GET /a?${query} HTTP/1.1\r\n${HEAD}\r\n`)
+  }
+  await sendRaw(agent.http, `GET /?api_key=${value('otherQueryKey')} HTTP/1.1\r\n${HEAD}\r\n`)
+  await sendRaw(
+    agent.http,
+    `GET /b%3Fapi_key=${value('encodedQueryKey')}?api%5fkey=${value('queryKey')} HTTP/1.1\r\nHost: a b\r\n\r\n`,
+  )
   await sendRaw(agent.http, `GET /#${value('fragment')} HTTP/1.1\r\n${HEAD}\r\n`)
   await using client = await openRaw(agent.http)
   client.write(`GET / HTTP/1.1\r\n${HEAD}X: ${value('garbage')}\0\r\n\r\n`)
@@ -249,11 +214,17 @@ test('planted secrets are in nothing that is sent, logged or counted', async (t)
     'basic',
     'fragment',
     'garbage',
+    'queryKey',
+    'otherQueryKey',
+    'encodedQueryKey',
   ]
   const values = new Map(places.map((place) => [place, `planted${randomBytes(16).toString('hex')}`]))
   // A key that is well formed, and one that is even known.
   const known = 'KnownKeyOfThisTest'
   values.set('key', caseKey('production', known))
+  // Where a policy takes keys from the query as well: one that is known, and one that is bait.
+  values.set('queryKey', caseKey('production', 'KnownKeyInTheQuery'))
+  values.set('otherQueryKey', caseKey('production', 'BaitInTheQuery'))
   const sent: Buffer[] = []
   const collector = createServer((request, response) => {
     request.on('data', (chunk: Buffer) => sent.push(chunk))
@@ -265,6 +236,7 @@ test('planted secrets are in nothing that is sent, logged or counted', async (t)
   const otlpEndpoint = `http://127.0.0.1:${(collector.address() as AddressInfo).port}`
   for (const [title, objects] of [
     ['behind a key', keyedRelease],
+    ['behind a key in the query', queryKeyRelease],
     ['open', openRelease],
   ] as const) {
     await t.test(title, async () => {
@@ -272,7 +244,7 @@ test('planted secrets are in nothing that is sent, logged or counted', async (t)
       await using service = await startService()
       const agent = await startAgent({
         objects: objects(service.url),
-        directory: directoryOf([known]),
+        directory: withBait(directoryOf([known, 'KnownKeyInTheQuery', 'BaitInTheQuery']), 'key_BaitInTheQuery'),
         settings: { ...QUICK, otlpEndpoint, otlpProtocol: 'http/protobuf' },
       })
       await plant(agent, values)

@@ -9,6 +9,7 @@
  */
 import type { Clock } from '@headgate/kit/clock.ts'
 import type { Log } from '@headgate/kit/log.ts'
+import { CredentialNotes } from './credential-notes.ts'
 import type { DecisionRecord } from './events.ts'
 import type { ControlLink } from './exporters.ts'
 import type { Gauges } from './points.ts'
@@ -55,6 +56,7 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
   const startMs = clock.now()
   const names = settings.otlpEndpoint === undefined ? ['control_plane'] : ['control_plane', 'collector']
   const queues = new Map(names.map((name) => [name, createRecordQueue(settings.recordsMax)]))
+  const notes = new Map(names.map((name) => [name, new CredentialNotes()]))
   let link: ControlLink | null = null
   let receivers: Receivers | null = null
 
@@ -64,6 +66,7 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
     return Array.from(queues).flatMap(([receiver, queue]) => [
       { receiver, kind: 'allowed', count: queue.dropped.allowed + before.allowed },
       { receiver, kind: 'refused', count: queue.dropped.refused + before.refused },
+      { receiver, kind: 'credential', count: notes.get(receiver)?.dropped ?? 0 },
     ])
   }
 
@@ -71,7 +74,7 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
     await serving
     const { createReceivers } = await import('./receivers.ts')
     const gauges = (): Gauges => ({ ...options.gauges(), dropped: dropped() })
-    receivers = createReceivers({ ...options, gauges, queues, startMs })
+    receivers = createReceivers({ ...options, gauges, queues, notes, startMs })
     receivers.useControlPlane(link)
   }
   const loaded = load().catch((thrown: unknown) => log.error({ err: thrown }, 'telemetry cannot be sent'))

@@ -7,6 +7,7 @@
  *
  * @module
  */
+import { CredentialNotes } from './credential-notes.ts'
 
 /** Names, as they leave the agent over OTLP. */
 export const metricNames = {
@@ -50,7 +51,7 @@ export const metricAttributes = {
   health: 'headgate.target.health',
   /** `control_plane` or `collector`. */
   receiver: 'headgate.telemetry.receiver',
-  /** `allowed` or `refused`. */
+  /** `allowed` or `refused` for decision records; `credential` for notes of the use of credentials. */
   kind: 'headgate.record.kind',
 } as const
 
@@ -80,6 +81,8 @@ export interface Slots {
   /** Brought up to date when it is read. */
   readonly all: readonly Slot[]
   readonly malformed: ReadonlyMap<string, number>
+  /** What is known of the use of credentials since somebody took it. */
+  readonly credentials: CredentialNotes
 }
 
 /** Bound of the slots: far above any real configuration. Above it everything is counted in one slot without a route. */
@@ -153,6 +156,7 @@ export function createSlots(): Slots {
       return all
     },
     malformed,
+    credentials: new CredentialNotes(),
     count: (environmentId, route, reason, status, durationMs) => {
       const at = find(environmentId, route, reason, Math.trunc(status / 100))
       add(at, 1)

@@ -26,6 +26,7 @@ function record(id: string, outcome: 'allow' | 'deny', status = outcome === 'all
     needed: [],
     had: [],
     principal: null,
+    certificate: null,
     limits: [],
     tightest: -1,
     tls: null,

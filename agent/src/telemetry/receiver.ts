@@ -6,22 +6,24 @@
  *
  * @module
  */
-import { SeverityNumber } from '@opentelemetry/api'
 import type { Resource } from '@opentelemetry/resources'
-import type { ReadableLogRecord } from '@opentelemetry/sdk-logs'
 import type { ResourceMetrics } from '@opentelemetry/sdk-metrics'
 import type { Clock } from '@headgate/kit/clock.ts'
 import { errorText } from '@headgate/kit/errors.ts'
 import type { Log } from '@headgate/kit/log.ts'
-import { DECISION_EVENT, decisionLogAttributes, type DecisionRecord } from './events.ts'
+import type { CredentialNotes } from './credential-notes.ts'
 import type { Exporters } from './exporters.ts'
-import { type Collector, type Gauges, hrTime } from './points.ts'
+import { decisionRecords, noteRecords, SCOPE } from './log-records.ts'
+import type { Collector, Gauges } from './points.ts'
 import type { RecordQueue } from './queue.ts'
 
 export interface ReceiverOptions {
   /** `control_plane` or `collector`. */
   readonly name: string
   readonly queue: RecordQueue
+  readonly notes: CredentialNotes
+  /** Brings the newest notes. */
+  readonly passNotes: () => void
   readonly collector: Collector
   readonly gauges: () => Gauges
   readonly resource: () => Resource
@@ -47,10 +49,8 @@ const PAUSE_MS_MAX = 10_000
 /** What OTLP exporters answer for success: `ExportResultCode.SUCCESS` of a package that we do not depend on. */
 const SUCCESS = 0
 
-const SCOPE = { name: 'headgate.agent' }
-
 export function createReceiver(options: ReceiverOptions): Receiver {
-  const { name, queue, collector, gauges, resource, clock, log } = options
+  const { name, queue, notes, passNotes, collector, gauges, resource, clock, log } = options
   const stop = new AbortController()
   let exporters: Exporters | null = null
   let failing = false
@@ -68,12 +68,24 @@ export function createReceiver(options: ReceiverOptions): Receiver {
     return true
   }
 
+  async function sendNotes(): Promise<boolean> {
+    passNotes()
+    const current = exporters
+    if (current === null || notes.size === 0) return true
+    const news = notes.take()
+    const error = await exported((done) => current.logs.export(noteRecords(news, clock.now(), resource()), done))
+    if (error === null) return noteSuccess()
+    notes.giveBack(news)
+    return noteFailure('logs', error)
+  }
+
   async function sendLogs(): Promise<boolean> {
+    if (!(await sendNotes())) return false
     for (;;) {
       const current = exporters
       if (current === null || queue.size === 0) return true
       const records = queue.take(BATCH_RECORDS)
-      const batch = toLogRecords(records, resource())
+      const batch = decisionRecords(records, resource())
       const error = await exported((done) => current.logs.export(batch, done))
       if (error !== null) {
         queue.giveBack(records)
@@ -123,7 +135,8 @@ export function createReceiver(options: ReceiverOptions): Receiver {
       const bound = new AbortController()
       await Promise.race([flushed, clock.sleep(longestMs, bound.signal).catch(() => {})])
       bound.abort()
-      if (queue.size > 0) log.warn({ receiver: name, records: queue.size }, 'ending with records that were not sent')
+      const left = queue.size + notes.size
+      if (left > 0) log.warn({ receiver: name, records: left }, 'ending with records that were not sent')
       if (exporters !== null) void shutDown(exporters)
       exporters = null
     },
@@ -141,24 +154,6 @@ function exported(start: (done: (result: { code: number; error?: Error }) => voi
       start(({ code, error }) => resolve(code === SUCCESS ? null : (error?.message ?? 'not accepted')))
     } catch (thrown) {
       resolve(errorText(thrown))
-    }
-  })
-}
-
-function toLogRecords(records: readonly DecisionRecord[], resource: Resource): ReadableLogRecord[] {
-  return records.map((record) => {
-    const time = hrTime(Date.parse(record.at))
-    const denied = record.outcome === 'deny'
-    return {
-      hrTime: time,
-      hrTimeObserved: time,
-      severityNumber: denied ? SeverityNumber.WARN : SeverityNumber.INFO,
-      severityText: denied ? 'WARN' : 'INFO',
-      eventName: DECISION_EVENT,
-      resource,
-      instrumentationScope: SCOPE,
-      attributes: decisionLogAttributes(record),
-      droppedAttributesCount: 0,
     }
   })
 }

@@ -4,6 +4,7 @@
  * @module
  */
 import { resourceFromAttributes } from '@opentelemetry/resources'
+import { CredentialNotes } from './credential-notes.ts'
 import type { TelemetryOptions } from './export.ts'
 import { collectorExporters, type ControlLink, controlPlaneExporters } from './exporters.ts'
 import { createCollector, type Gauges } from './points.ts'
@@ -21,12 +22,14 @@ export interface ReceiversOptions extends Omit<TelemetryOptions, 'gauges'> {
   readonly gauges: () => Gauges
   /** By the name of the receiver. */
   readonly queues: ReadonlyMap<string, RecordQueue>
+  /** By the name of the receiver. */
+  readonly notes: ReadonlyMap<string, CredentialNotes>
   /** When counting began, in milliseconds since 1970-01-01 UTC. */
   readonly startMs: number
 }
 
 export function createReceivers(options: ReceiversOptions): Receivers {
-  const { settings, counters, gauges, queues, agent, version, startMs, clock, log } = options
+  const { settings, counters, gauges, queues, notes, agent, version, startMs, clock, log } = options
   const { otlpEndpoint, otlpProtocol, logsIntervalMs, metricsIntervalMs, recordsMax } = settings
   const resource = (): ReturnType<typeof resourceFromAttributes> =>
     resourceFromAttributes({
@@ -35,10 +38,19 @@ export function createReceivers(options: ReceiversOptions): Receivers {
       'service.instance.id': agent(),
     })
 
+  /** Brings what was noted since to every receiver. */
+  function passNotes(): void {
+    const news = counters.credentials.take()
+    // Which credentials are used is nobody's business but the control plane's.
+    for (const [name, each] of notes) each.add(name === 'control_plane' ? news : { ...news, uses: [] })
+  }
+
   function receiver(name: string, temporality: 'delta' | 'cumulative'): Receiver {
     return createReceiver({
       name,
       queue: queues.get(name) ?? createRecordQueue(recordsMax),
+      notes: notes.get(name) ?? new CredentialNotes(),
+      passNotes,
       collector: createCollector(counters, temporality, startMs),
       gauges,
       resource,

@@ -6,7 +6,15 @@
  *
  * @module
  */
-import type { Decision, Facts, LimitState, Principal, RequestHead } from '@headgate/core'
+import {
+  type Decision,
+  type Facts,
+  type LimitState,
+  type Principal,
+  reasons,
+  type RequestHead,
+  type TlsPeer,
+} from '@headgate/core'
 import type { Forwarded } from '#agent/http/exchange.ts'
 import type { LiveEnvironment } from '#agent/live-table.ts'
 import type { DecisionRecord } from './events.ts'
@@ -33,6 +41,9 @@ export interface RecordInput {
 const METHOD_LENGTH_MAX = 32
 const HOST_LENGTH_MAX = 255
 const PATH_LENGTH_MAX = 1_024
+const SUBJECT_LENGTH_MAX = 256
+/** Digits: enough to tell the certificates of one consumer apart. */
+const FINGERPRINT_LENGTH = 16
 
 export function decisionRecord(input: RecordInput): DecisionRecord {
   const { requestId, atMs, durationMs, agent, environment, head, facts, tls, decision, status, forwarded } = input
@@ -58,6 +69,7 @@ export function decisionRecord(input: RecordInput): DecisionRecord {
     needed: decision.needed,
     had: decision.had,
     principal: decision.principal === null ? null : principalRecord(decision.principal),
+    certificate: certificateRecord(decision, head.peer ?? null),
     limits: decision.limits.map(limitRecord),
     tightest: decision.tightest,
     tls,
@@ -66,9 +78,10 @@ export function decisionRecord(input: RecordInput): DecisionRecord {
   }
 }
 
-// What could not be normalised may hold a session behind `;` (RFC 3986 section 3.3), and a query that starts late.
+// What could not be normalised may hold a session behind `;` (RFC 3986 section 3.3), and a query that starts late or that
+// somebody has encoded once too often.
 function barePath(target: string): string {
-  const end = target.search(/[?#;]/)
+  const end = target.search(/[?#;]|%3f|%23|%3b/i)
   return end === -1 ? target : target.slice(0, end)
 }
 
@@ -81,13 +94,30 @@ function copied(text: string): string {
 }
 
 function principalRecord(principal: Principal): DecisionRecord['principal'] {
+  const isToken = principal.credentialKind === 'jwt' || principal.credentialKind === 'introspection'
   return {
     consumer: principal.consumer,
     consumer_id: principal.consumerId,
     credential_id: principal.credentialId,
     credential_kind: principal.credentialKind,
     hint: principal.credentialHint,
+    issuer: isToken ? principal.credentialHint : null,
     scopes: principal.scopes,
+    roles: principal.roles,
+  }
+}
+
+/** @returns null where a certificate made no difference. */
+function certificateRecord({ reason, principal }: Decision, peer: TlsPeer | null): DecisionRecord['certificate'] {
+  if (peer === null) return null
+  const isProof = principal?.credentialKind === 'mtls' || principal?.boundTo === 'certificate'
+  const isRefused = reason !== 'allowed' && (reasons[reason].gate === 'identity' || reasons[reason].gate === 'tls')
+  if (!isProof && !isRefused) return null
+  const isTrusted = peer.kind === 'verified'
+  return {
+    subject: isTrusted ? peer.subject.replaceAll('\n', ', ').slice(0, SUBJECT_LENGTH_MAX) : '',
+    fingerprint: peer.sha256.slice(0, FINGERPRINT_LENGTH),
+    problem: isTrusted ? null : peer.why,
   }
 }
 

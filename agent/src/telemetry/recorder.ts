@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { type Decision, type Facts, refuse } from '@headgate/core'
+import { type Decision, type Facts, type Reason, reasons, refuse } from '@headgate/core'
 import type { Clock } from '@headgate/kit/clock.ts'
 import type { Exchange, Forwarded } from '#agent/http/exchange.ts'
 import type { Live, LiveEnvironment } from '#agent/live-table.ts'
@@ -16,6 +16,8 @@ import { wentWell } from './queue.ts'
 import { decisionRecord, type RecordInput } from './record.ts'
 
 export interface Recorder {
+  /** A request goes on to its service. */
+  allowed(decision: Decision, environment: LiveEnvironment, facts: Facts, nowMs: number): void
   refused(
     exchange: Exchange,
     id: string,
@@ -94,8 +96,27 @@ export function createRecorder(options: RecorderOptions): Recorder {
     keep(decisionRecord(input))
   }
 
+  /** Notes what a refusal says about a credential: it is in use all the same, or it was bait. */
+  function noteCredential(
+    id: string,
+    { principal, reason }: Decision,
+    environment: LiveEnvironment,
+    facts: Facts,
+  ): void {
+    if (principal === null || reason === 'allowed') return
+    const [nowMs, { address }] = [clock.now(), facts]
+    if (principal.decoy === true) {
+      const { credentialId } = principal
+      slots.credentials.baited({ environmentId: environment.id, credentialId, address, atMs: nowMs, requestId: id })
+    } else if (isProven(reason)) slots.credentials.used(environment.id, principal, address, nowMs)
+  }
+
   return {
+    allowed: ({ principal }, environment, facts, nowMs) => {
+      if (principal !== null) slots.credentials.used(environment.id, principal, facts.address, nowMs)
+    },
     refused: (exchange, id, decision, environment, facts) => {
+      if (environment !== null && facts !== null) noteCredential(id, decision, environment, facts)
       // A request without a readable host belongs to nobody, unless there is only one it can belong to.
       const all = live.environments()
       const owner = environment ?? (all.length === 1 ? (all[0] ?? null) : null)
@@ -128,4 +149,11 @@ export function createRecorder(options: RecorderOptions): Recorder {
       }
     },
   }
+}
+
+/** Whether a request was refused although its credential is good. */
+function isProven(reason: Reason): boolean {
+  const isOfCredential =
+    reason === 'consumer_disabled' || reason === 'consumer_unknown' || reason === 'address_not_allowed'
+  return reasons[reason].gate !== 'identity' && !isOfCredential
 }

@@ -43,5 +43,30 @@ test('who has nothing new says nothing', () => {
   const feed = createCounterFeed(slots)
   slots.count('env_1', 'a', 'allowed', 200, 1)
   assert.deepEqual(feed().names, ['env_1 a allowed 2'])
-  assert.deepEqual(feed(), { names: [], numbers: new Float64Array(), malformed: [] })
+  const credentials = { uses: [], decoys: [], dropped: 0 }
+  assert.deepEqual(feed(), { names: [], numbers: new Float64Array(), malformed: [], credentials })
+})
+
+test('what threads have noted of credentials comes together on the one that sends it', () => {
+  const totals = createTotals()
+  for (const [thread, id] of [
+    [0, 'key_1'],
+    [1, 'key_2'],
+  ] as const) {
+    const slots = createSlots()
+    const use = { environmentId: 'env_1', credentialId: id, address: '::1', atMs: thread }
+    slots.credentials.add({ uses: [use], decoys: [{ ...use, requestId: 'req' }], dropped: thread })
+    const feed = createCounterFeed(slots)
+    totals.add(structuredClone(feed()))
+    totals.add(structuredClone(feed()))
+  }
+  const { uses, decoys, dropped } = totals.credentials.take()
+  assert.deepEqual(
+    [uses, decoys].map((notes) => notes.map(({ credentialId }) => credentialId)),
+    [
+      ['key_1', 'key_2'],
+      ['key_1', 'key_2'],
+    ],
+  )
+  assert.equal(dropped, 1)
 })

@@ -6,10 +6,11 @@
  *
  * @module
  */
+import { type CredentialNews, CredentialNotes } from './credential-notes.ts'
 import { DURATION_BOUNDS_S, type Slot, type Slots } from './metrics.ts'
 
 /** What exporters read. */
-export type Counters = Pick<Slots, 'all' | 'malformed'>
+export type Counters = Pick<Slots, 'all' | 'malformed' | 'credentials'>
 
 /**
  * What came since the last time. A thread says it while requests wait: so all numbers are one array, and a slot is one
@@ -22,6 +23,7 @@ export interface CounterDelta {
   readonly numbers: Float64Array
   /** By reason. */
   readonly malformed: readonly (readonly [reason: string, count: number])[]
+  readonly credentials: CredentialNews
 }
 
 const BUCKETS = 2
@@ -61,7 +63,12 @@ export function createCounterFeed(counters: Counters): () => CounterDelta {
       reasons.push([reason, since])
     }
     // Whoever is handed a part of an array is handed all of it.
-    return { names, numbers: numbers.slice(0, names.length * WIDTH), malformed: reasons }
+    return {
+      names,
+      numbers: numbers.slice(0, names.length * WIDTH),
+      malformed: reasons,
+      credentials: counters.credentials.take(),
+    }
   }
 }
 
@@ -90,6 +97,7 @@ export function createTotals(): Totals {
   const all: Slot[] = []
   const byName = new Map<string, Slot>()
   const malformed = new Map<string, number>()
+  const credentials = new CredentialNotes()
 
   function beginTotal(name: string): Slot {
     const total = slotOf(name)
@@ -101,7 +109,9 @@ export function createTotals(): Totals {
   return {
     all,
     malformed,
-    add: ({ names, numbers, malformed: reasons }) => {
+    credentials,
+    add: ({ names, numbers, malformed: reasons, credentials: news }) => {
+      credentials.add(news)
       for (const [index, name] of names.entries()) {
         const total = byName.get(name) ?? beginTotal(name)
         const at = index * WIDTH
