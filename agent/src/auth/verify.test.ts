@@ -345,9 +345,15 @@ test('a source of bad credentials is locked out, and told for how long', async (
   assert.equal(outcome, 'source_locked_out')
   assert.equal(response.status, 429)
   assert.equal(response.field('retry-after'), '1')
+  assert.match(response.body, /"Try again in 1 s"/)
   assert.equal(await it.call(...signatureOf(hmac)), 'source_locked_out')
   assert.equal(await it.call(`X-Api-Key: ${caseKey('production', 'unknown')}`), 'source_locked_out')
   assert.equal((await call(it.agent.http, [bearer(token())], '127.0.0.2')).outcome, '200')
+  it.clock.aheadMs += 1_000
+  assert.equal(await it.call(garbage()), 'token_signature_invalid')
+  const later = (await call(it.agent.http, [garbage()])).response
+  assert.equal(later.field('retry-after'), '2')
+  assert.match(later.body, /"Try again in 2 s"/)
 })
 
 test('behind the address of others that are locked out, good keys and tokens that were seen go on', async () => {

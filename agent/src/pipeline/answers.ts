@@ -24,9 +24,9 @@ const prepared = new Map<string, readonly [before: string, behind: string]>()
 const PLACE = '(request id)'
 
 function problemText(decision: Decision, requestId: string): string {
-  const { reason, limits } = decision
-  // What a limit says depends on the moment.
-  if (limits.length > 0) return JSON.stringify(publicProblem(decision, requestId))
+  const { reason, limits, retryAfterMs } = decision
+  // What a limit or a lock-out says depends on the moment.
+  if (limits.length > 0 || retryAfterMs > 0) return JSON.stringify(publicProblem(decision, requestId))
   let parts = prepared.get(reason)
   if (parts === undefined) {
     const [before = '', behind = ''] = JSON.stringify(publicProblem(decision, PLACE)).split(PLACE)
