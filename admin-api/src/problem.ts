@@ -21,6 +21,11 @@ export const problemCodes = {
   path_malformed: code(400, 'The path is not valid', 'Percent-encode the path as UTF-8'),
   not_signed_in: code(401, 'The request has no valid operator token', 'Send Authorization: Bearer hgp_… or sign in'),
   welcome_code_invalid: code(401, 'The welcome link is unknown, used or too old', 'Ask for a new link: headgate open'),
+  report_unsigned: code(
+    401,
+    'The report is not signed with a key of a known programme',
+    'Put the public keys of the programme into HEADGATE_SCANNER_KEYS_FILE',
+  ),
   not_allowed: code(403, 'Your operator role does not allow this', 'Ask an owner for the role that is named in detail'),
   csrf: code(403, 'A browser request came from elsewhere', 'Use the dashboard, or an operator token'),
   not_found: code(404, 'There is no such thing here', 'Check the name or id; names are lower case'),

@@ -14,7 +14,8 @@ import { createFleet } from './fleet/server.ts'
 import { watchFirstRun } from './operators/first-run.ts'
 import { sweepOperators } from './operators/sweep.ts'
 import { prepareDatabase } from './prepare.ts'
-import { createApplication } from './rest/application.ts'
+import { openScannerKeys } from './leaked-keys/scanner-keys.ts'
+import { type ApplicationOptions, createApplication } from './rest/application.ts'
 import { ownCertificate, readTlsFiles } from './rest/certificate.ts'
 import { createHandlers } from './rest/handlers.ts'
 import { createHealth } from './rest/health.ts'
@@ -96,6 +97,7 @@ export async function createApp({ settings, version, clock, log, stop, print }: 
       startedAtMs,
       agents: () => fleet.connectedHere().length,
     }),
+    leaks: await openLeaks(settings, clock, log),
     version,
     stop,
     dashboard: dashboardDirectory(),
@@ -115,6 +117,16 @@ export async function createApp({ settings, version, clock, log, stop, print }: 
     certificate: tls.cert,
     [Symbol.asyncDispose]: () => disposal.disposeAsync(),
   }
+}
+
+/** @throws Error when the file with the keys of scanners cannot be used. */
+async function openLeaks(
+  { leaks }: ControlPlaneSettings,
+  clock: Clock,
+  log: Log,
+): Promise<ApplicationOptions['leaks']> {
+  if (leaks === undefined) return null
+  return { keys: await openScannerKeys({ file: leaks.scannerKeysFile, clock, log }), action: leaks.action }
 }
 
 function createLimits({ requestsPerS, welcomesPerMin }: ControlPlaneSettings, clock: Clock): RouterOptions['limits'] {

@@ -17,6 +17,7 @@ import {
   secret,
   text,
 } from '@headgate/kit/settings.ts'
+import { type LeakAction, leakActions } from './leaked-keys/action.ts'
 import { readMasterKey } from './secrets/master-key.ts'
 
 const settings = defineSettings({
@@ -70,6 +71,15 @@ const settings = defineSettings({
     max: 1_000_000_000,
   }),
   RECORDS_HOURS: integer({ doc: 'How long decision records are kept, in hours', default: 168, min: 1, max: 8_760 }),
+  SCANNER_KEYS_FILE: text({
+    doc: 'File with the public keys of programmes that report leaked keys to /v1/leaked-keys, as they publish them (JSON); default: off',
+    optional: true,
+  }),
+  LEAKED_KEYS: choice({
+    doc: 'What is done with a key that is reported as leaked',
+    oneOf: leakActions,
+    default: 'revoke',
+  }),
   TRAFFIC_HOURS: integer({
     doc: 'How long counts per minute and security events are kept, in hours',
     default: 720,
@@ -107,6 +117,8 @@ export interface ControlPlaneSettings {
   readonly requestsPerS: number
   readonly welcomesPerMin: number
   readonly databaseConnectionsMax: number
+  /** Undefined: nobody can report leaked keys. */
+  readonly leaks: { readonly scannerKeysFile: string; readonly action: LeakAction } | undefined
   readonly retention: { readonly rowsMax: number; readonly recordsMs: number; readonly minutesMs: number }
 }
 
@@ -176,6 +188,10 @@ export function readControlPlaneSettings(env: Readonly<Record<string, string | u
       requestsPerS: values.REQUESTS_PER_S,
       welcomesPerMin: values.WELCOMES_PER_MIN,
       databaseConnectionsMax: values.DATABASE_CONNECTIONS_MAX,
+      leaks:
+        values.SCANNER_KEYS_FILE === undefined
+          ? undefined
+          : { scannerKeysFile: values.SCANNER_KEYS_FILE, action: values.LEAKED_KEYS },
       retention: {
         rowsMax: values.RECORDS_MAX,
         recordsMs: values.RECORDS_HOURS * HOUR_MS,

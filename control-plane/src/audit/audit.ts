@@ -23,7 +23,7 @@ export interface AuditNote {
   readonly before?: object | null
   readonly after?: object | null
   /** Who did it, where that is known only now; else the caller. */
-  readonly operator?: { readonly id: string; readonly name: string }
+  readonly operator?: { readonly id: string | null; readonly name: string }
 }
 
 /** What a change gives back. `audit` is null when nothing was changed. */

@@ -84,8 +84,9 @@ export function createFleetStore(db: Database) {
           data: { usedAt: now, agentId: agent.id },
         })
         if (count !== 1) return null
-        const name = await createAgent(tx, agent)
-        if (name !== null) await putIdentityKey(tx, agent.id, agent.key, agent.certificateExpiresAt)
+        const { key, ...row } = agent
+        const name = await createAgent(tx, row)
+        if (name !== null) await putIdentityKey(tx, row.id, key, row.certificateExpiresAt)
         return name
       }),
 
@@ -165,7 +166,7 @@ async function findAgents(db: Database, ids: readonly string[]): Promise<readonl
   }))
 }
 
-async function createAgent(tx: Prisma.TransactionClient, { key: _, ...agent }: NewAgent): Promise<string | null> {
+async function createAgent(tx: Prisma.TransactionClient, agent: Omit<NewAgent, 'key'>): Promise<string | null> {
   const taken = await tx.agent.findMany({
     where: { OR: [{ name: agent.name }, { name: { startsWith: `${agent.name}-` } }] },
     select: { name: true },

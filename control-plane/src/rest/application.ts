@@ -7,6 +7,9 @@ import { openApiDocument } from '@headgate/admin-api'
 import express, { type Express, type NextFunction, type Request, type Response } from 'express'
 import { serveIdentityKeys } from '#control-plane/identity-keys/serve.ts'
 import { listPublishedKeys } from '#control-plane/identity-keys/store.ts'
+import type { LeakAction } from '#control-plane/leaked-keys/action.ts'
+import type { ScannerKeys } from '#control-plane/leaked-keys/scanner-keys.ts'
+import { serveLeakedKeys } from '#control-plane/leaked-keys/serve.ts'
 import { authenticate } from '#control-plane/operators/authenticate.ts'
 import { serveHealth, type Health } from './health.ts'
 import { openRequestState, requestState } from './request-state.ts'
@@ -21,6 +24,8 @@ export interface ApplicationOptions extends RouterOptions {
   readonly version: string
   /** Fires when the process stops: requests that come after it are refused. */
   readonly stop: AbortSignal
+  /** Who may report leaked keys, and what is done then; null: nobody. */
+  readonly leaks: { readonly keys: ScannerKeys; readonly action: LeakAction } | null
   /** Folder of the built dashboard. */
   readonly dashboard: string
 }
@@ -60,6 +65,7 @@ export function createApplication(options: ApplicationOptions): Express {
   })
   app.use(serveHealth(health))
   app.use(serveIdentityKeys({ read: () => listPublishedKeys(db, clock.now()), clock, limiter: options.limits.address }))
+  if (options.leaks !== null) app.use(serveLeakedKeys({ services, ...options.leaks }))
   app.use(createRouter(options))
   app.get('/v1/openapi.json', async (request: Request, response: Response) => {
     await authenticate(db, clock, request)

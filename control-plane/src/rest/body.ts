@@ -22,8 +22,12 @@ export async function readJsonBody(request: IncomingMessage): Promise<unknown> {
   const type = request.headers['content-type'] ?? ''
   if (!/^application\/json\s*(?:;\s*charset=(?:utf-8|"utf-8")\s*)?$/i.test(type)) refuse('media_type')
   if (request.headers['content-encoding'] !== undefined) refuse('media_type', 'A content coding is not accepted')
-  if (Number(request.headers['content-length'] ?? 0) > BODY_BYTES_MAX) tooLarge()
-  const value = parse(await collect(request))
+  return parseJsonBody(await collectBody(request, BODY_BYTES_MAX))
+}
+
+/** @throws Refusal `body_malformed` or `input_invalid`. */
+export function parseJsonBody(bytes: Buffer): unknown {
+  const value = parse(bytes)
   const error = firstUnstorable(value)
   if (error !== undefined) throw new Refusal('input_invalid', { errors: [error] })
   return value
@@ -34,13 +38,15 @@ function tooLarge(): never {
   return refuse('body_too_large', undefined, { headers: { Connection: 'close' } })
 }
 
-async function collect(request: IncomingMessage): Promise<Buffer> {
+/** The bytes as they came. @throws Refusal `body_too_large` or `body_malformed`. */
+export async function collectBody(request: IncomingMessage, bytesMax: number): Promise<Buffer> {
+  if (Number(request.headers['content-length'] ?? 0) > bytesMax) tooLarge()
   const parts: Buffer[] = []
   let length = 0
   try {
     for await (const part of request as AsyncIterable<Buffer>) {
       length += part.length
-      if (length > BODY_BYTES_MAX) tooLarge()
+      if (length > bytesMax) tooLarge()
       parts.push(part)
     }
   } catch (thrown) {
