@@ -66,6 +66,18 @@ test('a client certificate counts as long as its credential does', () => {
   assert.equal(judge(finds(null), HOLDER), 'credential_unknown')
 })
 
+test('a client certificate ends by itself, whatever is known about its credential', () => {
+  const peer = { kind: 'verified', notAfterMs: NOW_MS } as NonNullable<Facts['peer']>
+  const at = (nowMs: number): unknown =>
+    judgeAgain(environment(finds(CERTIFICATE)), HOLDER, { ...FACTS, peer }, 0, nowMs)
+  assert.deepEqual([at(NOW_MS - 1), at(NOW_MS)], [null, 'credential_expired'])
+})
+
+test('a credential whose end was put off goes on', () => {
+  const later = { ...CERTIFICATE, expiresAtMs: NOW_MS + 60_000 }
+  assert.equal(judge(finds(later), { ...HOLDER, expiresAtMs: NOW_MS }), null)
+})
+
 test('a key that signs requests is looked for among those keys', () => {
   const signer: Principal = { ...HOLDER, credentialKind: 'signature' }
   assert.equal(judge({ findCredential: (kind) => (kind === 'signing_key' ? CERTIFICATE : null) }, signer), null)

@@ -21,17 +21,18 @@ export function judgeAgain(
   allowedMs: number,
   nowMs: number,
 ): Reason | null {
-  if (hasExpired(environment, principal, allowedMs, nowMs)) return 'credential_expired'
   const { directory } = environment
-  if (!directory.known) return null
   switch (principal.credentialKind) {
     case 'api_key': {
-      if (principal.lookup === undefined) return null
+      if (!directory.known || principal.lookup === undefined) return null
       const record = directory.findApiKey(principal.lookup)
       return record === null ? 'credential_unknown' : reasonOf(judgeApiKey(record, facts, nowMs))
     }
     case 'mtls':
     case 'signature': {
+      // The certificate has an end of its own, beside that of what is known about it.
+      if (facts.peer?.kind === 'verified' && nowMs >= facts.peer.notAfterMs) return 'credential_expired'
+      if (!directory.known) return null
       const kind = principal.credentialKind === 'mtls' ? 'certificate' : 'signing_key'
       // The directory calls them by what they are called for people.
       const record = directory.findCredential(kind, principal.credentialHint)
@@ -39,7 +40,8 @@ export function judgeAgain(
     }
     case 'jwt':
     case 'introspection':
-      return judgeConsumer(directory, principal)
+      if (hasExpired(environment, principal, allowedMs, nowMs)) return 'credential_expired'
+      return directory.known ? judgeConsumer(directory, principal) : null
   }
 }
 
@@ -55,7 +57,7 @@ function reasonOf(verified: Verified): Reason | null {
   return verified.kind === 'denied' ? verified.reason : null
 }
 
-/** What was let in behind its time, because clocks differ, has as long as any clock may be late. */
+/** Of a token. What was let in behind its time, because clocks differ, has as long as any clock may be late. */
 function hasExpired(
   { release }: LiveEnvironment,
   { expiresAtMs, credentialHint }: Principal,
