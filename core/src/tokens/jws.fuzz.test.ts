@@ -60,7 +60,8 @@ function tokenText(random: Random): string {
 }
 
 /** The names of all members, as many as a text has: in JSON that is valid, only the name of a member has a colon behind it. */
-const namesWritten = (text: string): number => [...text.matchAll(/"(?:[^"\\]|\\.)*"[ \t\r\n]*:/g)].length
+const namesWritten = (text: string): number =>
+  [...text.matchAll(/"(?:[^"\\]|\\.)*"([ \t\r\n]*:)?/g)].filter(([, colon]) => colon !== undefined).length
 
 /** As many as were read. */
 function namesRead(value: unknown): number {
