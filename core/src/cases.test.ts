@@ -4,13 +4,13 @@ import { test } from 'node:test'
 import { caseDifferences, caseFile, caseOutcome, caseRelease, type CaseFile, type CaseRequest } from './cases.ts'
 import { compile } from './compile.ts'
 import { decide } from './decide.ts'
-import type { Decision, DecisionPorts, TlsPeer } from './decision.ts'
+import type { Decision, DecisionPorts } from './decision.ts'
 import { normalise } from './normalise.ts'
 import { refuse } from './outcome.ts'
 import { type Reason, reasons } from './reasons.ts'
-import { certificateFor, type CompiledRelease } from './release.ts'
-import { caseMaterial, fakeCertificateSha256, type SentCase } from './testing/case-material.ts'
-import { casePorts } from './testing/case-ports.ts'
+import type { CompiledRelease } from './release.ts'
+import { caseMaterial, type SentCase } from './testing/case-material.ts'
+import { casePeer, casePorts } from './testing/case-ports.ts'
 
 const FOLDER = new URL('../cases/', import.meta.url)
 const NOW_MS = 1_800_000_000_000
@@ -38,29 +38,6 @@ const files = readdirSync(FOLDER)
     caseFile.parse(JSON.parse(readFileSync(new URL(name, FOLDER), 'utf8'))),
   ])
 
-/** The certificate of a client, as it would have been verified at the host that it came to. */
-function peerOf(
-  file: CaseFile,
-  { client_certificate: alias, host }: CaseRequest,
-  release: CompiledRelease,
-): TlsPeer | null {
-  const certificate = certificateFor(release, host ?? '')
-  const of = file.client_certificates.find((each) => each.alias === alias)
-  if (of === undefined || certificate === null || certificate.clientCertificates === null) return null
-  const sha256 = fakeCertificateSha256(of.alias)
-  if (!of.trusted)
-    return { kind: 'unverified', certificate: certificate.name, sha256, why: 'UNABLE_TO_GET_ISSUER_CERT' }
-  return {
-    kind: 'verified',
-    certificate: certificate.name,
-    authorities: certificate.clientCertificates.ca,
-    sha256,
-    subject: '',
-    names: [`URI:${of.uri}`],
-    notAfterMs: NOW_MS + 1,
-  }
-}
-
 async function run(
   file: CaseFile,
   request: CaseRequest,
@@ -72,7 +49,7 @@ async function run(
   const fields = [...(request.host === null ? [] : [['host', request.host]]), ...sent.headers]
   const header = (name: string) =>
     fields.flatMap(([field, value = '']) => (field?.toLowerCase() === name ? [value] : []))
-  const peer = peerOf(file, request, release)
+  const peer = casePeer(file, request, release, NOW_MS)
   const normalised = normalise({ method, target: sent.target, scheme, address, peer, header })
   if (normalised.kind === 'refused') return refuse(normalised.reason)
   const take: DecisionPorts['take'] = request.unavailable === 'limits' ? () => ({ kind: 'unavailable' }) : ports.take

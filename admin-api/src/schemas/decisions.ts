@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { objectName } from '@headgate/core'
 import { z } from 'zod'
 import { instant, reference } from './common.ts'
 import { releaseReference } from './releases.ts'
@@ -14,8 +15,14 @@ const principal = z.object({
   credential_id: z.string().describe('Of a token: issuer and the name of the issuer object, such as issuer:login'),
   credential_kind: z.string(),
   hint: z.string(),
+  issuer: z.string().nullable().default(null).describe('Name of the issuer object that a token is of'),
   scopes: z.array(z.string()),
   roles: z.array(z.string()).default([]),
+})
+const clientCertificate = z.object({
+  subject: z.string().describe('Such as CN=ci, O=acme; may be empty'),
+  fingerprint: z.string().describe('Beginning of the SHA-256 of the certificate, in hexadecimal'),
+  problem: z.string().nullable().describe('Why it is not trusted; null: it is'),
 })
 const limitState = z.object({
   policy: z.string(),
@@ -48,6 +55,10 @@ export const decisionRecord = z
     needed: z.array(z.string()),
     had: z.array(z.string()),
     principal: principal.nullable(),
+    certificate: clientCertificate
+      .nullable()
+      .default(null)
+      .describe('What the caller presented in the handshake, where it proved who calls or was no help'),
     limits: z.array(limitState),
     tightest: z.int().describe('Index in limits; -1: none'),
     tls: z.string().nullable(),
@@ -81,7 +92,23 @@ export const simulatedRequest = z
       .default([])
       .describe('A credential in here is proven like on an agent; it is never stored'),
     as_key: reference.optional().describe('Id of an API key to call with, in place of a credential in headers'),
+    as_token: z.string().min(1).max(8192).optional().describe('A token to call with, likewise'),
+    as_claims: z
+      .strictObject({
+        issuer: objectName.describe('Name of the issuer object'),
+        claims: z
+          .record(z.string().min(1).max(256), z.unknown())
+          .describe('What it says. iss, aud and exp are put in where they are missing'),
+      })
+      .optional()
+      .describe('A token that is thought as well: what it would say, and of which issuer'),
+    as_credential: reference
+      .optional()
+      .describe('Id of a client certificate to connect with, or of a key to sign the request with'),
     at: instant.optional().describe('When; default: now'),
+  })
+  .refine(({ as_key, as_token, as_claims }) => [as_key, as_token, as_claims].filter(Boolean).length < 2, {
+    error: 'give one of as_key, as_token and as_claims',
   })
   .meta({ id: 'SimulatedRequest' })
 

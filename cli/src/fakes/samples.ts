@@ -30,6 +30,7 @@ export const refusedExplanation: Explanation = {
     credential_id: 'key_01KA',
     credential_kind: 'api_key',
     hint: '…Qd4x',
+    issuer: null,
     scopes: ['orders:read'],
     roles: [],
   },

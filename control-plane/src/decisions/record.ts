@@ -17,6 +17,7 @@ const told = decisionRecord.pick({}).extend({
   needed: decisionRecord.shape.needed.catch([]),
   had: decisionRecord.shape.had.catch([]),
   principal: decisionRecord.shape.principal.catch(null),
+  certificate: decisionRecord.shape.certificate.catch(null),
   limits: decisionRecord.shape.limits.catch([]),
   tightest: decisionRecord.shape.tightest.catch(-1),
   tls: decisionRecord.shape.tls.catch(null),

@@ -5,20 +5,20 @@
  * @module
  */
 import { createHash, createHmac, createPublicKey, hash, verify, type webcrypto } from 'node:crypto'
-import { caseCredentialRecords, caseKeyRecords, type CaseFile } from '#core/cases.ts'
+import { caseCredentialRecords, caseKeyRecords, type CaseFile, type CaseRequest } from '#core/cases.ts'
 import { judgeApiKey } from '#core/credentials/api-key.ts'
 import { judgeCredential } from '#core/credentials/credential.ts'
 import { type ConsumerRecord, judgeToken } from '#core/credentials/token.ts'
-import type { Credential, DecisionPorts, Facts, Principal, VerifiedPeer, Verified } from '#core/decision.ts'
+import type { Credential, DecisionPorts, Facts, Principal, TlsPeer, VerifiedPeer, Verified } from '#core/decision.ts'
 import { demandKey, takeAll } from '#core/limits/take-all.ts'
 import { type Reason, reasons } from '#core/reasons.ts'
-import type { CompiledIssuer, CompiledRelease } from '#core/release.ts'
+import { certificateFor, type CompiledIssuer, type CompiledRelease } from '#core/release.ts'
 import { judgeSignature, readSignature, type SignatureProblem } from '#core/signatures/message-signature.ts'
 import { judgeClaims } from '#core/tokens/claims.ts'
 import { type Jws, readProof } from '#core/tokens/jws.ts'
 import { neededProof, tokenOrigin, tokenReasons } from '#core/tokens/judge.ts'
 import type { JsonObject } from '#core/tokens/strict-json.ts'
-import type { CaseMaterial } from './case-material.ts'
+import { type CaseMaterial, fakeCertificateSha256 } from './case-material.ts'
 
 interface JsonWebKey extends webcrypto.JsonWebKey {
   readonly kid?: string
@@ -175,6 +175,30 @@ export function casePorts(
         (demand) => counters.get(demandKey(demand)) ?? 0,
         (demand, tatMs) => void counters.set(demandKey(demand), tatMs),
       ),
+  }
+}
+
+/** The certificate of a client, as it would have been verified at the host that it came to. */
+export function casePeer(
+  file: CaseFile,
+  { client_certificate: alias, host }: CaseRequest,
+  release: CompiledRelease,
+  nowMs: number,
+): TlsPeer | null {
+  const certificate = certificateFor(release, host ?? '')
+  const of = file.client_certificates.find((each) => each.alias === alias)
+  if (of === undefined || certificate === null || certificate.clientCertificates === null) return null
+  const sha256 = fakeCertificateSha256(of.alias)
+  if (!of.trusted)
+    return { kind: 'unverified', certificate: certificate.name, sha256, why: 'UNABLE_TO_GET_ISSUER_CERT' }
+  return {
+    kind: 'verified',
+    certificate: certificate.name,
+    authorities: certificate.clientCertificates.ca,
+    sha256,
+    subject: '',
+    names: [`URI:${of.uri}`],
+    notAfterMs: nowMs + 1,
   }
 }
 

@@ -13,6 +13,7 @@ import {
   type RequestHead,
   type TlsPeer,
   type TraceStep,
+  type VerifiedPeer,
   certificateFor,
   decide,
   normalise,
@@ -31,7 +32,8 @@ export interface Evaluation {
 
 /**
  * @param release null: nothing is live.
- * @param head without `peer` (null is one), the client certificate that the host asks for is taken as presented.
+ * @param head without `peer` (null is one), the client certificate without which the host is not reached is taken as
+ *   presented.
  */
 export async function evaluate(
   release: CompiledRelease | null,
@@ -46,7 +48,7 @@ export async function evaluate(
   }
   const { host: asked, scheme } = normalised.facts
   const facts =
-    head.peer === undefined ? { ...normalised.facts, peer: assumedPeer(release, asked, scheme) } : normalised.facts
+    head.peer === undefined ? { ...normalised.facts, peer: requiredPeer(release, asked, scheme) } : normalised.facts
   const { host, path } = facts
   if (release === null) {
     const steps: TraceStep[] = [
@@ -67,15 +69,27 @@ export function pathOf(target: string): string {
 }
 
 /**
- * The client certificate of a request that is thought or was recorded: what the host asks for, as an agent would have
- * verified it. Certificates are neither given nor recorded, so what they would have shown is not judged here.
+ * The client certificate of a request that is thought or was recorded: as an agent would have verified it. What it would
+ * have shown is not known, but for what is given.
+ *
+ * @returns null where the host asks for none.
  */
-function assumedPeer(release: CompiledRelease | null, host: string, scheme: string): TlsPeer | null {
+export function assumedPeer(
+  release: CompiledRelease | null,
+  host: string,
+  scheme: string,
+  known: Partial<Pick<VerifiedPeer, 'sha256' | 'subject' | 'names'>> = {},
+): VerifiedPeer | null {
   const certificate = release === null || scheme !== 'https' ? null : certificateFor(release, host)
   if (certificate === null || certificate.clientCertificates === null) return null
   const { name, clientCertificates } = certificate
-  const unknown = { sha256: '', subject: '', names: [], notAfterMs: Infinity }
-  return { kind: 'verified', certificate: name, authorities: clientCertificates.ca, ...unknown }
+  const peer = { sha256: '', subject: '', names: [], notAfterMs: Infinity, ...known }
+  return { kind: 'verified', certificate: name, authorities: clientCertificates.ca, ...peer }
+}
+
+function requiredPeer(release: CompiledRelease | null, host: string, scheme: string): TlsPeer | null {
+  const isRequired = release !== null && certificateFor(release, host)?.clientCertificates?.mode === 'required'
+  return isRequired ? assumedPeer(release, host, scheme) : null
 }
 
 /** A head from single fields. @param fields names in any case; several of one name keep their order. */

@@ -4,7 +4,7 @@
  * @module
  */
 import type { DecisionRecord, Explanation, Given } from '@headgate/admin-api'
-import { type CompiledRelease, type Decision, type LimitState, compile, reasons } from '@headgate/core'
+import { type CompiledRelease, type Decision, type LimitState, type Principal, compile, reasons } from '@headgate/core'
 import type { EnvironmentScope } from '#control-plane/db.ts'
 import { type Content, loadContent, loadRelease } from '#control-plane/releases/content.ts'
 import { refuseFindings } from '#control-plane/releases/publish.ts'
@@ -166,24 +166,27 @@ function decisionView(decision: Decision): View {
     status,
     route,
     service,
-    principal:
-      principal === null
-        ? null
-        : {
-            consumer: principal.consumer,
-            consumer_id: principal.consumerId,
-            credential_id: principal.credentialId,
-            credential_kind: principal.credentialKind,
-            hint: principal.credentialHint,
-            scopes: [...principal.scopes],
-            roles: [...principal.roles],
-          },
+    principal: principal === null ? null : principalView(principal),
     rule: rule === null ? null : { ...rule },
     // On 405 what is needed is a method that the route serves.
     needed: [...(reason === 'method_not_allowed' && needed.length === 0 ? decision.allow : needed)],
     had: [...had],
     limits: limits.map(limitView),
     tightest,
+  }
+}
+
+function principalView(principal: Principal): NonNullable<View['principal']> {
+  const isToken = principal.credentialKind === 'jwt' || principal.credentialKind === 'introspection'
+  return {
+    consumer: principal.consumer,
+    consumer_id: principal.consumerId,
+    credential_id: principal.credentialId,
+    credential_kind: principal.credentialKind,
+    hint: principal.credentialHint,
+    issuer: isToken ? principal.credentialHint : null,
+    scopes: [...principal.scopes],
+    roles: [...principal.roles],
   }
 }
 

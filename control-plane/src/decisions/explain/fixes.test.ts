@@ -18,6 +18,7 @@ const refused: Refused = {
     credential_id: 'key_1',
     credential_kind: 'api_key',
     hint: '…Qd4x',
+    issuer: null,
     scopes: ['orders:read'],
     roles: [],
   },

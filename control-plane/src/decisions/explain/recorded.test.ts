@@ -4,15 +4,12 @@ import {
   type CaseRequest,
   type CompiledRelease,
   type Decision,
+  type DecisionPorts,
   caseFile,
-  caseHeaders,
-  caseKeyRecords,
-  caseRelease,
   compile,
-  demandKey,
-  judgeApiKey,
-  takeAll,
 } from '@headgate/core'
+import { type SentCase, caseMaterial } from '@headgate/core/testing/case-material.ts'
+import { casePeer, casePorts } from '@headgate/core/testing/case-ports.ts'
 import assert from 'node:assert/strict'
 import { readFileSync, readdirSync } from 'node:fs'
 import test from 'node:test'
@@ -26,12 +23,14 @@ for (const name of readdirSync(FOLDER).filter((file) => file.endsWith('.json')))
   const file = caseFile.parse(JSON.parse(readFileSync(new URL(name, FOLDER), 'utf8')))
 
   test(`a record of every case of ${name} leads the evaluator to the recorded outcome`, async () => {
-    const release = compileFile(file)
-    const counters = new Map<string, number>()
+    const material = caseMaterial(file, { nowMs: NOW_MS })
+    const release = compileObjects(material.objects, file.environment)
+    const ports = casePorts(file, release, material, NOW_MS)
     for (const request of file.requests) {
-      let evaluation = await decideCase(file, request, release, counters)
-      for (let time = 1; time < request.repeat; time += 1)
-        evaluation = await decideCase(file, request, release, counters)
+      const sent = material.sent(request, NOW_MS)
+      const decideOnce = (): Promise<Evaluation> => decideCase(file, request, sent, release, ports)
+      let evaluation = await decideOnce()
+      for (let time = 1; time < request.repeat; time += 1) evaluation = await decideOnce()
       const record = recordOf(request, evaluation)
       const replayed = await replay(release, file.environment, record)
       assert.equal(
@@ -63,6 +62,7 @@ const allowed: DecisionRecord = {
   needed: [],
   had: [],
   principal: null,
+  certificate: null,
   limits: [],
   tightest: -1,
   tls: null,
@@ -110,16 +110,13 @@ test('a request before the first release agrees with "not ready"', async () => {
   assert.equal((await replay(null, 'dev', early)).agrees, true)
 })
 
-function compileFile(file: CaseFile): CompiledRelease {
-  const compiled = compile(caseRelease(file))
-  if (compiled.kind === 'refused') throw new Error('a case does not compile')
-  return compiled.release
-}
-
-function compileObjects(objects: readonly { kind: string; name: string; spec: unknown }[]): CompiledRelease {
+function compileObjects(
+  objects: readonly { kind: string; name: string; spec: unknown }[],
+  environment = 'dev',
+): CompiledRelease {
   const compiled = compile({
     tenant: 't',
-    environment: 'dev',
+    environment,
     number: 1,
     objects: objects.map((object) => ({ ...object, origin: '' })),
   })
@@ -131,40 +128,31 @@ function compileObjects(objects: readonly { kind: string; name: string; spec: un
 function decideCase(
   file: CaseFile,
   request: CaseRequest,
+  sent: SentCase,
   release: CompiledRelease,
-  counters: Map<string, number>,
+  ports: DecisionPorts,
 ): Promise<Evaluation> {
-  const records = caseKeyRecords(file, NOW_MS)
-  const fields = [
-    ...(request.host === null ? [] : [{ name: 'host', value: request.host }]),
-    ...caseHeaders(file, request).map(([name, value]) => ({ name, value })),
-  ]
-  const { method, target, address } = request
-  return evaluate(release, requestHead({ method, target, scheme: 'http', address }, fields), {
-    now: () => NOW_MS,
-    verify: (credential, facts) => {
-      const record = credential.kind === 'api_key' ? records.get(credential.text) : undefined
-      return record === undefined
-        ? { kind: 'denied', reason: 'credential_unknown', principal: null }
-        : judgeApiKey(record, facts, NOW_MS)
-    },
-    take: (demands) =>
-      takeAll(
-        demands,
-        NOW_MS,
-        (demand) => counters.get(demandKey(demand)) ?? 0,
-        (demand, tatMs) => void counters.set(demandKey(demand), tatMs),
-      ),
-  })
+  const { method, scheme, address, host } = request
+  const fields = sent.headers.map(([name, value]) => ({ name, value }))
+  const peer = casePeer(file, request, release, NOW_MS)
+  return evaluate(
+    release,
+    requestHead({ method, target: sent.target, scheme, address, peer }, [
+      ...(host === null ? [] : [{ name: 'host', value: host }]),
+      ...fields,
+    ]),
+    request.unavailable === 'limits' ? { ...ports, take: () => ({ kind: 'unavailable' }) } : ports,
+  )
 }
 
 /** As an agent records it: without query, fields and credential. */
-function recordOf({ method, address }: CaseRequest, { decision, host, path }: Evaluation): DecisionRecord {
+function recordOf({ method, address, scheme }: CaseRequest, { decision, host, path }: Evaluation): DecisionRecord {
   const { principal, rule, limits } = decision
   return {
     ...allowed,
     ...pick(decision),
     method,
+    scheme,
     address,
     host,
     path,
@@ -178,6 +166,7 @@ function recordOf({ method, address }: CaseRequest, { decision, host, path }: Ev
             credential_id: principal.credentialId,
             credential_kind: principal.credentialKind,
             hint: principal.credentialHint,
+            issuer: null,
             scopes: [...principal.scopes],
             roles: [...principal.roles],
           },

@@ -8,16 +8,19 @@
  */
 import type { DecisionRecord } from '@headgate/admin-api'
 import {
+  type CompiledLimit,
   type CompiledRelease,
+  type CredentialKind,
   type Principal,
   type Reason,
   type RequestHead,
   type Taken,
   type Verified,
+  credentialKinds,
   formatApiKey,
   reasons,
 } from '@headgate/core'
-import { type Evaluation, evaluate, requestHead } from './evaluate.ts'
+import { type Evaluation, assumedPeer, evaluate, requestHead } from './evaluate.ts'
 
 export interface Replay {
   readonly evaluation: Evaluation
@@ -26,10 +29,20 @@ export interface Replay {
 }
 
 /** Reasons whose cause is in parts of the head that are not recorded. */
-const UNRECORDED: ReadonlySet<string> = new Set(['host_missing', 'host_invalid', 'target_invalid', 'path_ambiguous'])
+const UNRECORDED: ReadonlySet<string> = new Set([
+  'host_missing',
+  'host_invalid',
+  'target_invalid',
+  'path_ambiguous',
+  'proxy_chain_invalid',
+])
+
+/** Reasons that come of an expression, which may be over anything. */
+const BY_EXPRESSION = /^expression_/
 
 /** Reasons with which the `verify` port may answer. */
-const DENIED = /^(?:credential_(?:unknown|disabled|revoked|expired|unavailable)|consumer_disabled|address_not_allowed)$/
+const DENIED =
+  /^(?:credential_(?:unknown|disabled|revoked|expired|unavailable|malformed|unbound|repeated)|token_.*|proof_.*|signature_.*|certificate_unknown|source_locked_out|consumer_disabled|consumer_unknown|address_not_allowed)$/
 
 /** @param release the one that decided; null when none was live. */
 export async function replay(
@@ -37,17 +50,28 @@ export async function replay(
   environment: string,
   record: DecisionRecord,
 ): Promise<Replay> {
-  const evaluation = await evaluate(release, headOf(record, environment), {
+  const evaluation = await evaluate(release, headOf(record, environment, release), {
     now: () => Date.parse(record.at),
-    verify: () => verify(record),
+    verify: () => verify(record, release),
     take: () => take(record),
   })
   const { decision } = evaluation
   const afterwards = isReason(record.reason) && reasons[record.reason].gate === 'upstream'
-  const same = afterwards
-    ? decision.outcome === 'allow'
-    : decision.reason === record.reason && decision.outcome === record.outcome
-  return { evaluation, agrees: UNRECORDED.has(record.reason) || (same && decision.route === record.route) }
+  const expected = afterwards ? 'allowed' : record.reason
+  // Whether an expression was true depends on fields, query and claims; where it was, the record counts.
+  const isOpen =
+    [expected, decision.reason].some((reason) => BY_EXPRESSION.test(reason)) && hasExpression(release, record)
+  const isSame = decision.reason === expected || (isOpen && isBehindAccess(expected))
+  return { evaluation, agrees: UNRECORDED.has(record.reason) || (isSame && decision.route === record.route) }
+}
+
+function hasExpression(release: CompiledRelease | null, { route }: DecisionRecord): boolean {
+  return (release?.routes.get(route ?? '')?.access?.conditions?.expression ?? null) !== null
+}
+
+/** An expression is the last condition: what is refused before it was refused whatever it is. */
+function isBehindAccess(reason: string): boolean {
+  return reason === 'allowed' || BY_EXPRESSION.test(reason) || (isReason(reason) && reasons[reason].gate === 'limit')
 }
 
 export function isReason(text: string): text is Reason {
@@ -56,42 +80,75 @@ export function isReason(text: string): text is Reason {
 
 const PLACEHOLDER = '0'.repeat(30)
 
+type Field = Readonly<{ name: string; value: string }>
+
+const authorization = (value: string): Field => ({ name: 'authorization', value })
+const keyOf = (environment: string): Field => authorization(`Bearer ${formatApiKey(environment, PLACEHOLDER)}`)
+const TOKEN = authorization('Bearer recorded')
+
 /** A head that leads the evaluator to the credential that the record tells of. */
-function headOf({ method, path, scheme, address, host, reason }: DecisionRecord, environment: string): RequestHead {
-  const key = (of: string): { name: string; value: string } => ({
-    name: 'authorization',
-    value: `Bearer ${formatApiKey(of, PLACEHOLDER)}`,
-  })
-  const credentials = (): { name: string; value: string }[] => {
-    switch (reason) {
-      case 'credential_missing':
-      case 'https_redirect':
-      case 'https_required':
-        return []
-      case 'credential_repeated':
-        return [key(environment), key(environment)]
-      case 'credential_malformed':
-        return [{ name: 'authorization', value: 'Bearer malformed' }]
-      case 'credential_wrong_environment':
-        return [key(environment === 'other' ? 'another' : 'other')]
-      default:
-        return [key(environment)]
-    }
-  }
-  const lacksPeer = reason === 'client_certificate_missing'
-  const connection = {
-    scheme: scheme === 'https' ? 'https' : 'http',
-    address,
-    ...(lacksPeer && { peer: null }),
-  } as const
-  return requestHead({ method, target: path, ...connection }, [
+function headOf(record: DecisionRecord, environment: string, release: CompiledRelease | null): RequestHead {
+  const { method, path, address, host } = record
+  const scheme = record.scheme === 'https' ? 'https' : 'http'
+  const kind = presentedKind(record, release)
+  return requestHead({ method, target: path, scheme, address, ...peerOf(record, kind, release, scheme) }, [
     ...(host === '' ? [] : [{ name: 'host', value: host }]),
-    ...credentials(),
+    ...fieldsOf(record, kind, environment),
   ])
 }
 
-function verify({ reason, principal, needed }: DecisionRecord): Verified {
-  const who = principal === null ? null : principalOf(principal)
+function fieldsOf({ reason }: DecisionRecord, kind: string, environment: string): readonly Field[] {
+  switch (reason) {
+    case 'credential_missing':
+    case 'https_redirect':
+    case 'https_required':
+      return []
+    case 'credential_repeated':
+      return [keyOf(environment), keyOf(environment)]
+    case 'credential_malformed':
+      return [authorization('Bearer malformed')]
+    case 'credential_wrong_environment':
+      return [keyOf(environment === 'other' ? 'another' : 'other')]
+    case 'credential_not_accepted':
+    case 'cleartext_credential':
+      return [keyOf(environment)]
+    default:
+      break
+  }
+  if (kind === 'mtls') return []
+  if (kind === 'signature') return [{ name: 'signature-input', value: 'recorded' }]
+  return kind === 'jwt' || kind === 'introspection' ? [TOKEN] : [keyOf(environment)]
+}
+
+/** What was presented: as it was told, by the reason, or the first that the route accepts. */
+function presentedKind({ principal, reason, route }: DecisionRecord, release: CompiledRelease | null): string {
+  if (principal !== null) return principal.credential_kind
+  if (reason.startsWith('certificate_')) return 'mtls'
+  if (reason.startsWith('signature_')) return 'signature'
+  const kinds: readonly string[] = release?.routes.get(route ?? '')?.access?.sources.kinds ?? []
+  const isOfToken = /^(?:token_|proof_|credential_unbound)/.test(reason)
+  return (isOfToken ? kinds.find((kind) => kind === 'jwt' || kind === 'introspection') : kinds[0]) ?? 'api_key'
+}
+
+/** The certificate of the connection, where it mattered; by default that without which the host is not reached. */
+function peerOf(
+  { reason, host }: DecisionRecord,
+  kind: string,
+  release: CompiledRelease | null,
+  scheme: 'http' | 'https',
+): Pick<RequestHead, 'peer'> {
+  if (reason === 'client_certificate_missing') return { peer: null }
+  if (reason === 'credential_missing') return {}
+  if (reason === 'certificate_untrusted') {
+    const { certificate = '' } = assumedPeer(release, host, scheme) ?? {}
+    return { peer: { kind: 'unverified', certificate, sha256: '', why: '' } }
+  }
+  return kind === 'mtls' ? { peer: assumedPeer(release, host, scheme) } : {}
+}
+
+function verify(record: DecisionRecord, release: CompiledRelease | null): Verified {
+  const { reason, principal, needed } = record
+  const who = principal === null ? null : { ...principalOf(principal), limits: ownLimits(record, release) }
   if (DENIED.test(reason) && isReason(reason)) {
     // The port answers with reasons of credentials only; the pattern is that list.
     return { kind: 'denied', reason, principal: who, ...(needed.length === 0 ? {} : { needed }) }
@@ -101,17 +158,32 @@ function verify({ reason, principal, needed }: DecisionRecord): Verified {
     : { kind: 'proven', principal: who }
 }
 
+/** Limits of the credential itself, which come behind those of the route. */
+function ownLimits({ limits, route }: DecisionRecord, release: CompiledRelease | null): readonly CompiledLimit[] {
+  const others = release?.routes.get(route ?? '')?.limits.length ?? limits.length
+  return limits.slice(others).map(({ policy, requests, window_ms: windowMs }) => {
+    const counted = { id: policy, requests, windowMs, burst: requests, key: ['credential'] as const }
+    return { of: 'api_key', policy, origin: '', ...counted }
+  })
+}
+
+const isCredentialKind = (kind: string): kind is CredentialKind => (credentialKinds as readonly string[]).includes(kind)
+
 function principalOf(principal: NonNullable<DecisionRecord['principal']>): Principal {
+  const { credential_kind: kind } = principal
+  const isToken = kind === 'jwt' || kind === 'introspection'
   return {
     consumerId: principal.consumer_id,
     consumer: principal.consumer,
     credentialId: principal.credential_id,
-    credentialKind: 'api_key',
+    // An agent of another version may know others: whichever it was, it proved the caller.
+    credentialKind: isCredentialKind(kind) ? kind : 'api_key',
     credentialHint: principal.hint,
     scopes: principal.scopes,
     roles: principal.roles,
     claims: null,
-    boundTo: null,
+    // A certificate beside a token that was let pass is the one that the token is bound to.
+    boundTo: isToken ? 'certificate' : null,
     expiresAtMs: 0,
     limits: [],
   }

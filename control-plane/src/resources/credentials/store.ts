@@ -44,6 +44,18 @@ export function findCredential(db: Tx, { environmentId }: EnvironmentScope, id: 
   return db.credential.findFirst({ where: { id, environmentId }, include: withConsumer })
 }
 
+/** For explain: what somebody presented. Of several with the subject at most one is not revoked, and that one counts. */
+export async function findCredentialBySubject(
+  db: Tx,
+  { environmentId }: EnvironmentScope,
+  kind: Proof['kind'],
+  subject: string,
+): Promise<CredentialRow | null> {
+  const where = { environmentId, kind, subject }
+  const rows = await db.credential.findMany({ where, include: withConsumer, orderBy: { createdAt: 'desc' } })
+  return rows.find(({ state }) => state !== 'revoked') ?? rows[0] ?? null
+}
+
 /** What it is, and by what it is found. */
 export type Proof =
   | { readonly kind: 'certificate'; readonly subject: string }
@@ -72,13 +84,18 @@ export interface CredentialWrite {
 }
 
 /** @throws a unique violation when another one that is not revoked has the subject. */
-export function insertCredential(
+export async function insertCredential(
   tx: Tx,
   { environmentId }: EnvironmentScope,
   { proof, ...credential }: CredentialWrite,
   nowMs: number,
 ): Promise<CredentialRow> {
-  return tx.credential.create({
+  // Agents know one credential of a name: they are told that those before it are gone.
+  await tx.credential.updateMany({
+    where: { environmentId, kind: proof.kind, subject: proof.subject },
+    data: { sequence: credential.sequence },
+  })
+  return await tx.credential.create({
     data: { ...proof, ...credential, id: newId('crd', nowMs), environmentId, createdAt: new Date(nowMs) },
     include: withConsumer,
   })
