@@ -19,6 +19,7 @@ import { createLive, type LiveState } from './live.ts'
 import { agentState } from './state.ts'
 import { createTelemetry, type Telemetry } from './telemetry/export.ts'
 import type { ControlLink } from './telemetry/exporters.ts'
+import { issuerMeasures, proofMeasures, serviceMeasures } from './telemetry/measures.ts'
 import type { Gauges } from './telemetry/points.ts'
 import { prometheusText } from './telemetry/prometheus.ts'
 import type { Counters } from './telemetry/totals.ts'
@@ -111,12 +112,13 @@ export async function createApp(options: AppOptions): Promise<App> {
   const side: ServingSide = own ?? (await createThreads({ ...sideOptions, ...threadsOf(options) }))
 
   const gauges = (): Omit<Gauges, 'dropped'> => {
-    const { connections, certificatesUnusable, certificatesOutdated, services } = side.gauges()
+    const { connections, certificatesUnusable, certificatesOutdated, services, proofsOverflowed } = side.gauges()
     return {
       releases: live.environments().map(({ id, number }) => ({ environmentId: id, number })),
       certificatesUnusable: countByEnvironment(certificatesUnusable),
       certificatesOutdated: countByEnvironment(certificatesOutdated),
       ...targetGauges(services),
+      measures: [...serviceMeasures(services), ...issuerMeasures(issuers.status()), ...proofMeasures(proofsOverflowed)],
       connections,
     }
   }

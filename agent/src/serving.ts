@@ -113,7 +113,8 @@ export async function createServing(options: ServingOptions): Promise<Serving> {
     createCertificates({ live, env, clock, profile: settings.tlsProfile, log: log.child({ area: 'listen' }) }),
   )
   const lockOut = { failuresMax: settings.lockOutFailures, lockedMsMax: settings.lockOutMsMax }
-  const callers = stack.use(createCallers({ live, env, clock, memory, lockOut, known, issuers }))
+  const onLockedOut = (environmentId: string): void => slots.countEvent('lock_out', environmentId, '')
+  const callers = stack.use(createCallers({ live, env, clock, memory, lockOut, known, issuers, onLockedOut }))
   const limits = createLocalLimits(limitMemory, () => clock.monotonic())
   const requestId = createRequestIds()
   const recorder = createRecorder({ slots, live, clock, agent, allowedPerS: settings.recordsAllowedPerS, keep })
@@ -151,6 +152,8 @@ export async function createServing(options: ServingOptions): Promise<Serving> {
           ...listening,
           certificates,
           tickets,
+          onHandshakeRefused: (cause) => slots.countEvent('handshake_refused', '', cause),
+          onRevoked: (environmentId) => slots.countEvent('client_revoked', environmentId, ''),
           onHttp2: (socket, address, peer) =>
             sessions.accept(socket, { scheme: 'https', address, tls: socket.getProtocol(), peer }),
         })

@@ -30,6 +30,8 @@ export interface CallersOptions {
   readonly lockOut: LockOutRules
   readonly known: KnownKeys
   readonly issuers: IssuerPort
+  /** Is told when a source is locked out. */
+  readonly onLockedOut?: (environmentId: string) => void
 }
 
 type Pending = Verified | Promise<Verified>
@@ -57,7 +59,7 @@ const STRIKES: ReadonlySet<string> = new Set<CredentialReason>([
 export function createCallers(options: CallersOptions): Callers {
   const { live, env, clock, memory, lockOut, known, issuers: port } = options
   const monotonic = (): number => clock.monotonic()
-  const lockOuts = new LockOuts(memory.strikes, lockOut, monotonic)
+  const lockOuts = new LockOuts(memory.strikes, lockOut, monotonic, options.onLockedOut)
   const seen = new SeenTable(memory.seen, monotonic)
   const secrets = new SecretValues(env, clock)
   const tokensOf = new Map<string, EnvironmentTokens>()

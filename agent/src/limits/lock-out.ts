@@ -39,14 +39,24 @@ export class LockOuts {
   readonly #table: LimitTable
   readonly #rules: LockOutRules
   readonly #monotonic: () => number
+  readonly #onLockedOut: (environmentId: string) => void
   // Of one environment each: what a caller does in one is not held against it in another.
   readonly #beginnings = new Map<string, HashBeginning>()
 
-  /** @param monotonic milliseconds since the same moment on all threads. */
-  constructor(memory: LimitMemory, rules: LockOutRules, monotonic: () => number) {
+  /**
+   * @param monotonic milliseconds since the same moment on all threads.
+   * @param onLockedOut is told when a lock-out begins.
+   */
+  constructor(
+    memory: LimitMemory,
+    rules: LockOutRules,
+    monotonic: () => number,
+    onLockedOut: (environmentId: string) => void = () => {},
+  ) {
     this.#table = new LimitTable(memory)
     this.#rules = rules
     this.#monotonic = monotonic
+    this.#onLockedOut = onLockedOut
   }
 
   /** How much longer a source is locked out, in milliseconds; 0: it is not. */
@@ -71,7 +81,10 @@ export class LockOuts {
       const number = this.#table.numberOf(bits)
       const leftMs = this.#left(number, nowMs)
       if (leftMs > 0) return leftMs
-      if (this.#table.exchange(at, bits, this.#struck(number, nowMs))) return 0
+      const struck = this.#struck(number, nowMs)
+      if (!this.#table.exchange(at, bits, struck)) continue
+      if (this.#left(struck, nowMs) > 0) this.#onLockedOut(environmentId)
+      return 0
     }
     return 0
   }

@@ -26,7 +26,25 @@ export interface HandshakesOptions {
   /** Handshakes at a time. When there are more, the oldest gives way: an honest one does not take long. */
   readonly handshakesMax: number
   readonly onSecure: (socket: TLSSocket, presented: Presented) => void
-  readonly onFailed: (reason: 'tls_failed' | 'handshakes_full', why: string, address: string | undefined) => void
+  readonly onFailed: (failed: FailedHandshake) => void
+}
+
+/** Why a handshake was refused, in words that can be counted. */
+export type HandshakeCause =
+  | 'full'
+  | 'slow'
+  | 'name_missing'
+  | 'name_unknown'
+  | 'malformed'
+  | 'not_tls'
+  | 'client_certificate'
+  | 'other'
+
+export interface FailedHandshake {
+  readonly cause: HandshakeCause
+  /** For people. */
+  readonly why: string
+  readonly address: string | undefined
 }
 
 export interface Handshakes extends Disposable {
@@ -75,14 +93,15 @@ export function createHandshakes(options: HandshakesOptions): Handshakes {
   function makeServer(presented: Presented): Server {
     const server = createServer({ ...presented.options, ALPNProtocols: [...alpn], handshakeTimeout: timeoutMs })
     server.on('tlsClientError', (error, socket) => {
-      onFailed('tls_failed', whyFailed(error, socket), socket.remoteAddress)
+      onFailed({ ...whyFailed(error, socket), address: socket.remoteAddress })
     })
     server.on('secureConnection', (socket) => {
       waiting.delete(carrierOf(socket))
       // Empty when a session of TLS 1.2 is taken up again: then the ticket says whose certificate it was.
       const { servername } = socket as { servername?: string | false | null }
       if (typeof servername === 'string' && !isFor(presented, servername.toLowerCase())) {
-        onFailed('tls_failed', 'the server name was read in two ways', socket.remoteAddress)
+        const why = 'the server name was read in two ways'
+        onFailed({ cause: 'malformed', why, address: socket.remoteAddress })
         socket.destroy()
         return
       }
@@ -91,10 +110,10 @@ export function createHandshakes(options: HandshakesOptions): Handshakes {
     return server
   }
 
-  function drop(socket: Socket, { isHandedOver }: Waiting, reason: 'tls_failed' | 'handshakes_full'): void {
+  function drop(socket: Socket, { isHandedOver }: Waiting, cause: 'full' | 'slow'): void {
     waiting.delete(socket)
-    const why = reason === 'tls_failed' ? 'the handshake takes too long' : 'too many handshakes at a time'
-    if (reason === 'handshakes_full' || !isHandedOver) onFailed(reason, why, socket.remoteAddress)
+    const why = cause === 'slow' ? 'the handshake takes too long' : 'too many handshakes at a time'
+    if (cause === 'full' || !isHandedOver) onFailed({ cause, why, address: socket.remoteAddress })
     socket.destroy()
   }
 
@@ -108,14 +127,8 @@ export function createHandshakes(options: HandshakesOptions): Handshakes {
         return
       }
     }
-    const why = {
-      named: 'no certificate for this name',
-      nameless: 'the client names no server',
-      malformed: 'the first message is malformed',
-      foreign: 'this is not TLS',
-      more: 'the first message is too long',
-    }[hello.kind]
-    onFailed('tls_failed', why, socket.remoteAddress)
+    const [cause, why] = refusals[hello.kind]
+    onFailed({ cause, why, address: socket.remoteAddress })
     if (hello.kind === 'foreign') socket.destroy()
     else {
       const alert = hello.kind === 'named' || hello.kind === 'nameless' ? UNRECOGNIZED_NAME : DECODE_ERROR
@@ -128,7 +141,7 @@ export function createHandshakes(options: HandshakesOptions): Handshakes {
       const nowMs = clock.monotonic()
       for (const [socket, entry] of waiting) {
         if (nowMs - entry.sinceMs < longestMs) break
-        drop(socket, entry, 'tls_failed')
+        drop(socket, entry, 'slow')
       }
     },
     Math.min(CHECK_MS, timeoutMs),
@@ -141,7 +154,7 @@ export function createHandshakes(options: HandshakesOptions): Handshakes {
     take: (socket) => {
       for (const [oldest, entry] of waiting) {
         if (waiting.size < handshakesMax) break
-        drop(oldest, entry, 'handshakes_full')
+        drop(oldest, entry, 'full')
       }
       const entry: Waiting = { sinceMs: clock.monotonic(), isHandedOver: false }
       waiting.set(socket, entry)
@@ -171,12 +184,30 @@ export function createHandshakes(options: HandshakesOptions): Handshakes {
   }
 }
 
+/** What is said about a first message that leads nowhere. */
+const refusals: Readonly<Record<ClientHello['kind'], readonly [HandshakeCause, string]>> = {
+  named: ['name_unknown', 'no certificate for this name'],
+  nameless: ['name_missing', 'the client names no server'],
+  malformed: ['malformed', 'the first message is malformed'],
+  foreign: ['not_tls', 'this is not TLS'],
+  more: ['malformed', 'the first message is too long'],
+}
+
 /** The library's word for it, without its own file names and line numbers. */
-function whyFailed(error: Error & { readonly reason?: string }, { authorizationError }: TLSSocket): string {
+function whyFailed(
+  error: Error & { readonly reason?: string; readonly code?: string },
+  { authorizationError }: TLSSocket,
+): Pick<FailedHandshake, 'cause' | 'why'> {
   // Types say that it is an error; it is a code, or nothing.
   const untrusted: unknown = authorizationError
-  return typeof untrusted === 'string' ? untrusted : (error.reason ?? error.message)
+  if (typeof untrusted === 'string') return { cause: 'client_certificate', why: untrusted }
+  const why = error.reason ?? error.message
+  if (why === NO_CERTIFICATE) return { cause: 'client_certificate', why }
+  return { cause: error.code === 'ERR_TLS_HANDSHAKE_TIMEOUT' ? 'slow' : 'other', why }
 }
+
+/** OpenSSL's word for a client that was asked for a certificate and has none. */
+const NO_CERTIFICATE = 'peer did not return a certificate'
 
 /**
  * The socket on which TLS was begun. Not documented, but held onto by Node for as long as there is TLS; asking the

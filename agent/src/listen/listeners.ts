@@ -11,7 +11,7 @@ import type { Log } from '@headgate/kit/log.ts'
 import type { ListenAddress } from '@headgate/kit/settings.ts'
 import type { Engine } from '#agent/http/engine.ts'
 import type { Certificates } from './certificates.ts'
-import { createHandshakes } from './handshakes.ts'
+import { createHandshakes, type HandshakeCause } from './handshakes.ts'
 import type { NetIo } from './net-io.ts'
 import { createProvenClients } from './proven-clients.ts'
 import { chainOf } from './revocation-lists.ts'
@@ -37,6 +37,9 @@ export interface HttpsListenerOptions {
   readonly headTimeoutMs: number
   /** Handshakes at a time; above, the oldest gives way. */
   readonly handshakesMax: number
+  readonly onHandshakeRefused: (cause: HandshakeCause) => void
+  /** A connection was ended because its client certificate is revoked. */
+  readonly onRevoked: (environmentId: string) => void
   /**
    * Takes over the connections on which HTTP/2 was agreed in the handshake (RFC 7301). Without it HTTP/2 is not offered.
    *
@@ -77,13 +80,15 @@ export async function listenHttps(
   options: ListenerOptions & HttpsListenerOptions,
 ): Promise<Listener> {
   const { engine, io, clock, log, certificates, tickets, headTimeoutMs, handshakesMax, onHttp2 } = options
-  const { connectionsMax, onMalformed } = options
+  const { connectionsMax, onMalformed, onHandshakeRefused, onRevoked } = options
   let told = 0
   const proven = createProvenClients({
     certificates,
     now: () => clock.now(),
-    onEnded: ({ environmentId, name }) =>
-      log.info({ environment_id: environmentId, certificate: name }, 'a connection ended with its client certificate'),
+    onEnded: ({ environmentId, name }) => {
+      onRevoked(environmentId)
+      log.info({ environment_id: environmentId, certificate: name }, 'a connection ended with its client certificate')
+    },
   })
   const handshakes = createHandshakes({
     certificates,
@@ -110,8 +115,9 @@ export async function listenHttps(
       if (connection === null) socket.destroy()
       else watch(io.acceptSecure(connection, socket))
     },
-    onFailed: (reason, why, from) => {
-      onMalformed(reason)
+    onFailed: ({ cause, why, address: from }) => {
+      onMalformed(cause === 'full' ? 'handshakes_full' : 'tls_failed')
+      onHandshakeRefused(cause)
       const nowMs = clock.monotonic()
       // Anybody can make handshakes fail: one line every few seconds says enough.
       if (told !== 0 && nowMs - told < HANDSHAKE_LOG_PAUSE_MS) return

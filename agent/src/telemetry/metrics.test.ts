@@ -12,6 +12,7 @@ const NO_GAUGES: Gauges = {
   targetAddresses: [],
   targetRequests: [],
   connections: 0,
+  measures: [],
   dropped: [],
 }
 
@@ -125,6 +126,7 @@ test('the text for Prometheus has every counter, with names and values escaped',
     targetAddresses: [{ environmentId: 'env_2', service: 'shop', target: 'http://a', health: 'unreachable', count: 2 }],
     targetRequests: [{ environmentId: 'env_2', service: 'shop', target: 'http://a', count: 4 }],
     connections: 3,
+    measures: [],
     dropped: [{ receiver: 'collector', kind: 'allowed', count: 7 }],
   })
   const labels =

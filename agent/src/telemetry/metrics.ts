@@ -29,6 +29,30 @@ export const metricNames = {
   targetAddresses: 'headgate.target.addresses',
   /** Gauge, `{request}`: requests that a target works on. Attributes: `environmentId`, `service`, `target`. */
   targetRequests: 'headgate.target.requests',
+  /** Sum, monotonic, `{request}`: second attempts. Attributes: `environmentId`, `service`. */
+  serviceRetries: 'headgate.service.retries',
+  /** Sum, monotonic, `{request}`: refused because a bound of the service was reached. Attributes: the same. */
+  serviceOverloaded: 'headgate.service.overloaded',
+  /** Sum, monotonic, `{ejection}`: times that an address was left alone. Attributes: those of `targetRequests`. */
+  targetEjections: 'headgate.target.ejections',
+  /** Gauge, `{key}`: usable keys of an issuer. Attributes: `environmentId`, `issuer`. */
+  issuerKeys: 'headgate.issuer.keys',
+  /** Gauge, `s`: since the keys of an issuer were fetched. Attributes: the same. */
+  issuerKeysAge: 'headgate.issuer.keys.age',
+  /** Gauge: 1 when the issuer gave no answer the last time, else 0. Attributes: the same. */
+  issuerFailing: 'headgate.issuer.failing',
+  /** Sum, monotonic, `{fetch}`: times that keys were asked for. Attributes: the same. */
+  issuerFetches: 'headgate.issuer.fetches',
+  /** Sum, monotonic, `{proof}`: proofs and signatures that were refused because too many had to be remembered. */
+  proofsOverflowed: 'headgate.proofs.overflowed',
+  /** Sum, monotonic, `{handshake}`: TLS handshakes that failed or were refused. Attribute: `cause`. */
+  handshakesRefused: 'headgate.tls.handshakes.refused',
+  /** Sum, monotonic, `{connection}`: ended because a client certificate was revoked. Attribute: `environmentId`. */
+  clientsRevoked: 'headgate.tls.clients.revoked',
+  /** Sum, monotonic, `{lock_out}`: sources that were locked out for bad credentials. Attribute: `environmentId`. */
+  lockOuts: 'headgate.source.lock_outs',
+  /** Sum, monotonic, `{request}`: ended in flight with their credential. Attributes: `environmentId`, `reason`. */
+  streamsEnded: 'headgate.streams.ended',
   /** Gauge, `{connection}`: open client connections. */
   connections: 'headgate.connections',
 } as const
@@ -49,11 +73,18 @@ export const metricAttributes = {
   target: 'headgate.target',
   /** `usable`, or why it is left alone. */
   health: 'headgate.target.health',
+  /** Name of the issuer. */
+  issuer: 'headgate.issuer',
+  /** A word from `listen/handshakes.ts`. */
+  cause: 'headgate.tls.cause',
   /** `control_plane` or `collector`. */
   receiver: 'headgate.telemetry.receiver',
   /** `allowed` or `refused` for decision records; `credential` for notes of the use of credentials. */
   kind: 'headgate.record.kind',
 } as const
+
+/** What happens beside requests, or to requests that were counted already. */
+export type CountedEvent = 'handshake_refused' | 'client_revoked' | 'lock_out' | 'stream_ended'
 
 /** Upper bounds of the histogram's buckets, in seconds: those of the semantic conventions, and finer ones below. */
 export const DURATION_BOUNDS_S = [
@@ -78,9 +109,13 @@ export interface Slots {
   count(environmentId: string, route: string, reason: string, status: number, durationMs: number): void
   /** Counts one request that could not be read. */
   countMalformed(reason: string): void
+  /** @param why a word of a fixed list; empty: nothing is told apart. */
+  countEvent(event: CountedEvent, environmentId: string, why: string): void
   /** Brought up to date when it is read. */
   readonly all: readonly Slot[]
   readonly malformed: ReadonlyMap<string, number>
+  /** By event, environment and why, with a space between. */
+  readonly events: ReadonlyMap<string, number>
   /** What is known of the use of credentials since somebody took it. */
   readonly credentials: CredentialNotes
 }
@@ -106,6 +141,7 @@ export function createSlots(): Slots {
   // What is counted lies together, so that a request touches little memory; slots are filled from it when they are read.
   let numbers = new Float64Array(64 * STRIDE)
   const malformed = new Map<string, number>()
+  const events = new Map<string, number>()
   // Of the environment that was counted last: mostly there is one.
   let lastId = ''
   let lastPlaces: Places | undefined
@@ -156,6 +192,7 @@ export function createSlots(): Slots {
       return all
     },
     malformed,
+    events,
     credentials: new CredentialNotes(),
     count: (environmentId, route, reason, status, durationMs) => {
       const at = find(environmentId, route, reason, Math.trunc(status / 100))
@@ -165,6 +202,10 @@ export function createSlots(): Slots {
     },
     countMalformed: (reason) => {
       malformed.set(reason, (malformed.get(reason) ?? 0) + 1)
+    },
+    countEvent: (event, environmentId, why) => {
+      const name = `${event} ${environmentId} ${why}`
+      events.set(name, (events.get(name) ?? 0) + 1)
     },
   }
 }

@@ -8,6 +8,7 @@
  */
 import { type Attributes, type HrTime, ValueType } from '@opentelemetry/api'
 import { AggregationTemporality, DataPointType, type MetricData } from '@opentelemetry/sdk-metrics'
+import { eventMeasures, type Measure } from './measures.ts'
 import { DURATION_BOUNDS_S, metricAttributes, metricNames, type Slot } from './metrics.ts'
 import type { Counters } from './totals.ts'
 
@@ -28,6 +29,8 @@ export interface Gauges {
   readonly targetAddresses: readonly (TargetLabels & { readonly health: string; readonly count: number })[]
   readonly targetRequests: readonly (TargetLabels & { readonly count: number })[]
   readonly connections: number
+  /** Whatever has nothing about it that only one exporter knows. */
+  readonly measures: readonly Measure[]
   readonly dropped: readonly { readonly receiver: string; readonly kind: string; readonly count: number }[]
 }
 
@@ -55,6 +58,7 @@ export function createCollector(slots: Counters, temporality: 'delta' | 'cumulat
   const sent = new Map<Slot, Before>()
   const malformedSent = new Map<string, number>()
   const droppedSent = new Map<string, number>()
+  const measuresSent = new Map<string, number>()
   const aggregationTemporality = delta ? AggregationTemporality.DELTA : AggregationTemporality.CUMULATIVE
   let sinceMs = startMs
 
@@ -81,6 +85,10 @@ export function createCollector(slots: Counters, temporality: 'delta' | 'cumulat
         droppedSent,
         droppedAttributes,
       )
+      const measured = [...gauges.measures, ...eventMeasures(slots.events)].map((measure) => ({
+        measure,
+        news: newsOf(measure),
+      }))
       const sum = (name: string, unit: string, dataPoints: Point<number>[]): MetricData => ({
         descriptor: { name, unit, description: '', valueType: ValueType.INT },
         aggregationTemporality,
@@ -135,6 +143,10 @@ export function createCollector(slots: Counters, temporality: 'delta' | 'cumulat
           gauges.targetRequests.map((each) => point(each.count, targetAttributes(each))),
         ),
         gauge(metricNames.connections, '{connection}', [point(gauges.connections, {})]),
+        ...measured.map(({ measure: { name, unit, kind }, news }) => {
+          const data = (kind === 'sum' ? sum : gauge)(name, unit, toPoints(news))
+          return unit === 's' ? { ...data, descriptor: { ...data.descriptor, valueType: ValueType.DOUBLE } } : data
+        }),
       ]
       return {
         metrics: all.filter(({ dataPoints }) => dataPoints.length > 0),
@@ -143,10 +155,25 @@ export function createCollector(slots: Counters, temporality: 'delta' | 'cumulat
           for (const [slot, before] of seen) sent.set(slot, before)
           for (const { key, count } of malformed) malformedSent.set(key, count)
           for (const { key, count } of dropped) droppedSent.set(key, count)
+          for (const { news } of measured) for (const { key, count } of news) measuresSent.set(key, count)
           sinceMs = nowMs
         },
       }
     },
+  }
+
+  /** Of a sum in a delta: what came since; of everything else: what is. */
+  function newsOf({ name, kind, points }: Measure): Sums {
+    const all = points.map(({ attributes, value }) => ({
+      key: `${name} ${JSON.stringify(attributes)}`,
+      count: value,
+      value,
+      attributes,
+    }))
+    if (kind === 'gauge' || !delta) return all
+    return all
+      .map((one) => ({ ...one, value: growth(one.count, measuresSent.get(one.key) ?? 0) }))
+      .filter(({ value }) => value > 0)
   }
 
   function sums(
@@ -163,6 +190,11 @@ export function createCollector(slots: Counters, temporality: 'delta' | 'cumulat
       }))
       .filter(({ value }) => !delta || value > 0)
   }
+}
+
+/** A count that is smaller than it was began again, with a new thread or a new service. */
+function growth(now: number, before: number): number {
+  return now < before ? now : now - before
 }
 
 type Sums = readonly {

@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { eventMeasures, type Measure } from './measures.ts'
 import { DURATION_BOUNDS_S, metricAttributes, metricNames, type Slot } from './metrics.ts'
 import type { Gauges } from './points.ts'
 import type { Counters } from './totals.ts'
@@ -68,9 +69,22 @@ export function prometheusText(slots: Counters, gauges: Gauges): string {
   lines.push(`# TYPE ${inFlight} gauge`)
   for (const each of gauges.targetRequests) lines.push(`${inFlight}{${targetLabels(each)}} ${each.count}`)
 
+  for (const measure of [...gauges.measures, ...eventMeasures(slots.events)]) lines.push(...measureLines(measure))
+
   const connections = plain(metricNames.connections)
   lines.push(`# TYPE ${connections} gauge`, `${connections} ${gauges.connections}`)
   return `${lines.join('\n')}\n`
+}
+
+function measureLines({ name, unit, kind, points }: Measure): readonly string[] {
+  const full = `${plain(name)}${unit === 's' ? '_seconds' : ''}${kind === 'sum' ? '_total' : ''}`
+  return [
+    `# TYPE ${full} ${kind === 'sum' ? 'counter' : 'gauge'}`,
+    ...points.map(({ attributes, value }) => {
+      const labels = Object.entries(attributes).map(([attribute, text]) => label(attribute, text))
+      return `${full}${labels.length > 0 ? `{${labels.join(',')}}` : ''} ${value}`
+    }),
+  ]
 }
 
 function targetLabels({ environmentId, service, target }: Gauges['targetRequests'][number]): string {

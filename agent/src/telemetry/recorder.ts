@@ -138,6 +138,7 @@ export function createRecorder(options: RecorderOptions): Recorder {
         case 'withdrawn': {
           const withdrawn = refuse(forwarded.reason, decision)
           const status = forwarded.status === 0 ? withdrawn.status : forwarded.status
+          slots.countEvent('stream_ended', environment.id, forwarded.reason)
           note(exchange, id, withdrawn, environment, facts, status, forwarded)
           break
         }

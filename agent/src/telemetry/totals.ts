@@ -10,7 +10,7 @@ import { type CredentialNews, CredentialNotes } from './credential-notes.ts'
 import { DURATION_BOUNDS_S, type Slot, type Slots } from './metrics.ts'
 
 /** What exporters read. */
-export type Counters = Pick<Slots, 'all' | 'malformed' | 'credentials'>
+export type Counters = Pick<Slots, 'all' | 'malformed' | 'events' | 'credentials'>
 
 /**
  * What came since the last time. A thread says it while requests wait: so all numbers are one array, and a slot is one
@@ -23,6 +23,7 @@ export interface CounterDelta {
   readonly numbers: Float64Array
   /** By reason. */
   readonly malformed: readonly (readonly [reason: string, count: number])[]
+  readonly events: readonly (readonly [name: string, count: number])[]
   readonly credentials: CredentialNews
 }
 
@@ -34,6 +35,7 @@ const WIDTH = BUCKETS + DURATION_BOUNDS_S.length + 1
 export function createCounterFeed(counters: Counters): () => CounterDelta {
   const told = new Map<Slot, { readonly name: string; readonly numbers: Float64Array }>()
   const malformedTold = new Map<string, number>()
+  const eventsTold = new Map<string, number>()
 
   function beginSlot(slot: Slot): { readonly name: string; readonly numbers: Float64Array } {
     const begun = { name: nameOf(slot), numbers: new Float64Array(WIDTH) }
@@ -55,21 +57,29 @@ export function createCounterFeed(counters: Counters): () => CounterDelta {
         before.numbers[index] = now
       }
     }
-    const reasons: [string, number][] = []
-    for (const [reason, count] of counters.malformed) {
-      const since = count - (malformedTold.get(reason) ?? 0)
-      if (since === 0) continue
-      malformedTold.set(reason, count)
-      reasons.push([reason, since])
-    }
+    const reasons = since(counters.malformed, malformedTold)
+    const events = since(counters.events, eventsTold)
     // Whoever is handed a part of an array is handed all of it.
     return {
       names,
       numbers: numbers.slice(0, names.length * WIDTH),
+      events,
       malformed: reasons,
       credentials: counters.credentials.take(),
     }
   }
+}
+
+/** What has come to each count, and notes that it was told. */
+function since(counts: ReadonlyMap<string, number>, told: Map<string, number>): readonly [string, number][] {
+  const news: [string, number][] = []
+  for (const [name, count] of counts) {
+    const more = count - (told.get(name) ?? 0)
+    if (more === 0) continue
+    told.set(name, count)
+    news.push([name, more])
+  }
+  return news
 }
 
 function numberOf({ requests, durationMsSum, buckets }: Slot, index: number): number {
@@ -97,6 +107,7 @@ export function createTotals(): Totals {
   const all: Slot[] = []
   const byName = new Map<string, Slot>()
   const malformed = new Map<string, number>()
+  const events = new Map<string, number>()
   const credentials = new CredentialNotes()
 
   function beginTotal(name: string): Slot {
@@ -109,8 +120,9 @@ export function createTotals(): Totals {
   return {
     all,
     malformed,
+    events,
     credentials,
-    add: ({ names, numbers, malformed: reasons, credentials: news }) => {
+    add: ({ names, numbers, events: happened, malformed: reasons, credentials: news }) => {
       credentials.add(news)
       for (const [index, name] of names.entries()) {
         const total = byName.get(name) ?? beginTotal(name)
@@ -122,6 +134,7 @@ export function createTotals(): Totals {
           buckets[bucket] = (buckets[bucket] ?? 0) + (numbers[at + BUCKETS + bucket] ?? 0)
         }
       }
+      for (const [name, count] of happened) events.set(name, (events.get(name) ?? 0) + count)
       for (const [reason, count] of reasons) malformed.set(reason, (malformed.get(reason) ?? 0) + count)
     },
   }

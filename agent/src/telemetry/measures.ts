@@ -1,0 +1,137 @@
+/**
+ * What is measured beside requests and is the same for every exporter: a name, a kind, and numbers with attributes.
+ *
+ * Attributes are names from the configuration and words of fixed lists, so a caller cannot make their number grow.
+ *
+ * @module
+ */
+import type { IssuerStatus } from '#agent/issuers/keeper.ts'
+import type { ServiceState } from '#agent/upstream/state.ts'
+import { type CountedEvent, metricAttributes, metricNames } from './metrics.ts'
+
+/** One metric. */
+export interface Measure {
+  readonly name: string
+  /** As in OpenTelemetry: `s`, `1`, or what is counted in braces. */
+  readonly unit: string
+  /** A sum only grows, unless what counts it begins again. */
+  readonly kind: 'sum' | 'gauge'
+  readonly points: readonly MeasuredPoint[]
+}
+
+interface MeasuredPoint {
+  readonly attributes: Readonly<Record<string, string>>
+  readonly value: number
+}
+
+const sum = (name: string, unit: string, points: readonly MeasuredPoint[]): Measure => ({
+  name,
+  unit,
+  kind: 'sum',
+  points,
+})
+const gauge = (name: string, unit: string, points: readonly MeasuredPoint[]): Measure => ({
+  name,
+  unit,
+  kind: 'gauge',
+  points,
+})
+
+/** Second attempts, refusals for want of room, and addresses that were left alone. */
+export function serviceMeasures(services: readonly ServiceState[]): readonly Measure[] {
+  const ofService = ({ environmentId, service }: ServiceState): Readonly<Record<string, string>> => ({
+    [metricAttributes.environmentId]: environmentId,
+    [metricAttributes.service]: service,
+  })
+  const ejections = services.flatMap((service) => {
+    const byTarget = Map.groupBy(service.targets, ({ target }) => target)
+    return [...byTarget].map(([target, all]) => ({
+      attributes: { ...ofService(service), [metricAttributes.target]: target },
+      value: all.reduce((total, one) => total + one.ejections, 0),
+    }))
+  })
+  const pointsOf = (value: (service: ServiceState) => number): readonly MeasuredPoint[] =>
+    services.map((service) => ({ attributes: ofService(service), value: value(service) }))
+  return [
+    sum(
+      metricNames.serviceRetries,
+      '{request}',
+      pointsOf(({ retries }) => retries),
+    ),
+    sum(
+      metricNames.serviceOverloaded,
+      '{request}',
+      pointsOf(({ overloaded }) => overloaded),
+    ),
+    sum(metricNames.targetEjections, '{ejection}', ejections),
+  ]
+}
+
+/** How it stands with the keys of issuers. Those that are asked about each token have none. */
+export function issuerMeasures(statuses: readonly IssuerStatus[]): readonly Measure[] {
+  const pointsOf = (value: (status: IssuerStatus) => number | null): readonly MeasuredPoint[] =>
+    statuses.flatMap((status) => {
+      const measured = value(status)
+      if (measured === null) return []
+      const { environmentId, issuer } = status
+      const attributes = { [metricAttributes.environmentId]: environmentId, [metricAttributes.issuer]: issuer }
+      return [{ attributes, value: measured }]
+    })
+  return [
+    gauge(
+      metricNames.issuerKeys,
+      '{key}',
+      pointsOf(({ keys }) => keys),
+    ),
+    gauge(
+      metricNames.issuerKeysAge,
+      's',
+      pointsOf(({ ageMs }) => (ageMs === null ? null : ageMs / 1_000)),
+    ),
+    gauge(
+      metricNames.issuerFailing,
+      '1',
+      pointsOf(({ problem }) => (problem === null ? 0 : 1)),
+    ),
+    sum(
+      metricNames.issuerFetches,
+      '{fetch}',
+      pointsOf(({ fetches }) => fetches),
+    ),
+  ]
+}
+
+export function proofMeasures(overflowed: number): readonly Measure[] {
+  return [sum(metricNames.proofsOverflowed, '{proof}', [{ attributes: {}, value: overflowed }])]
+}
+
+/** What is counted by what, and which attribute says why. */
+const EVENTS: Readonly<Record<CountedEvent, { readonly name: string; readonly unit: string; readonly why: string }>> = {
+  handshake_refused: { name: metricNames.handshakesRefused, unit: '{handshake}', why: metricAttributes.cause },
+  client_revoked: { name: metricNames.clientsRevoked, unit: '{connection}', why: '' },
+  lock_out: { name: metricNames.lockOuts, unit: '{lock_out}', why: '' },
+  stream_ended: { name: metricNames.streamsEnded, unit: '{request}', why: metricAttributes.reason },
+}
+
+/** @param events as `Slots` has them. */
+export function eventMeasures(events: ReadonlyMap<string, number>): readonly Measure[] {
+  const read = [...events].map(([text, value]) => {
+    const [event = '', environmentId = '', why = ''] = text.split(' ')
+    return { event, environmentId, why, value }
+  })
+  return Object.entries(EVENTS).map(([event, { name, unit, why: attribute }]) =>
+    sum(
+      name,
+      unit,
+      read
+        .filter((one) => one.event === event)
+        .map(({ environmentId, why, value }) => ({
+          attributes: {
+            ...(environmentId !== '' && { [metricAttributes.environmentId]: environmentId }),
+            ...(attribute !== '' && { [attribute]: why }),
+          },
+          value,
+        })),
+    ),
+  )
+}
