@@ -31,9 +31,11 @@ export function judgeAgain(
     case 'mtls':
     case 'signature': {
       // The certificate has an end of its own, beside that of what is known about it.
-      if (facts.peer?.kind === 'verified' && nowMs >= facts.peer.notAfterMs) return 'credential_expired'
+      const isCertificate = principal.credentialKind === 'mtls'
+      const hasEnded = isCertificate && facts.peer?.kind === 'verified' && nowMs >= facts.peer.notAfterMs
+      if (hasEnded) return 'credential_expired'
       if (!directory.known) return null
-      const kind = principal.credentialKind === 'mtls' ? 'certificate' : 'signing_key'
+      const kind = isCertificate ? 'certificate' : 'signing_key'
       // The directory calls them by what they are called for people.
       const record = directory.findCredential(kind, principal.credentialHint)
       return record === null ? 'credential_unknown' : reasonOf(judgeCredential(record, facts, nowMs))
