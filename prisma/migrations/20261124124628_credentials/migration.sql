@@ -62,6 +62,9 @@ CREATE TABLE "agent_identity_keys" (
 );
 
 -- CreateIndex
+CREATE INDEX "credentials_environment_id_kind_subject_idx" ON "credentials"("environment_id", "kind", "subject");
+
+-- CreateIndex
 CREATE INDEX "credentials_environment_id_sequence_idx" ON "credentials"("environment_id", "sequence");
 
 -- CreateIndex

@@ -140,6 +140,21 @@ test('a delta holds exactly the credentials that changed, and names those whose 
   assert.deepEqual((await directory()).credentials, [])
 })
 
+// Guards against an agent that finds the revoked one of two with the same name.
+test('an identity that is given again belongs to the new credential alone, in a delta and in a whole directory', async () => {
+  await start()
+  const first = await client().call('createCredential', { params: place, body: certificate('spiffe://acme/a') })
+  await client().call('revokeCredential', { params: { ...place, credential: first.id } })
+  const { sequence } = await directory()
+  const second = await client().call('createCredential', { params: place, body: certificate('spiffe://acme/a') })
+  const again = await delta(sequence)
+  const ids = (credentials: readonly { id: string }[]) => credentials.map(({ id }) => id)
+  assert.deepEqual([ids(again.credentials), again.deletedCredentialIds], [[second.id], [first.id]])
+  assert.deepEqual(ids((await directory()).credentials), [second.id])
+  await client().call('revokeCredential', { params: { ...place, credential: second.id } })
+  assert.deepEqual(ids((await directory()).credentials), [first.id, second.id])
+})
+
 test('a use that an agent tells of does not change the directory', async () => {
   await start()
   const { id } = await createKey({})

@@ -31,7 +31,7 @@ interface Row {
   readonly addresses: string[]
   readonly state: string
   readonly expiresAt: Date | null
-  /** Its consumer was deleted. */
+  /** Its consumer was deleted, or another one has its name now. */
   readonly gone: boolean
 }
 

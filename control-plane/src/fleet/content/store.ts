@@ -115,14 +115,19 @@ async function readRows(db: Database, environmentId: string, fromSequence: bigin
         where k.environment_id = ${environmentId} and k.sequence > ${fromSequence}
           and (c.deleted_at is null or ${fromSequence} <> ${FROM_START})
         order by k.id`,
-      // Guarantee: as above.
+      // Guarantee: as above. A revoked one whose subject was given again is gone: agents know one credential of a name.
       db.$queryRaw<CredentialRow[]>`
-        select r.id, r.consumer_id as "consumerId", r.kind, r.subject, r.algorithm, r.public_key as "publicKey", r.secret,
-          r.scopes, r.addresses, r.state, r.expires_at as "expiresAt", c.deleted_at is not null as gone
-        from credentials r join consumers c on c.id = r.consumer_id
-        where r.environment_id = ${environmentId} and r.sequence > ${fromSequence}
-          and (c.deleted_at is null or ${fromSequence} <> ${FROM_START})
-        order by r.id`,
+        select * from (
+          select r.id, r.consumer_id as "consumerId", r.kind, r.subject, r.algorithm, r.public_key as "publicKey",
+            r.secret, r.scopes, r.addresses, r.state, r.expires_at as "expiresAt",
+            c.deleted_at is not null or r.state = 'revoked' and exists (
+              select from credentials l where l.environment_id = r.environment_id and l.kind = r.kind
+                and l.subject = r.subject and l.state <> 'revoked') as gone
+          from credentials r join consumers c on c.id = r.consumer_id
+          where r.environment_id = ${environmentId} and r.sequence > ${fromSequence}
+        ) rows
+        where not gone or ${fromSequence} <> ${FROM_START}
+        order by id`,
     ],
     { isolationLevel: 'RepeatableRead' },
   )
