@@ -194,11 +194,11 @@ test('a shared secret that was changed counts from the next look at it', async (
   it.agent.app.live.directory(ENVIRONMENT_ID).replace(stored)
   assert.equal(await it.call(...signatureOf({ id: 'file', secret: 'first' })), '200')
   await writeFile(path, 'second')
-  it.clock.aheadMs += 10_000
+  await it.clock.pass(10_000)
   assert.equal(await it.call(...signatureOf({ id: 'file', secret: 'second' }, { created: nowS - 1 })), '200')
   assert.equal(await it.call(...signatureOf({ id: 'file', secret: 'first' })), 'signature_invalid')
   await rm(path)
-  it.clock.aheadMs += 10_000
+  await it.clock.pass(10_000)
   assert.equal(await it.call(...signatureOf({ id: 'file', secret: 'second' })), 'credential_unavailable')
 })
 
@@ -349,7 +349,7 @@ test('a source of bad credentials is locked out, and told for how long', async (
   assert.equal(await it.call(...signatureOf(hmac)), 'source_locked_out')
   assert.equal(await it.call(`X-Api-Key: ${caseKey('production', 'unknown')}`), 'source_locked_out')
   assert.equal((await call(it.agent.http, [bearer(token())], '127.0.0.2')).outcome, '200')
-  it.clock.aheadMs += 1_000
+  await it.clock.pass(1_000)
   assert.equal(await it.call(garbage()), 'token_signature_invalid')
   const later = (await call(it.agent.http, [garbage()])).response
   assert.equal(later.field('retry-after'), '2')
@@ -367,12 +367,13 @@ test('behind the address of others that are locked out, good keys and tokens tha
   assert.equal(await it.call(bearer(token({ jti: 'new' }))), 'source_locked_out')
 })
 
-test('credentials that were good once, and consumers that may not, are no strikes', async () => {
+test('credentials that were good once, consumers that may not, and keys that are not known yet are no strikes', async () => {
   await using it = await rig(ALL, { id: issuerSpec }, strict)
   for (let index = 0; index < 5; index++) {
     assert.equal(await it.call(bearer(token({ exp: nowS - 60 }))), 'credential_expired')
     assert.equal(await it.call(bearer(token({ client_id: 'off' }))), 'consumer_disabled')
     assert.equal(await it.call(bearer(token({ aud: 'invoices' }))), 'token_audience_mismatch')
+    assert.equal(await it.call(bearer(token({}, { kid: 'new' }))), 'token_key_unknown')
   }
   assert.equal(await it.call(bearer(token())), '200')
 })

@@ -42,13 +42,15 @@ export interface Callers extends Disposable {
   of(environment: LiveEnvironment): Verify
 }
 
-/** A source that comes with these is not unlucky: nobody who was ever let in causes them by waiting. */
+/**
+ * A source that comes with these is not unlucky. A key that its issuer does not have is none of them: it costs a look,
+ * and everybody comes with one for a moment when an issuer changes its keys without saying so before.
+ */
 const STRIKES: ReadonlySet<string> = new Set<CredentialReason>([
   'credential_malformed',
   'credential_unknown',
   'token_issuer_unknown',
   'token_algorithm_not_allowed',
-  'token_key_unknown',
   'token_signature_invalid',
   'token_inactive',
   'proof_invalid',

@@ -17,7 +17,7 @@ import {
   signToken,
   testKey,
 } from '#agent/testing/callers.ts'
-import { AUDIENCE, CLIENT, type OpenIdProvider, startOpenIdProvider } from '#agent/testing/openid-provider.ts'
+import { ASKER, AUDIENCE, CLIENT, type OpenIdProvider, startOpenIdProvider } from '#agent/testing/openid-provider.ts'
 import { openRaw } from '#agent/testing/raw-client.ts'
 import { startService, type TestService } from '#agent/testing/service.ts'
 import { ca, certificate, clientCertificate, issue } from '#agent/testing/tls.ts'
@@ -58,7 +58,7 @@ async function rig(credential: object, spec: (provider: OpenIdProvider) => objec
   const provider = stack.use(await startOpenIdProvider())
   const service = stack.use(await startService())
   const clock = new AheadClock()
-  const env = { ISSUER_SECRET: CLIENT.secret }
+  const env = { ISSUER_SECRET: CLIENT.secret, ISSUER_KEY: ASKER.key }
   const agent = stack.use(await startAgent({ directory: DIRECTORY, env, clock }))
   setRelease(agent.app.live, callersRelease(service.url, [credential], { id: spec(provider) }))
   return {
@@ -117,7 +117,7 @@ test('an issuer that is down for an hour refuses no token of a known key', async
   const [first, second] = [await it.provider.token('jwt'), await it.provider.token('jwt')]
   assert.equal(await it.call(bearer(first)), '200')
   it.provider.down = true
-  it.clock.aheadMs += 3_600_000
+  await it.clock.pass(3_600_000)
   assert.equal(await it.call(bearer(first)), '200')
   assert.equal(await it.call(bearer(second)), '200')
 })
@@ -127,9 +127,9 @@ test('keys count no longer than stated while the issuer is down', async () => {
   const token = await it.provider.token('jwt')
   assert.equal(await it.call(bearer(token)), '200')
   it.provider.down = true
-  it.clock.aheadMs += 299_000
+  await it.clock.pass(299_000)
   assert.equal(await it.call(bearer(token)), '200')
-  it.clock.aheadMs += 2_000
+  await it.clock.pass(2_000)
   assert.equal(await it.call(bearer(token)), 'credential_unavailable')
 })
 
@@ -144,15 +144,18 @@ test('ten thousand invented names of keys cause one fetch, and good tokens pass 
     exp: Math.floor(Date.now() / 1_000) + 600,
     client_id: 'shop',
   }
+  const [, body = '', signature = ''] = signToken(key, {}, claims).split('.')
+  const withKid = (kid: string): string =>
+    `${Buffer.from(JSON.stringify({ alg: 'ES256', typ: 'at+jwt', kid })).toString('base64url')}.${body}.${signature}`
   await using client = await openRaw(it.agent.http)
   for (let batch = 0; batch < 100; batch++) {
-    const bogus = Array.from({ length: 100 }, (_, index) => signToken(key, { kid: `${batch} ${index}` }, claims))
+    const bogus = Array.from({ length: 100 }, (_, index) => withKid(`${batch} ${index}`))
     client.write(bogus.map((each) => `GET / HTTP/1.1\r\nHost: ${HOST}\r\n${bearer(each)}\r\n\r\n`).join(''))
     for (const _ of bogus) assert.match((await client.read()).body, /"token_key_unknown"/)
     assert.equal(await it.call(bearer(token)), '200')
   }
   assert.equal(fetches(it), 2)
-  it.clock.aheadMs += 30_000
+  await it.clock.pass(30_000)
   assert.equal(await it.call(bearer(signToken(key, { kid: 'one more' }, claims))), 'token_key_unknown')
   assert.equal(fetches(it), 3)
 })
@@ -175,7 +178,7 @@ test('a release is live while its issuer does not answer: only its tokens cannot
   assert.equal(await it.call(`X-Api-Key: ${caseKey('production', 'abc')}`), '200')
   assert.equal(await it.call(bearer(token)), 'credential_unavailable')
   it.provider.down = false
-  it.clock.aheadMs += 30_000
+  await it.clock.pass(30_000)
   assert.equal(await it.call(bearer(await it.provider.token('jwt'))), '200')
   assert.equal(issuers.status()[0]?.problem, null)
 })
@@ -206,7 +209,7 @@ test('an opaque token calls while its issuer says so, and is asked about seldom'
   assert.equal(asked(), 1)
   assert.equal(it.agent.records.at(-1)?.principal?.credential_kind, 'introspection')
   await it.provider.revoke(token)
-  it.clock.aheadMs += 10_001
+  await it.clock.pass(10_001)
   assert.equal(await it.call(bearer(token)), 'token_inactive')
   assert.equal(await it.call(bearer(token)), 'token_inactive')
   assert.equal(asked(), 2)
@@ -214,6 +217,13 @@ test('an opaque token calls while its issuer says so, and is asked about seldom'
   assert.equal(await it.call(bearer('never-seen')), 'credential_unavailable')
   const [status] = it.agent.app.issuers.status()
   assert.deepEqual([status?.introspections, status?.problem, status?.keys], [3, 'the issuer answers 503', null])
+})
+
+test('the agent proves itself to an issuer with a key of its own, which it reads where the reference says', async () => {
+  const client = { method: 'private_key_jwt', client_id: ASKER.id, key: 'env://ISSUER_KEY', key_id: 'asker' }
+  await using it = await rig(OPAQUE, (provider) => byAsking(provider, { client }))
+  assert.equal(await it.call(bearer(await it.provider.token('opaque'))), '200')
+  assert.equal(await it.call(bearer('made-up')), 'token_inactive')
 })
 
 test('a secret that cannot be read proves nobody, and says so to operators', async () => {

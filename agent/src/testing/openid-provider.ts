@@ -6,13 +6,16 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import Provider from 'oidc-provider'
+import Provider, { type ClientMetadata } from 'oidc-provider'
 
 /** Whom tokens are for. */
 export const AUDIENCE = 'https://orders.test'
 export const CLIENT = { id: 'shop', secret: 'a secret of thirty-two characters' } as const
 /** The client whose tokens are bound to its certificate. */
 const BOUND_CLIENT = 'bound-shop'
+/** A client that proves itself with a key of its own (RFC 7523), to ask about tokens. */
+const asker = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+export const ASKER = { id: 'asker', key: asker.privateKey.export({ format: 'pem', type: 'pkcs8' }).toString() } as const
 /** Carries a client certificate, in place of a TLS connection. */
 const CERTIFICATE_FIELD = 'x-test-certificate'
 
@@ -61,16 +64,19 @@ export async function startOpenIdProvider(): Promise<OpenIdProvider> {
   const make = (): void => {
     const made = new Provider(issuer, {
       jwks: { keys: keys as never },
-      clients: [CLIENT.id, BOUND_CLIENT].map((id) => ({
-        client_id: id,
-        client_secret: CLIENT.secret,
-        id_token_signed_response_alg: 'ES256',
-        grant_types: ['client_credentials'],
-        redirect_uris: [],
-        response_types: [],
-        token_endpoint_auth_method: 'client_secret_basic',
-        tls_client_certificate_bound_access_tokens: id === BOUND_CLIENT,
-      })),
+      clients: [
+        ...[CLIENT.id, BOUND_CLIENT].map((id) => ({
+          ...clientOf(id),
+          client_secret: CLIENT.secret,
+          token_endpoint_auth_method: 'client_secret_basic' as const,
+          tls_client_certificate_bound_access_tokens: id === BOUND_CLIENT,
+        })),
+        {
+          ...clientOf(ASKER.id),
+          token_endpoint_auth_method: 'private_key_jwt',
+          jwks: { keys: [{ ...asker.publicKey.export({ format: 'jwk' }), kid: 'asker' } as never] },
+        },
+      ],
       // Longer than an issuer is down in a test.
       ttl: { ClientCredentials: 86_400 },
       clientAuthMethods: ['client_secret_basic', 'private_key_jwt'],
@@ -144,6 +150,15 @@ export async function startOpenIdProvider(): Promise<OpenIdProvider> {
   }
   return provider
 }
+
+const clientOf = (id: string) =>
+  ({
+    client_id: id,
+    id_token_signed_response_alg: 'ES256',
+    grant_types: ['client_credentials'],
+    redirect_uris: [],
+    response_types: [],
+  }) satisfies ClientMetadata
 
 function bindingOf(binding: Binding | undefined): [client: string, headers: Record<string, string>] {
   if (binding === undefined) return [CLIENT.id, {}]
