@@ -123,8 +123,8 @@ const caseRequest = z.strictObject({
   /** What does not answer while it is decided. */
   unavailable: z.literal('limits').optional(),
   expect: expectation,
-  /** What explain says where it cannot know: keys and answers of issuers that it takes for good. */
-  explained: expectation.partial().default({}),
+  /** What explain says in place of that where it cannot know: what issuers answer, what was used before. */
+  explained: expectation.optional(),
 })
 
 /** Schema of a case file. */

@@ -15,6 +15,7 @@ import {
   type JsonObject,
   type Jws,
   type Principal,
+  OBJECT_NAME,
   type Verified,
   claimText,
   judgeClaims,
@@ -73,8 +74,8 @@ export async function proveToken(prover: TokenProver, credential: TokenCredentia
   const unproven = provenBinding(prover, claims, source?.mustBeBound ?? true, credential, facts)
   if (unproven !== null) return denied(unproven)
   const name = claimText(claims, issuer.consumerClaim)
-  const row = name === null ? null : await findConsumer(prover.db, prover.environment, name)
-  // What is looked for is a name: the id of another consumer is none.
+  // What a token says can be anything: only what can be the name of a consumer is looked for, and ids are none.
+  const row = name === null || !OBJECT_NAME.test(name) ? null : await findConsumer(prover.db, prover.environment, name)
   const consumer = row === null || row.name !== name ? null : row
   return judgeToken(issuer, { kind, claims, expiresAtMs: Number(claims['exp']) * 1_000 }, () => consumer)
 }
