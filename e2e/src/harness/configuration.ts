@@ -11,7 +11,7 @@ export interface Place {
 }
 
 export interface ConfigDocument {
-  readonly kind: 'service' | 'route' | 'policy' | 'certificate'
+  readonly kind: 'service' | 'route' | 'policy' | 'certificate' | 'issuer'
   readonly name: string
   readonly spec: Record<string, unknown>
 }

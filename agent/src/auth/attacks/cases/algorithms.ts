@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { type Attack, admitted, bearer, refused } from '../attack.ts'
+import { type Attack, admitted, bearer, refused } from '#agent/auth/attacks/attack.ts'
 import {
   by,
   byIssuer,
@@ -21,7 +21,7 @@ import {
   token,
   tokenUnder,
   tokenWith,
-} from '../testing/forge.ts'
+} from '#agent/auth/attacks/testing/forge.ts'
 
 const { es, es384, rs, ed } = issuerKeys
 

@@ -5,8 +5,8 @@
  *
  * @module
  */
-import { type Attack, admitted, bearer, refused } from '../attack.ts'
-import { AUDIENCE, nowS } from '../testing/forge.ts'
+import { type Attack, admitted, bearer, refused } from '#agent/auth/attacks/attack.ts'
+import { AUDIENCE, nowS } from '#agent/auth/attacks/testing/forge.ts'
 
 export interface Answer {
   readonly status: number

@@ -4,8 +4,8 @@
  * @module
  */
 import { formatApiKey } from '@headgate/core'
-import { type Attack, admitted, keyed, plain, refused } from '../attack.ts'
-import { keys } from '../testing/people.ts'
+import { type Attack, admitted, keyed, plain, refused } from '#agent/auth/attacks/attack.ts'
+import { keys } from '#agent/auth/attacks/testing/people.ts'
 
 const MALFORMED = 'credential_malformed'
 

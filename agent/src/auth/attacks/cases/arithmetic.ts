@@ -6,8 +6,8 @@
  *
  * @module
  */
-import { type Attack, admitted, bearer, refused } from '../attack.ts'
-import { by, goodHeader, issuerKeys, tokenSigned, tokenUnder, tokenWith } from '../testing/forge.ts'
+import { type Attack, admitted, bearer, refused } from '#agent/auth/attacks/attack.ts'
+import { by, goodHeader, issuerKeys, tokenSigned, tokenUnder, tokenWith } from '#agent/auth/attacks/testing/forge.ts'
 
 /** Order of P-256, and of the group of Ed25519. */
 const N = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n

@@ -6,9 +6,9 @@
  * @module
  */
 import { hash } from 'node:crypto'
-import { type Attack, admitted, bearer, plain, refused, withProof } from '../attack.ts'
-import { holder, jwkOf, proof, stranger, thumbprintOf, tokenWith } from '../testing/forge.ts'
-import { clients } from '../testing/people.ts'
+import { type Attack, admitted, bearer, plain, refused, withProof } from '#agent/auth/attacks/attack.ts'
+import { holder, jwkOf, proof, stranger, thumbprintOf, tokenWith } from '#agent/auth/attacks/testing/forge.ts'
+import { clients } from '#agent/auth/attacks/testing/people.ts'
 
 const UNBOUND = 'credential_unbound'
 

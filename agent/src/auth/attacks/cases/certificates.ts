@@ -5,10 +5,10 @@
  *
  * @module
  */
-import { type Attack, admitted, bearer, keyed, plain, refused } from '../attack.ts'
-import { tokenWith } from '../testing/forge.ts'
-import { clients, keys } from '../testing/people.ts'
-import { signedRequest } from '../testing/sign.ts'
+import { type Attack, admitted, bearer, keyed, plain, refused } from '#agent/auth/attacks/attack.ts'
+import { tokenWith } from '#agent/auth/attacks/testing/forge.ts'
+import { clients, keys } from '#agent/auth/attacks/testing/people.ts'
+import { signedRequest } from '#agent/auth/attacks/testing/sign.ts'
 
 const pem = (certificate: { readonly cert: string }): string => encodeURIComponent(certificate.cert)
 

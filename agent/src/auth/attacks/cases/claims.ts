@@ -5,8 +5,8 @@
  *
  * @module
  */
-import { type Attack, admitted, bearer, refused } from '../attack.ts'
-import { AUDIENCE, goodClaims, goodHeader, ISSUER, nowS, token, tokenWith } from '../testing/forge.ts'
+import { type Attack, admitted, bearer, refused } from '#agent/auth/attacks/attack.ts'
+import { AUDIENCE, goodClaims, goodHeader, ISSUER, nowS, token, tokenWith } from '#agent/auth/attacks/testing/forge.ts'
 
 const INVALID = 'token_claims_invalid'
 

@@ -5,8 +5,8 @@
  *
  * @module
  */
-import { type Attack, admitted, bearer, plain, refused } from '../attack.ts'
-import { encode, goodClaims, goodHeader, token, tokenUnder, tokenWith } from '../testing/forge.ts'
+import { type Attack, admitted, bearer, plain, refused } from '#agent/auth/attacks/attack.ts'
+import { encode, goodClaims, goodHeader, token, tokenUnder, tokenWith } from '#agent/auth/attacks/testing/forge.ts'
 
 const MALFORMED = 'credential_malformed'
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'

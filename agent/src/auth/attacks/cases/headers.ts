@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { type Attack, admitted, bearer, refused } from '../attack.ts'
+import { type Attack, admitted, bearer, refused } from '#agent/auth/attacks/attack.ts'
 import {
   byIssuer,
   byStranger,
@@ -17,7 +17,7 @@ import {
   stranger,
   token,
   tokenUnder,
-} from '../testing/forge.ts'
+} from '#agent/auth/attacks/testing/forge.ts'
 
 const MALFORMED = 'credential_malformed'
 

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Attack } from '../attack.ts'
+import type { Attack } from '#agent/auth/attacks/attack.ts'
 import { algorithms } from './algorithms.ts'
 import { answersAboutTokens } from './answers-about-tokens.ts'
 import { apiKeys } from './api-keys.ts'

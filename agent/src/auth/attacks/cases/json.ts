@@ -6,8 +6,8 @@
  *
  * @module
  */
-import { type Attack, admitted, bearer, refused } from '../attack.ts'
-import { goodClaims, goodHeader, token } from '../testing/forge.ts'
+import { type Attack, admitted, bearer, refused } from '#agent/auth/attacks/attack.ts'
+import { goodClaims, goodHeader, token } from '#agent/auth/attacks/testing/forge.ts'
 
 const MALFORMED = 'credential_malformed'
 

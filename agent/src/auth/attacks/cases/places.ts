@@ -5,9 +5,18 @@
  *
  * @module
  */
-import { type Attack, admitted, type Field, plain, refused } from '../attack.ts'
-import { by, goodClaims, goodHeader, OTHER_ISSUER, otherIssuerKey, proof, token, tokenWith } from '../testing/forge.ts'
-import { keys } from '../testing/people.ts'
+import { type Attack, admitted, type Field, plain, refused } from '#agent/auth/attacks/attack.ts'
+import {
+  by,
+  goodClaims,
+  goodHeader,
+  OTHER_ISSUER,
+  otherIssuerKey,
+  proof,
+  token,
+  tokenWith,
+} from '#agent/auth/attacks/testing/forge.ts'
+import { keys } from '#agent/auth/attacks/testing/people.ts'
 
 const MISSING = 'credential_missing'
 const REPEATED = 'credential_repeated'

@@ -6,7 +6,7 @@
  * @module
  */
 import { generateKeyPairSync, hash } from 'node:crypto'
-import { type Attack, type AttackRequest, admitted, plain, refused, withProof } from '../attack.ts'
+import { type Attack, type AttackRequest, admitted, plain, refused, withProof } from '#agent/auth/attacks/attack.ts'
 import {
   by,
   encode,
@@ -20,7 +20,7 @@ import {
   thumbprintOf,
   token,
   tokenWith,
-} from '../testing/forge.ts'
+} from '#agent/auth/attacks/testing/forge.ts'
 
 const INVALID = 'proof_invalid'
 const jkt = thumbprintOf(holder)

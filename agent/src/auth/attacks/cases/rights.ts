@@ -5,9 +5,9 @@
  *
  * @module
  */
-import { type Attack, admitted, bearer, keyed, refused } from '../attack.ts'
-import { tokenWith } from '../testing/forge.ts'
-import { keys } from '../testing/people.ts'
+import { type Attack, admitted, bearer, keyed, refused } from '#agent/auth/attacks/attack.ts'
+import { tokenWith } from '#agent/auth/attacks/testing/forge.ts'
+import { keys } from '#agent/auth/attacks/testing/people.ts'
 
 const scopes: readonly unknown[] = [
   'orders:read',

@@ -6,10 +6,17 @@
  * @module
  */
 import { generateKeyPairSync } from 'node:crypto'
-import { type Attack, type AttackRequest, admitted, keyed, plain, refused } from '../attack.ts'
-import { nowS } from '../testing/forge.ts'
-import { keys, signingKeys } from '../testing/people.ts'
-import { ALL, signatureFields, signedRequest, type Signing, withEd25519, withHmac } from '../testing/sign.ts'
+import { type Attack, type AttackRequest, admitted, keyed, plain, refused } from '#agent/auth/attacks/attack.ts'
+import { nowS } from '#agent/auth/attacks/testing/forge.ts'
+import { keys, signingKeys } from '#agent/auth/attacks/testing/people.ts'
+import {
+  ALL,
+  signatureFields,
+  signedRequest,
+  type Signing,
+  withEd25519,
+  withHmac,
+} from '#agent/auth/attacks/testing/sign.ts'
 
 const INVALID = 'signature_invalid'
 const nobody = generateKeyPairSync('ed25519')

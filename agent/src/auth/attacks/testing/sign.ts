@@ -6,7 +6,7 @@
  * @module
  */
 import { createHmac, type KeyObject, sign } from 'node:crypto'
-import { type AttackRequest, type Field, plain } from '../attack.ts'
+import { type AttackRequest, type Field, plain } from '#agent/auth/attacks/attack.ts'
 import { nowS } from './forge.ts'
 import { HOST, signingKeys } from './people.ts'
 

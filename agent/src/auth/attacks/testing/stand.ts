@@ -7,7 +7,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { startAgent, type TestAgent } from '#agent/testing/agent.ts'
 import { startService, type TestService } from '#agent/testing/service.ts'
-import { answers } from '../cases/answers-about-tokens.ts'
+import { answers } from '#agent/auth/attacks/cases/answers-about-tokens.ts'
 import { directory, objects, secretsOfAgent } from './people.ts'
 
 export interface Stand extends AsyncDisposable {
