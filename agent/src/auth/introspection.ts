@@ -58,7 +58,7 @@ export function createIntrospectionVerifier(options: IntrospectionOptions): Intr
     }
     const nowMs = clock.now()
     const found = answer.kind === 'inactive' ? INACTIVE : judge(answer, nowMs)
-    if (found.kind === 'refused' && cacheMs > 0) refusals.put(name, { token: found, untilMs: nowMs + cacheMs })
+    if (found.kind === 'refused' && cacheMs > 0) refusals.put(name, { token: found, untilMs: nowMs + cacheMs }, nowMs)
     return found
   }
 
@@ -76,7 +76,7 @@ export function createIntrospectionVerifier(options: IntrospectionOptions): Intr
     verify: (text, nowMs) => {
       if (text.length > TOKEN_LENGTH_MAX || !TOKEN.test(text)) return { kind: 'refused', problem: 'malformed' }
       const name = hash('sha256', text, 'latin1')
-      const refusal = refusals.get(name)
+      const refusal = refusals.get(name, nowMs)
       if (refusal !== null && nowMs < refusal.untilMs) return refusal.token
       let answer = asked.get(name)
       if (answer === undefined) {

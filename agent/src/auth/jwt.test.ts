@@ -174,11 +174,20 @@ test('a token whose key is known is proven at once, and says how long that count
 
 test('what is remembered is bounded, and what is in use stays', () => {
   const recent = new RecentTokens<{ readonly number: number }>(100)
-  recent.put('used', { number: 1 })
+  recent.put('used', { number: 1 }, 1)
   for (let index = 0; index < 10_000; index++) {
-    recent.put(`flood ${index}`, { number: 0 })
+    recent.put(`flood ${index}`, { number: 0 }, 1)
     assert.ok(recent.size <= 101)
-    assert.equal(recent.get('used')?.number, 1)
+    assert.equal(recent.get('used', 1)?.number, 1)
   }
-  assert.equal(recent.get('flood 1'), null)
+  assert.equal(recent.get('flood 1', 1), null)
+})
+
+test('what nobody uses any more is forgotten', () => {
+  const recent = new RecentTokens<{ readonly number: number }>(100)
+  for (let index = 0; index < 50; index++) recent.put(`once ${index}`, { number: index }, 1)
+  recent.put('used', { number: 1 }, 1)
+  for (let minute = 1; minute <= 12; minute++) assert.equal(recent.get('used', minute * 60_000)?.number, 1)
+  assert.equal(recent.get('once 1', 12 * 60_000), null)
+  assert.ok(recent.size <= 2)
 })

@@ -76,8 +76,8 @@ export interface TokensOptions {
   readonly seen: SeenTable
 }
 
-/** Tokens of one environment that one thread remembers; about 2 KiB each. */
-const TOKENS_MAX = 20_000
+/** Tokens of one environment that one thread remembers; about 2 KiB each, for some minutes. */
+const TOKENS_MAX = 10_000
 
 const tokenReasons: Readonly<Record<TokenProblem, CredentialReason>> = {
   malformed: 'credential_malformed',
@@ -122,7 +122,7 @@ export class EnvironmentTokens {
     const { credential, facts, nowMs } = presented
     if (credential.text.length > TOKEN_LENGTH_MAX) return denied('credential_malformed')
     const hashed = hash('sha256', credential.text, 'latin1')
-    const known = this.#recent.get(hashed)
+    const known = this.#recent.get(hashed, nowMs)
     if (known !== null && nowMs < known.untilMs && counts(known)) {
       const source = sourceOf(credential.sources, known.from.issuer.name)
       if (source !== null) return this.#admit(presented, known, source)
@@ -178,7 +178,7 @@ export class EnvironmentTokens {
     const verdict = judgeToken(from.issuer, token, () => consumer)
     const binding = tokenBinding(claims)
     const known: Remembered = { from, keySet, untilMs, token, binding, name, consumer, verdict }
-    if (untilMs > presented.nowMs) this.#recent.put(hashed, known)
+    if (untilMs > presented.nowMs) this.#recent.put(hashed, known, presented.nowMs)
     return this.#admit(presented, known, source)
   }
 

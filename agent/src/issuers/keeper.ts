@@ -13,7 +13,7 @@ import type { CompiledIntrospection, CompiledIssuer } from '@headgate/core'
 import type { Clock } from '@headgate/kit/clock.ts'
 import type { Log } from '@headgate/kit/log.ts'
 import { SecretValues } from '#agent/auth/secret-values.ts'
-import type { Live } from '#agent/live-table.ts'
+import type { LiveState } from '#agent/live.ts'
 import { fetchKeysFrom } from './fetch-keys.ts'
 import { introspect, type Introspected, type IssuerClient } from './introspect.ts'
 import { COOLDOWN_MS, createKeySource, type KeySource } from './key-source.ts'
@@ -49,7 +49,7 @@ export interface Issuers extends IssuerPort, AsyncDisposable {
 }
 
 export interface IssuersOptions {
-  readonly live: Live
+  readonly live: Pick<LiveState, 'environments' | 'onChange' | 'settled'>
   /** Where `env://` secret references look. */
   readonly env: Readonly<Record<string, string | undefined>>
   readonly clock: Clock
@@ -82,18 +82,32 @@ export function createIssuers({ live, env, clock, log }: IssuersOptions): Issuer
     for (const listener of listeners) listener(keys)
   }
 
-  function follow(): void {
-    const wanted = new Map<string, CompiledIssuer>()
-    const asked = new Set<string>()
+  function wanted(): ReadonlyMap<string, CompiledIssuer> {
+    const all = new Map<string, CompiledIssuer>()
     for (const { id, release } of live.environments()) {
       for (const issuer of release.issuers.values()) {
-        if (issuer.introspection !== null) asked.add(questionsName(id, issuer.name))
-        if (issuer.keys !== null && issuer.keys.from !== 'release') wanted.set(keysId(id, issuer), issuer)
+        if (issuer.keys !== null && issuer.keys.from !== 'release') all.set(keysId(id, issuer), issuer)
       }
     }
-    for (const [id, source] of sources) if (!wanted.has(id)) drop(id, source)
-    for (const [id, issuer] of wanted) if (!sources.has(id)) sources.set(id, start(id, issuer))
-    for (const name of questions.keys()) if (!asked.has(name)) questions.delete(name)
+    return all
+  }
+
+  function follow(): void {
+    for (const [id, issuer] of wanted()) if (!sources.has(id)) sources.set(id, start(id, issuer))
+    forgetOthers().catch((error: unknown) => log.error({ err: error }, 'issuers could not be followed'))
+  }
+
+  /** Not before every thread acts on the release: until then they need the keys of the one before. */
+  async function forgetOthers(): Promise<void> {
+    // What `settled` waits for is known once all who follow were called.
+    await Promise.resolve()
+    await live.settled()
+    const needed = wanted()
+    for (const [id, source] of sources) if (!needed.has(id)) drop(id, source)
+    const asked = live
+      .environments()
+      .flatMap(({ id, release }) => Array.from(release.issuers.keys(), (name) => questionsName(id, name)))
+    for (const name of questions.keys()) if (!asked.includes(name)) questions.delete(name)
   }
 
   function start(id: string, { issuer, keys, keysStaleMsMax, privateAddresses, ca }: CompiledIssuer): KeySource {

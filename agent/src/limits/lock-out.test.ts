@@ -96,6 +96,13 @@ test('nobody is locked out where no number of strikes is set', () => {
   assert.equal(left(it), 0)
 })
 
+test('looking at sources takes no room from those that have strikes', () => {
+  const it = rig(3, 1)
+  strike(it, 4)
+  for (let index = 0; index < 1_000; index++) assert.equal(left(it, `10.0.${index >> 8}.${index & 255}`), 0)
+  assert.ok(left(it) > 0)
+})
+
 test('a flood of sources is bounded, and none of them begins with the strikes of another', () => {
   const it = rig(3, 1)
   for (let index = 0; index < 10_000; index++) {

@@ -62,9 +62,9 @@ export class LockOuts {
   /** How much longer a source is locked out, in milliseconds; 0: it is not. */
   lockedMs(environmentId: string, address: string): number {
     if (this.#rules.failuresMax === 0) return 0
-    const nowMs = this.#monotonic()
-    const at = this.#find(environmentId, address, nowMs)
-    return this.#left(this.#table.numberOf(this.#table.bits(at)), nowMs)
+    // A look takes no counter: sources without strikes must not make it forget those of others.
+    const at = this.#table.peek(this.#beginning(environmentId), sourceOf(address))
+    return at === -1 ? 0 : this.#left(this.#table.numberOf(this.#table.bits(at)), this.#monotonic())
   }
 
   /**
@@ -107,13 +107,18 @@ export class LockOuts {
   }
 
   #find(environmentId: string, address: string, nowMs: number): number {
+    // Whole, so that a counter that is taken over begins without a strike.
+    const time = Math.floor(nowMs) * STRIKE_STEP
+    return this.#table.find(this.#beginning(environmentId), sourceOf(address), time, NOTHING, 0)
+  }
+
+  #beginning(environmentId: string): HashBeginning {
     let beginning = this.#beginnings.get(environmentId)
     if (beginning === undefined) {
       beginning = this.#table.beginning(`${environmentId} `)
       this.#beginnings.set(environmentId, beginning)
     }
-    // Whole, so that a counter that is taken over begins without a strike.
-    return this.#table.find(beginning, sourceOf(address), Math.floor(nowMs) * STRIKE_STEP, NOTHING, 0)
+    return beginning
   }
 }
 

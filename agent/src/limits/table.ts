@@ -102,6 +102,13 @@ export class LimitTable {
     return this.#takeOver(first, tag, nowMs, kept, keptCount)
   }
 
+  /** The counter of a key; -1: it has none, and is given none. */
+  peek(beginning: HashBeginning, rest: string): number {
+    const first = this.#place(beginning, rest)
+    for (let at = first; at < first + WAYS; at++) if (this.#tags[at] === this.#tag) return at
+    return -1
+  }
+
   /** Whether a counter still belongs to the key of this tag. */
   belongs(at: number, tag: number): boolean {
     return Atomics.load(this.#tags, at) === tag

@@ -188,7 +188,8 @@ export class ServingThread {
         this.#syncs.delete(message.id)
         break
       case 'issuer question':
-        void this.#answer(message.number, message.question)
+        // One that gets no answer has a deadline.
+        this.#answer(message.number, message.question).catch(() => {})
         break
       case 'records':
         this.#options.onRecords(message.records)
