@@ -85,8 +85,8 @@ export async function startAgent(options: TestAgentOptions = {}): Promise<TestAg
   }
 }
 
-/** A connection to a control plane of which nothing is there but the identity. */
-function controlWith(key: Uint8Array): NonNullable<AppOptions['control']> {
+/** A connection to a control plane of which nothing is there but the identity. @param key in DER (PKCS #8). */
+export function controlWith(key: Uint8Array): NonNullable<AppOptions['control']> {
   return async ({ onKey }) => {
     onKey(key)
     return await Promise.resolve({ status: () => ({}), [Symbol.asyncDispose]: async () => await Promise.resolve() })

@@ -8,7 +8,7 @@ import { createLog } from '@headgate/kit/log.ts'
 import { type App, createApp } from '#agent/app.ts'
 import type { AgentSettings } from '#agent/config.ts'
 import type { DecisionRecord } from '#agent/telemetry/events.ts'
-import { testSettings } from './agent.ts'
+import { controlWith, testSettings } from './agent.ts'
 
 export interface ThreadedAgent extends AsyncDisposable {
   readonly app: App
@@ -22,11 +22,13 @@ export interface ThreadedAgent extends AsyncDisposable {
 /**
  * @param entry another module that starts threads.
  * @param env where `env://` secret references look.
+ * @param identityKey in DER (PKCS #8); null: the agent has no identity.
  */
 export async function startThreads(
   settings: Partial<AgentSettings>,
   entry = new URL('../main.ts', import.meta.url),
   env: Readonly<Record<string, string>> = {},
+  identityKey: Uint8Array | null = null,
 ): Promise<ThreadedAgent> {
   let logged = ''
   const log = createLog({ name: 'agent', level: 'debug', destination: { write: (line) => void (logged += line) } })
@@ -42,7 +44,7 @@ export async function startThreads(
     version: '0.0.0-test',
     clock: systemClock,
     log,
-    control: null,
+    control: identityKey === null ? null : controlWith(identityKey),
     threads: { entry, machineNs: () => process.hrtime.bigint() },
   })
   const records: DecisionRecord[] = []

@@ -2,13 +2,14 @@
  * How an agent proves itself to services: with secrets, and with tokens of a real OpenID provider, over all its threads.
  */
 import assert from 'node:assert/strict'
+import { generateKeyPairSync } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { caseKey, type ObjectInput } from '@headgate/core'
 import { temporaryFolder } from '@headgate/kit/testing.ts'
-import { createRemoteJWKSet, jwtVerify } from 'jose'
+import { createRemoteJWKSet, decodeProtectedHeader, jwtVerify } from 'jose'
 import { directoryOf, ENVIRONMENT_ID, keyedRelease, openRelease, setRelease, startAgent } from '#agent/testing/agent.ts'
 import { AUDIENCE, CLIENT, startOpenIdProvider } from '#agent/testing/openid-provider.ts'
 import { sendRaw } from '#agent/testing/raw-client.ts'
@@ -97,16 +98,25 @@ test('a release that changes how the agent proves itself sends nothing of before
   assert.equal(agent.app.live.environments()[0]?.id, ENVIRONMENT_ID)
 })
 
-test('all threads share one token, and those that come later know it', async () => {
+test('all threads share one token and sign with the key of the agent, and those that come later know both', async () => {
   await using provider = await startOpenIdProvider()
   await using service = await startService()
   const path = join(folder, 'client')
   await writeFile(path, `${CLIENT.secret}\n`)
-  await using agent = await startThreads({ workers: 2 })
-  setRelease(agent.app.live, authenticated(openRelease(service.url), tokensOf(provider.issuer, `file://${path}`)))
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  const identityKey = privateKey.export({ format: 'der', type: 'pkcs8' })
+  await using agent = await startThreads({ workers: 2 }, undefined, {}, identityKey)
+  const objects = keyedRelease(service.url).map((object) =>
+    object.kind === 'service'
+      ? { ...object, spec: { ...(object.spec as object), identity: { token: { audience: 'orders' } } } }
+      : object,
+  )
+  agent.app.live.directory(ENVIRONMENT_ID).replace(directoryOf(['abc']))
+  setRelease(agent.app.live, authenticated(objects, tokensOf(provider.issuer, `file://${path}`)))
   await agent.app.live.settled()
+  const request = `GET / HTTP/1.1\r\n${HEAD}X-Api-Key: ${caseKey('production', 'abc')}\r\nConnection: close\r\n\r\n`
   const askAll = async (): Promise<void> => {
-    const responses = await Promise.all(Array.from({ length: 40 }, async () => await sendRaw(agent.http, GET)))
+    const responses = await Promise.all(Array.from({ length: 40 }, async () => await sendRaw(agent.http, request)))
     for (const { status, body } of responses) assert.equal(status, 200, body)
   }
   await askAll()
@@ -114,4 +124,6 @@ test('all threads share one token, and those that come later know it', async () 
   await askAll()
   assert.equal(new Set(service.arrived.map((arrived) => arrived.field('authorization'))).size, 1)
   assert.equal(provider.asked.get('/token'), 1)
+  const ids = service.arrived.map((arrived) => decodeProtectedHeader(arrived.field('x-headgate-identity') ?? '').kid)
+  assert.equal(new Set(ids).size, 1)
 })
