@@ -159,8 +159,8 @@ test('every change is written down, with what it was before and is after', async
       'uri:spiffe://acme/audited',
     ]),
   )
-  assert.deepEqual((entries[1]?.before as Record<string, unknown>)['scopes'], [])
-  assert.deepEqual((entries[1]?.after as Record<string, unknown>)['scopes'], ['x'])
+  const scopes = (state: unknown) => (state as Record<string, unknown>)['scopes']
+  assert.deepEqual([scopes(entries[1]?.before), scopes(entries[1]?.after)], [[], ['x']])
 })
 
 test('200 with wait the receipt names the agents that act on a revocation', async () => {
