@@ -200,6 +200,19 @@ test('a release that leaves the issuer as it is fetches nothing, and what was pr
   assert.equal(fetches(it), 1)
 })
 
+test('a release that takes keys from another place is never served with those from before', async () => {
+  await using it = await rig(JWT, byKeys)
+  await using other = await startOpenIdProvider()
+  const token = await it.provider.token('jwt')
+  assert.equal(await it.call(bearer(token)), '200')
+  const spec = byKeys(it.provider, { keys: { jwks_url: `${other.issuer}/jwks` } })
+  setRelease(it.agent.app.live, callersRelease(it.service.url, [JWT], { id: spec }), { number: 2 })
+  assert.equal(await it.call(bearer(token)), 'token_key_unknown')
+  assert.deepEqual([fetches(it), other.asked.get('/jwks')], [1, 1])
+  await it.agent.app.live.settled()
+  assert.equal(it.agent.app.issuers.published().length, 1)
+})
+
 test('an opaque token calls while its issuer says so, and is asked about seldom', async () => {
   await using it = await rig(OPAQUE, byAsking)
   const token = await it.provider.token('opaque')

@@ -73,6 +73,23 @@ test('keys rotate without a refused request, and bogus names of keys on all thre
   assert.equal(provider.asked.get('/jwks'), 2)
 })
 
+// The threads act on a release one after the other, and need the keys of the one before until then.
+test('releases that change their issuer refuse no token of it meanwhile', async () => {
+  await using provider = await startOpenIdProvider()
+  await using service = await startService()
+  await using agent = await startThreads({ workers: 2 })
+  await serve(agent, service.url, JWT, specOf(provider, DISCOVERY))
+  const tokens = await Promise.all(Array.from({ length: 8 }, async () => await provider.token('jwt')))
+  const lines = (index: number): readonly string[] => [bearer(tokens[index % tokens.length] ?? '')]
+  for (let number = 2; number <= 6; number++) {
+    const spec = specOf(provider, { ...DISCOVERY, keys_stale_ms_max: number * 1_000_000 })
+    setRelease(agent.app.live, callersRelease(service.url, [JWT], { id: spec }), { number })
+    assert.deepEqual(await outcomes(agent, lines), ['200'])
+    await agent.app.live.settled()
+    assert.deepEqual(await outcomes(agent, lines), ['200'])
+  }
+})
+
 test('a token is asked about once for all threads', async () => {
   await using provider = await startOpenIdProvider()
   await using service = await startService()
