@@ -4,6 +4,17 @@ import test from 'node:test'
 import { type Refused, fixesOf } from './fixes.ts'
 import { gatesByOutcome, gatesOf } from './gates.ts'
 
+const alice = {
+  consumer: 'alice',
+  consumer_id: 'cns_1',
+  credential_id: 'key_1',
+  credential_kind: 'api_key',
+  hint: '…Qd4x',
+  issuer: null,
+  scopes: ['orders:read'],
+  roles: [] as string[],
+}
+
 const refused: Refused = {
   reason: 'scope_missing',
   method: 'DELETE',
@@ -12,16 +23,7 @@ const refused: Refused = {
   environment: 'dev',
   route: 'orders',
   service: 'orders',
-  principal: {
-    consumer: 'alice',
-    consumer_id: 'cns_1',
-    credential_id: 'key_1',
-    credential_kind: 'api_key',
-    hint: '…Qd4x',
-    issuer: null,
-    scopes: ['orders:read'],
-    roles: [],
-  },
+  principal: alice,
   rule: { kind: 'policy', name: 'orders.access', origin: 'headgate.yaml:14' },
   needed: ['orders:delete', 'orders:read'],
   had: ['orders:read'],
@@ -41,6 +43,54 @@ test('every reason has at least one fix, and no command has a hole in it', () =>
 
 test('a missing scope is granted, and only the missing one', () => {
   assert.equal(fixesOf(refused, null)[0]?.command, 'headgate keys grant key_1 --scope orders:delete')
+})
+
+const token = {
+  ...refused.principal,
+  credential_id: 'login:alice',
+  credential_kind: 'jwt',
+  issuer: 'login',
+  hint: 'login',
+}
+
+test('a reason of its own has a fix of its own', () => {
+  const general = fixesOf({ ...refused, reason: 'path_ambiguous' }, null)[0]?.description
+  const sharing = new Set(['host_missing', 'host_invalid', 'method_invalid', 'target_invalid', 'path_ambiguous'])
+  for (const reason of Object.keys(reasons)) {
+    assert.equal(fixesOf({ ...refused, reason }, null)[0]?.description === general, sharing.has(reason), reason)
+  }
+})
+
+test('what helps depends on the kind of credential', () => {
+  const of = (reason: string, kind: string): string | null | undefined => {
+    const principal = {
+      ...token,
+      credential_kind: kind,
+      issuer: kind === 'jwt' ? 'login' : null,
+      credential_id: 'crd_1',
+    }
+    return fixesOf({ ...refused, reason, principal }, null)[0]?.command
+  }
+  assert.equal(of('scope_missing', 'mtls'), 'headgate credentials grant crd_1 --scope orders:delete')
+  assert.equal(of('scope_missing', 'jwt'), 'headgate consumers update alice --role <role>')
+  assert.equal(of('credential_expired', 'jwt'), 'headgate issuers get login')
+  assert.equal(of('credential_disabled', 'signature'), 'headgate credentials enable crd_1')
+})
+
+test('a role is given beside those that the consumer has', () => {
+  const [fix] = fixesOf({ ...refused, reason: 'role_missing', needed: ['admin', 'owner'], had: ['reader'] }, null)
+  assert.equal(fix?.command, 'headgate consumers update alice --role reader --role admin')
+})
+
+// Guards against a caller, or an issuer, that calls itself so that an operator pastes it into a shell.
+test('what somebody else chose gets into no command, unless it can be a name here', () => {
+  for (const consumer of ["x'; rm -rf ~ #", '--all', '$(id)', 'Alice']) {
+    const principal = { ...token, consumer, consumer_id: '', roles: ['$(id)', 'reader'] }
+    const [create] = fixesOf({ ...refused, reason: 'consumer_unknown', principal }, null)
+    assert.equal(create?.command, 'headgate consumers create <name>')
+    const [grant] = fixesOf({ ...refused, principal: { ...principal, consumer_id: 'cns_1' } }, null)
+    assert.equal(grant?.command, 'headgate consumers update <name> --role reader --role <role>')
+  }
 })
 
 test('a used-up limit says how long to wait, and which policy it is', () => {

@@ -5,8 +5,11 @@
  */
 import type { Explanation } from '@headgate/admin-api'
 import type { CompiledRelease } from '@headgate/core'
+import { type Fix, fix, roleOptions, named } from './fix.ts'
+import { credentialFixes } from './fixes-credentials.ts'
+import { tokenFixes } from './fixes-tokens.ts'
 
-export type Fix = Explanation['fixes'][number]
+export type { Fix } from './fix.ts'
 
 /** What a fix depends on. */
 export interface Refused {
@@ -21,16 +24,103 @@ export interface Refused {
   readonly rule: Explanation['rule']
   readonly needed: readonly string[]
   readonly had: readonly string[]
-  /** Time until the refusing limit lets one more pass; 0 where no limit refused. */
+  /** Time until one more passes; 0 where nothing is said. */
   readonly retryAfterMs: number
 }
 
-const fix = (description: string, command: string | null = null): Fix => ({ description, command })
-
 export function fixesOf(refused: Refused, release: CompiledRelease | null): Fix[] {
-  const { reason, method, path, address, environment, route, service, principal, rule, needed, had } = refused
-  const scopes = (release?.routes.get(route ?? '')?.access?.scopes ?? []).map((scope) => ` --scope ${scope}`).join('')
-  const create = `headgate keys create --consumer ${principal?.consumer ?? '<name>'}${scopes}`
+  const found =
+    credentialFixes(refused, release) ??
+    tokenFixes(refused, release) ??
+    accessFixes(refused, release) ??
+    otherFixes(refused)
+  return [...found]
+}
+
+/** Of reasons that are about what a caller may do, once it is known. */
+function accessFixes(refused: Refused, release: CompiledRelease | null): readonly Fix[] | null {
+  const { reason, route, service, principal, rule, needed, had } = refused
+  const policy = rule?.kind === 'policy' ? `headgate policies get ${rule.name}` : null
+  switch (reason) {
+    case 'source_not_allowed':
+      return rule?.kind === 'route'
+        ? [
+            fix(
+              `Call from a private network, or give the route exposure: public, or the policy addresses`,
+              `headgate routes get ${rule.name}`,
+            ),
+          ]
+        : [fix(`Call from ${needed.join(' or ') || 'another address'}, or change addresses in the policy`, policy)]
+    case 'access_undecided':
+      return [
+        fix(
+          `Write an access policy on route ${route}, its service ${service} or the environment`,
+          'headgate export > headgate.yaml',
+        ),
+      ]
+    case 'consumer_disabled':
+      return [
+        fix(
+          'Switch the consumer on again',
+          principal === null ? null : `headgate consumers enable ${named(principal.consumer)}`,
+        ),
+      ]
+    case 'consumer_unknown':
+      return [
+        fix(
+          'Create the consumer that the token names, or let the issuer admit callers that are none (unknown_consumers)',
+          principal === null ? null : `headgate consumers create ${named(principal.consumer)}`,
+        ),
+      ]
+    case 'consumer_not_allowed':
+      return [fix(`Call as ${needed.join(' or ')}, or name the consumer in the policy`, policy)]
+    case 'scope_missing':
+      return [scopeFix(refused, release)]
+    case 'role_missing': {
+      const command =
+        principal === null || principal.consumer_id === ''
+          ? null
+          : `headgate consumers update ${named(principal.consumer)}${roleOptions([...had, ...needed.slice(0, 1)])}`
+      return [fix(`Give the consumer one of the roles ${needed.join(', ')}`, command)]
+    }
+    case 'time_not_allowed':
+      return [fix(`Call within ${needed.join(' or ')}, or change times in the policy`, policy)]
+    case 'expression_denied':
+      return [fix('Send a request for which the expression of the policy is true, or change it', policy)]
+    case 'expression_failed':
+      return [
+        fix(
+          'Let the expression ask first whether there is what it looks at: has(claims.x), "x-name" in request.headers',
+          policy,
+        ),
+      ]
+    default:
+      return null
+  }
+}
+
+/** A key is given scopes, as is a certificate; what a token says is up to its issuer, and a role adds to it. */
+function scopeFix({ principal, needed, had }: Refused, release: CompiledRelease | null): Fix {
+  const missing = needed.filter((scope) => !had.includes(scope))
+  const options = missing.map((scope) => ` --scope ${scope}`).join('')
+  if (principal === null) return fix(`Call with a credential that has ${missing.join(', ')}`)
+  const { credential_kind: kind, credential_id: id, consumer, consumer_id: consumerId, roles } = principal
+  if (kind === 'api_key') return fix('Give the key the scope', `headgate keys grant ${id}${options}`)
+  if (kind === 'mtls' || kind === 'signature') {
+    return fix('Give the credential the scope', `headgate credentials grant ${id}${options}`)
+  }
+  const [role = '<role>'] =
+    [...(release?.roles ?? [])].find(([, scopes]) => missing.every((scope) => scopes.includes(scope))) ?? []
+  return fix(
+    `Let the issuer put ${missing.join(', ')} into its tokens, or give the consumer a role that has it`,
+    consumerId === '' ? null : `headgate consumers update ${named(consumer)}${roleOptions([...roles, role])}`,
+  )
+}
+
+/** Of reasons that are not about the caller. */
+function otherFixes(refused: Refused): readonly Fix[] {
+  const { reason, method, path, service, principal, rule, needed } = refused
+  const targets = `headgate services get ${service}`
   switch (reason) {
     case 'client_certificate_missing':
       return [
@@ -44,58 +134,17 @@ export function fixesOf(refused: Refused, release: CompiledRelease | null): Fix[
         fix('Call over HTTPS'),
         fix('Replace the credential that was sent: everybody on the way can have read it', 'headgate keys ls'),
       ]
-    case 'credential_missing':
-      return [fix(`Create a key and send it as ${carrier(release, route)}`, create)]
-    case 'credential_repeated':
-      return [fix('Send one credential, in one field')]
-    case 'credential_malformed':
-      return [fix('Send the key as it was shown, whole and unchanged; create a new one if it is lost', create)]
-    case 'credential_unknown':
-      return [fix('Use a key of this environment; create a new one if it is lost', create)]
-    case 'credential_wrong_environment':
-      return [fix(`Use a key of environment ${environment}`, `${create} --environment ${environment}`)]
-    case 'credential_expired':
-    case 'credential_revoked':
-      return [fix('Create another key', create)]
-    case 'credential_disabled':
-      return [
-        fix('Switch the key on again', principal === null ? null : `headgate keys enable ${principal.credential_id}`),
-      ]
-    case 'consumer_disabled':
-      return [
-        fix(
-          'Switch the consumer on again',
-          principal === null ? null : `headgate consumers enable ${principal.consumer}`,
-        ),
-      ]
-    case 'address_not_allowed':
-      return [
-        fix(
-          `Call from ${needed.join(' or ') || 'an address of the key'}, or create a key that admits ${address}`,
-          `${create} --address ${address}`,
-        ),
-      ]
-    case 'access_undecided':
-      return [
-        fix(
-          `Write an access policy on route ${route}, its service ${service} or the environment`,
-          'headgate export > headgate.yaml',
-        ),
-      ]
-    case 'scope_missing': {
-      const missing = needed.filter((scope) => !had.includes(scope)).map((scope) => ` --scope ${scope}`)
-      return [
-        fix(
-          'Give the key the scope',
-          principal === null ? null : `headgate keys grant ${principal.credential_id}${missing.join('')}`,
-        ),
-      ]
+    case 'limit_exceeded': {
+      const whose =
+        rule?.kind === 'policy'
+          ? `headgate policies get ${rule.name}`
+          : principal === null
+            ? null
+            : `headgate keys get ${principal.credential_id}`
+      return [fix(`Wait ${Math.ceil(refused.retryAfterMs / 1000)} s`), fix('Or raise the limit', whose)]
     }
-    case 'limit_exceeded':
-      return [
-        fix(`Wait ${Math.ceil(refused.retryAfterMs / 1000)} s`),
-        fix('Or raise the limit', rule === null ? null : `headgate policies get ${rule.name}`),
-      ]
+    case 'limit_unavailable':
+      return [fix('Try again; where it goes on, see how the agents are', 'headgate agents ls')]
     case 'route_unknown':
       return [fix(`Add a route for ${path}, or correct the host or path`, 'headgate routes ls')]
     case 'method_not_allowed':
@@ -107,21 +156,22 @@ export function fixesOf(refused: Refused, release: CompiledRelease | null): Fix[
       ]
     case 'not_ready':
       return [fix('Publish a release', 'headgate apply -f headgate.yaml')]
+    case 'proxy_chain_invalid':
+      return [fix('Let the proxy in front write X-Forwarded-For or Forwarded anew, with addresses only')]
+    case 'upstream_identity_invalid':
+      return [fix('Tell the service less of its caller, or call with a name and claims that fit into a field', targets)]
+    case 'upstream_credential_unavailable':
+      return [fix(`See whether agents can read what they prove themselves with to service ${service}`, targets)]
     case 'upstream_overloaded':
       return [
-        fix(`See how many requests service ${service} has in flight`, `headgate services get ${service}`),
+        fix(`See how many requests service ${service} has in flight`, targets),
         fix('Or raise the bounds of its breaker'),
       ]
     case 'upstream_unreachable':
     case 'upstream_failed':
     case 'upstream_timeout':
-      return [fix(`See whether the targets of service ${service} answer`, `headgate services get ${service}`)]
+      return [fix(`See whether the targets of service ${service} answer`, targets)]
     default:
       return [fix('Send a request that can be read in one way only')]
   }
-}
-
-function carrier(release: CompiledRelease | null, route: string | null): string {
-  const [header] = release?.routes.get(route ?? '')?.access?.sources.apiKeyHeaders ?? []
-  return header === undefined ? 'Authorization: Bearer' : `${header} or Authorization: Bearer`
 }

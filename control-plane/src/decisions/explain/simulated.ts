@@ -143,7 +143,10 @@ function carriersOf(release: CompiledRelease | null): Carriers {
   const sources = [...(release?.routes.values() ?? [])].flatMap(({ access }) => access?.sources ?? [])
   return {
     fields: new Set([
-      ...['authorization', 'dpop', 'signature', 'signature-input'],
+      'authorization',
+      'dpop',
+      'signature',
+      'signature-input',
       ...sources.flatMap(({ apiKeyHeaders }) => apiKeyHeaders),
     ]),
     parameters: new Set(sources.flatMap(({ apiKeyQuery }) => apiKeyQuery)),
