@@ -46,7 +46,7 @@ test('a missing scope is granted, and only the missing one', () => {
 })
 
 const token = {
-  ...refused.principal,
+  ...alice,
   credential_id: 'login:alice',
   credential_kind: 'jwt',
   issuer: 'login',
