@@ -51,7 +51,7 @@ export interface DirectoryReader {
 }
 
 /** Keys that one thread remembers in ready form; a power of two. About 400 bytes each. */
-const REMEMBERED = 8_192
+const REMEMBERED = 4_096
 /** Consumers, grants and names that one thread remembers. */
 const PARTS_MAX = 4_096
 

@@ -107,15 +107,17 @@ export function createDirectoryStore(
     load: async (bytes) => {
       const cuts = cutDirectory(bytes)
       const entries = cuts.consumers + cuts.apiKeys + cuts.credentials
-      const next = new DirectoryWriter(enlarged({ entries, consumers: entries, heapWords: entries * KEY_WORDS }))
+      const room = { entries, consumers: cuts.consumers, heapWords: entries * KEY_WORDS }
+      const next = new DirectoryWriter(enlarged(room))
       let at = 0n
       for (const part of readParts(bytes, cuts)) {
         const unknown = part.$unknown?.[0]
         if (unknown !== undefined) return `the directory has the unknown field ${unknown.no}: update this agent`
         if (part.environmentId !== '' && part.environmentId !== environmentId) return 'it is of another environment'
-        const room = roomFor(part)
-        if (!next.hasRoom({ ...room, entries: 0, consumers: 0 }))
-          next.grow(room.heapWords + (next.memory.heap.length >> 1))
+        const { consumers, heapWords } = roomFor(part)
+        if (!next.hasRoom({ entries: 0, consumers, heapWords })) {
+          next.grow({ consumers, heapWords: heapWords + (next.memory.heap.length >> 1) })
+        }
         put(next, part)
         if (part.sequence !== 0n) at = part.sequence
         await turn()

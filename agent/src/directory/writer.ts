@@ -233,12 +233,13 @@ export class DirectoryWriter {
     this.#drop(this.#credentials, id)
   }
 
-  /** Makes room for more by moving to a larger memory. Only before readers have the present one. */
-  grow(heapWords: number): void {
+  /** Makes room for so many more by moving to a larger memory. Only before readers have the present one. */
+  grow({ consumers, heapWords }: Omit<Room, 'entries'>): void {
     const { handle, slots, cells, heap } = this.memory
     const { slotCount, cellCount } = handle
     // As many slots as there are: half as many entries need them.
-    const larger = createMemory({ entries: slotCount / 2, consumers: cellCount, heapWords: heap.length + heapWords })
+    const entries = slotCount / 2
+    const larger = createMemory({ entries, consumers: cellCount + consumers, heapWords: heap.length + heapWords })
     larger.slots.set(slots)
     larger.cells.set(cells)
     larger.heap.set(heap.subarray(0, this.#heap.top))

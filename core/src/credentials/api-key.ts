@@ -179,7 +179,7 @@ export interface ApiKeyRecord extends ApiKeyFields {
 
 /** Made once and kept: then a request with the key makes nothing. */
 export function apiKeyRecord(fields: ApiKeyFields): ApiKeyRecord {
-  const principal: Principal = {
+  const principal: { -readonly [K in keyof Principal]: Principal[K] } = {
     consumerId: fields.consumerId,
     consumer: fields.consumer,
     credentialId: fields.id,
@@ -191,9 +191,9 @@ export function apiKeyRecord(fields: ApiKeyFields): ApiKeyRecord {
     boundTo: null,
     expiresAtMs: fields.expiresAtMs,
     limits: fields.limits,
-    ...(fields.sha256 !== undefined && { lookup: fields.sha256 }),
-    ...(fields.decoy === true && { decoy: true }),
   }
+  if (fields.sha256 !== undefined) principal.lookup = fields.sha256
+  if (fields.decoy === true) principal.decoy = true
   // Field by field: a look-up that does not remember the key makes one for each request.
   return {
     id: fields.id,
