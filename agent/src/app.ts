@@ -110,6 +110,15 @@ export async function createApp(options: AppOptions): Promise<App> {
   const sideOptions = { settings, env, live, issuers, ticketSecret: firstSecret, agentName, clock, log, keep }
   const own = settings.workers === 0 ? await serveHere(sideOptions) : null
   const side: ServingSide = own ?? (await createThreads({ ...sideOptions, ...threadsOf(options) }))
+  const credentials = stack.use(
+    keepCredentials({
+      live,
+      env,
+      clock,
+      log: log.child({ area: 'upstream' }),
+      tell: (secret) => side.useServiceSecret(secret),
+    }),
+  )
 
   const gauges = (): Omit<Gauges, 'dropped'> => {
     const { connections, certificatesUnusable, certificatesOutdated, services, proofsOverflowed } = side.gauges()
@@ -146,6 +155,7 @@ export async function createApp(options: AppOptions): Promise<App> {
       startedAtMs,
       live,
       issuers,
+      credentials,
       side,
       listening,
       control: control?.status() ?? null,
@@ -169,15 +179,6 @@ export async function createApp(options: AppOptions): Promise<App> {
         })
   if (admin !== null) stack.use(admin)
   stack.use(side)
-  stack.use(
-    keepCredentials({
-      live,
-      env,
-      clock,
-      log: log.child({ area: 'upstream' }),
-      tell: (secret) => side.useServiceSecret(secret),
-    }),
-  )
   stack.use(rotateTicketSecrets((secret) => side.useTicketSecret(secret)))
 
   if (options.control !== null) {

@@ -9,6 +9,7 @@ import type { Clock } from '@headgate/kit/clock.ts'
 import type { SettingSource } from '@headgate/kit/settings.ts'
 import type { Issuers } from './issuers/keeper.ts'
 import type { LiveState } from './live.ts'
+import type { CredentialKeeper } from './upstream/credentials/credential-keeper.ts'
 import type { Listening } from './workers/messages.ts'
 import type { ServingSide } from './workers/side.ts'
 
@@ -19,6 +20,8 @@ interface StateParts {
   readonly clock: Clock
   readonly live: LiveState
   readonly issuers: Issuers
+  /** What the agent proves itself to services with. */
+  readonly credentials: CredentialKeeper
   readonly side: ServingSide
   readonly listening: Listening | null
   /** Of the link to the control plane; null: there is none. */
@@ -27,7 +30,8 @@ interface StateParts {
 }
 
 export function agentState(parts: StateParts): object {
-  const { agentName, version, startedAtMs, clock, live, issuers, side, listening, control, sources } = parts
+  const { agentName, version, startedAtMs, clock, live, issuers, credentials, side, listening, control, sources } =
+    parts
   const { connections, certificatesUnusable, certificatesOutdated, services, dropped, proofsOverflowed } = side.gauges()
   const nowMs = clock.monotonic()
   return {
@@ -68,6 +72,13 @@ export function agentState(parts: StateParts): object {
       problem: each.problem,
       fetches: each.fetches,
       introspections: each.introspections,
+    })),
+    service_credentials: credentials.status().map((each) => ({
+      environment_id: each.environmentId,
+      services: each.services,
+      kind: each.kind,
+      state: each.state,
+      problem: each.problem,
     })),
     proofs_overflowed: proofsOverflowed,
     connections,

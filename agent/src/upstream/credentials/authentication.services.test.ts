@@ -67,17 +67,25 @@ test('503 upstream_credential_unavailable while a secret is not there, and the s
   await using service = await startService()
   const path = join(folder, 'late')
   const objects = authenticated(openRelease(service.url), { kind: 'header', name: 'x-key', value: `file://${path}` })
-  await using agent = await startAgent({ objects })
+  await using agent = await startAgent({ objects, settings: { adminListen: { host: '127.0.0.1', port: 0 } } })
   const refused = await sendRaw(agent.http, GET)
   assert.equal(refused.status, 503)
   assert.equal((JSON.parse(refused.body) as { code: string }).code, 'upstream_credential_unavailable')
   assert.equal(service.arrived.length, 0)
+  const told = async (): Promise<unknown> => {
+    const state = (await (await fetch(`${agent.app.adminUrl}/state`)).json()) as Record<string, unknown>
+    return state['service_credentials']
+  }
+  const common = { environment_id: ENVIRONMENT_ID, services: ['shop'], kind: 'header' }
+  const problem = `file://${path} cannot be read: ENOENT`
+  assert.deepEqual(await told(), [{ ...common, state: 'missing', problem }])
   await writeFile(path, 's3cret\n')
   for (let waited = 0; waited < 10_000; waited += 100) {
     if ((await sendRaw(agent.http, GET)).status === 200) break
     await sleep(100)
   }
   assert.equal(service.arrived[0]?.field('x-key'), 's3cret')
+  assert.deepEqual(await told(), [{ ...common, state: 'there', problem: null }])
 })
 
 // What was made for one authentication must never go to whoever is there instead.

@@ -33,28 +33,64 @@ export interface FollowOptions {
   readonly signal: AbortSignal
   /** Called with each new value of the field; null: there is none any more. */
   readonly tell: (value: string | null) => void
+  /** Called with what is wrong at the moment, for people; null: nothing. */
+  readonly report: (problem: string | null) => void
+}
+
+/** How it stands with one credential, for people. Holds no secret. */
+export interface CredentialStatus {
+  readonly environmentId: string
+  /** Names. */
+  readonly services: readonly string[]
+  readonly kind: CompiledAuthentication['kind']
+  readonly state: 'awaited' | 'there' | 'missing'
+  /** Why it could not be had the last time; null: it could. */
+  readonly problem: string | null
+}
+
+export interface CredentialKeeper extends AsyncDisposable {
+  status(): readonly CredentialStatus[]
+}
+
+/** Who wants a credential. */
+interface Wanted {
+  readonly environmentId: string
+  readonly services: string[]
+  readonly authentication: CompiledAuthentication
+}
+
+interface Kept {
+  wanted: Wanted
+  readonly stop: AbortController
+  readonly running: Promise<void>
+  readonly now: { state: CredentialStatus['state']; problem: string | null }
 }
 
 /** Its disposal ends everything; what was told stays good. */
-export function keepCredentials({ live, env, clock, log, tell }: CredentialKeeperOptions): AsyncDisposable {
-  const kept = new Map<string, { readonly stop: AbortController; readonly running: Promise<void> }>()
+export function keepCredentials({ live, env, clock, log, tell }: CredentialKeeperOptions): CredentialKeeper {
+  const kept = new Map<string, Kept>()
   const ending = new Set<Promise<void>>()
 
-  function start(id: string, service: string, authentication: CompiledAuthentication): void {
+  function start(id: string, wanted: Wanted): void {
+    const { services, authentication } = wanted
     const stop = new AbortController()
     const { signal } = stop
+    const now: Kept['now'] = { state: 'awaited', problem: null }
     const options: FollowOptions = {
       env,
       clock,
       signal,
-      log: log.child({ service }),
+      log: log.child({ service: services[0] }),
       tell: (value) => {
-        if (!signal.aborted) tell({ kind: 'credential', id, value })
+        if (signal.aborted) return
+        now.state = value === null ? 'missing' : 'there'
+        tell({ kind: 'credential', id, value })
       },
+      report: (problem) => void (now.problem = problem),
     }
     const running =
       authentication.kind === 'oauth' ? followToken(authentication, options) : followSecret(authentication, options)
-    kept.set(id, { stop, running })
+    kept.set(id, { wanted, stop, running, now })
   }
 
   function end(id: string): void {
@@ -67,24 +103,39 @@ export function keepCredentials({ live, env, clock, log, tell }: CredentialKeepe
   }
 
   function follow(): void {
-    const wanted = new Map<string, readonly [service: string, authentication: CompiledAuthentication]>()
-    for (const { id, release } of live.environments()) {
+    const all = new Map<string, Wanted>()
+    for (const { id: environmentId, release } of live.environments()) {
       for (const { name, authentication } of release.services.values()) {
-        if (authentication !== null) wanted.set(credentialId(id, authentication), [name, authentication])
+        if (authentication === null) continue
+        const id = credentialId(environmentId, authentication)
+        const wanted = all.get(id)
+        if (wanted === undefined) all.set(id, { environmentId, services: [name], authentication })
+        else wanted.services.push(name)
       }
     }
     for (const id of kept.keys()) {
-      if (wanted.has(id)) continue
+      if (all.has(id)) continue
       end(id)
       tell({ kind: 'credential', id, value: undefined })
     }
-    for (const [id, [service, authentication]] of wanted) if (!kept.has(id)) start(id, service, authentication)
+    for (const [id, wanted] of all) {
+      const known = kept.get(id)
+      if (known === undefined) start(id, wanted)
+      else known.wanted = wanted
+    }
   }
 
   const stopFollowing = live.onChange(follow)
   follow()
 
   return {
+    status: () =>
+      Array.from(kept.values(), ({ wanted: { environmentId, services, authentication }, now }) => ({
+        environmentId,
+        services,
+        kind: authentication.kind,
+        ...now,
+      })),
     [Symbol.asyncDispose]: async () => {
       stopFollowing()
       for (const id of kept.keys()) end(id)

@@ -30,7 +30,8 @@ function follow(t: TestContext, of: Secret, env: Readonly<Record<string, string>
   const stop = new AbortController()
   const [told, clock]: [(string | null)[], StillClock] = [[], createStillClock()]
   const log = createLog({ name: 'test', level: 'info', destination: { write: (line) => void (logged += line) } })
-  const running = followSecret(of, { env, clock, log, signal: stop.signal, tell: (value) => void told.push(value) })
+  const tell = (value: string | null): void => void told.push(value)
+  const running = followSecret(of, { env, clock, log, signal: stop.signal, tell, report: () => {} })
   t.after(async () => {
     stop.abort()
     await running

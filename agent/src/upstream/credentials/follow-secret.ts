@@ -20,17 +20,18 @@ export const CREDENTIAL_LENGTH_MAX = 8_000
 /** Resolves when the signal fires. */
 export async function followSecret(
   authentication: Exclude<CompiledAuthentication, { kind: 'oauth' }>,
-  { env, clock, log, signal, tell }: FollowOptions,
+  { env, clock, log, signal, tell, report }: FollowOptions,
 ): Promise<void> {
   let told: string | null | undefined
-  let problem = ''
+  let problem: string | null = null
   while (!signal.aborted) {
     const read = await readSecret(authentication.secret, env)
     const value = read.kind === 'missing' ? null : fieldValue(authentication, read.value)
     const why =
-      read.kind === 'missing' ? read.why : value === null ? `${authentication.secret} does not fit into a field` : ''
-    if (why !== problem && why !== '') log.error({ why }, 'the agent cannot prove itself to a service')
+      read.kind === 'missing' ? read.why : value === null ? `${authentication.secret} does not fit into a field` : null
+    if (why !== problem && why !== null) log.error({ why }, 'the agent cannot prove itself to a service')
     problem = why
+    report(problem)
     if (value === null ? told === undefined : value !== told) {
       told = value
       tell(value)

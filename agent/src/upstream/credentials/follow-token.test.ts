@@ -64,7 +64,7 @@ function follow(
   const [told, clock]: [(string | null)[], StillClock] = [[], createStillClock()]
   const log = createLog({ name: 'test', level: 'info', destination: { write: (line) => void (logged += line) } })
   const tell = (value: string | null): void => void told.push(value)
-  const running = followToken(authentication, { env, clock, log, signal: stop.signal, tell })
+  const running = followToken(authentication, { env, clock, log, signal: stop.signal, tell, report: () => {} })
   t.after(async () => {
     stop.abort()
     await running

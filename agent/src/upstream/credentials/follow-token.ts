@@ -37,7 +37,7 @@ const BEARER = /^[A-Za-z0-9\-._~+/]+=*$/
 
 /** Resolves when the signal fires. */
 export async function followToken(authentication: Authentication, options: FollowOptions): Promise<void> {
-  const { clock, log, signal, tell } = options
+  const { clock, log, signal, tell, report } = options
   let endsMs: number | null = null
   let pauseMs: number = PAUSE_MS.shortest
   let isTold = false
@@ -46,6 +46,7 @@ export async function followToken(authentication: Authentication, options: Follo
     const fetched = await fetchToken(authentication, options)
     if (signal.aborted) return
     let waitMs = pauseMs
+    report(fetched.kind === 'token' ? null : fetched.why)
     if (fetched.kind === 'token') {
       const lifeMs = fetched.lifeS * 1_000
       endsMs = startedMs + lifeMs - Math.min(END_MARGIN_MS, lifeMs / 10)
