@@ -203,7 +203,7 @@ const settings = defineSettings({
   }),
 
   PROOFS_MAX: integer({
-    doc: 'Proofs of keys (DPoP) and signatures of requests that are remembered, so that each counts once; more are refused. 24 bytes each, used as they are needed',
+    doc: 'Proofs of keys (DPoP) and signatures of requests that are remembered, so that each counts once; more are refused. As many as come within 65 s, or within the age that policies allow a signature. 24 bytes each, used as they are needed',
     default: 500_000,
     min: 1_000,
     max: 50_000_000,

@@ -118,6 +118,15 @@ test('an answer that does not end is not waited for', async () => {
   assert.equal(answer, 'no whole answer within 100 ms')
 })
 
+test('an answer that nobody waits for any more is given up, also before it was asked for', async () => {
+  const stop = new AbortController()
+  // No bound but the signal: it would wait for a day.
+  const patient = { signal: stop.signal, timeoutMs: 86_400_000 }
+  const why = 'nobody waits for the answer any more'
+  assert.equal(await ask(() => stop.abort(), patient), why)
+  assert.equal(await ask(() => {}, patient), why)
+})
+
 test('a service that nobody runs is told as such', async () => {
   const answer = await sendOutbound({ url: 'http://127.0.0.1:1/', ...BOUNDS })
   assert.ok(answer.kind === 'failed' && answer.why.includes('ECONNREFUSED'), JSON.stringify(answer))

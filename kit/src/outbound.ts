@@ -28,6 +28,8 @@ export interface OutboundRequest {
   readonly allowPrivate: boolean
   /** Authorities in PEM, in place of those of the runtime. */
   readonly ca?: string
+  /** Ends the exchange before its time. */
+  readonly signal?: AbortSignal
 }
 
 export type OutboundAnswer =
@@ -54,6 +56,8 @@ export async function sendOutbound(options: OutboundRequest): Promise<OutboundAn
     settle(failed(reason))
     request.destroy()
   }
+  const giveUp = (): void => end('nobody waits for the answer any more')
+  options.signal?.addEventListener('abort', giveUp)
   request.on('error', (error) => end(error.message))
   request.once('response', (response) => {
     // Following a redirect would ask an address that nobody configured.
@@ -61,8 +65,10 @@ export async function sendOutbound(options: OutboundRequest): Promise<OutboundAn
     else collect(response, options.bytesMax, settle, end)
   })
   request.end(options.body)
+  if (options.signal?.aborted === true) giveUp()
   const answer = await promise
   clearTimeout(timer)
+  options.signal?.removeEventListener('abort', giveUp)
   return answer
 }
 

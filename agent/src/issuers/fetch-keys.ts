@@ -24,13 +24,13 @@ export interface KeyAddress {
 
 /** @returns what fetches the keys, from the same place each time that the issuer names the same place. */
 export function fetchKeysFrom(address: KeyAddress): FetchKeys {
-  return async () => await text(address, address.jwksUrl ?? (await discover(address)))
+  return async (signal) => await text(address, address.jwksUrl ?? (await discover(address, signal)), signal)
 }
 
 /** The address of the key set, as the issuer's metadata have it. */
-async function discover(address: KeyAddress): Promise<string> {
+async function discover(address: KeyAddress, signal: AbortSignal): Promise<string> {
   const base = address.issuer.replace(/\/$/, '')
-  const metadata: unknown = JSON.parse(await text(address, `${base}/.well-known/openid-configuration`))
+  const metadata: unknown = JSON.parse(await text(address, `${base}/.well-known/openid-configuration`, signal))
   if (typeof metadata !== 'object' || metadata === null) throw new Error('the metadata of the issuer are no object')
   const { issuer, jwks_uri: url } = metadata as Record<string, unknown>
   // Metadata of somebody else would bring the keys of somebody else.
@@ -39,13 +39,14 @@ async function discover(address: KeyAddress): Promise<string> {
   return url
 }
 
-async function text({ allowPrivate, ca }: KeyAddress, url: string): Promise<string> {
+async function text({ allowPrivate, ca }: KeyAddress, url: string, signal: AbortSignal): Promise<string> {
   const answer = await sendOutbound({
     url,
     headers: { accept: 'application/json' },
     timeoutMs: TIMEOUT_MS,
     bytesMax: ANSWER_BYTES_MAX,
     allowPrivate,
+    signal,
     ...(ca !== null && { ca }),
   })
   if (answer.kind === 'failed') throw new Error(`${url}: ${answer.why}`)
