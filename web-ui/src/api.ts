@@ -11,6 +11,23 @@ export type Environment = Answer<'getEnvironment'>
 export type Agent = Answer<'listAgents'>['data'][number]
 export type Release = Answer<'getRelease'>
 export type Traffic = Answer<'getTraffic'>['data']
+export type Consumer = Answer<'getConsumer'>
+export type ApiKey = Answer<'getKey'>
+export type Credential = Answer<'getCredential'>
+export type KeyReport = Answer<'reportKeys'>
+export type SecurityEvent = Answer<'listSecurityEvents'>['data'][number]
+export type ConfigObject = Answer<'getObject'>
+export type EffectivePolicy = Answer<'getEffectivePolicy'>
+export type Receipt = NonNullable<Answer<'revokeKey'>['receipt']>
+
+/** An environment, as paths of the admin API name it. */
+export interface Where {
+  readonly tenant: string
+  readonly environment: string
+}
+
+/** Longest list that a page shows; what is beyond is told. */
+export const ROWS_MAX = 200
 
 /** Why something could not be shown, in words for people. */
 export interface Failure {

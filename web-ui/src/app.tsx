@@ -1,5 +1,5 @@
 /**
- * Which page is shown: the welcome page, the way in, or the overview of a signed-in operator.
+ * Which page is shown: the welcome page, the way in, or the pages of a signed-in operator.
  *
  * @module
  */
@@ -7,7 +7,7 @@ import { useEffect, useState } from 'react'
 import { go, takeFragment, useAddress } from './address.ts'
 import { useAnswer } from './answer.ts'
 import { useApi } from './api.ts'
-import { Overview } from './pages/overview.tsx'
+import { SignedIn as Pages } from './pages/signed-in.tsx'
 import { Door, SignedOut } from './pages/signed-out.tsx'
 import { Welcome } from './pages/welcome.tsx'
 import { Failed, Skeleton } from './parts/notices.tsx'
@@ -41,7 +41,7 @@ function SignedIn() {
   const [ended, setEnded] = useState<'signed out' | 'expired' | null>(null)
   const { data, failure, retry } = useAnswer('whoami', (signal) => api.call('whoami', { signal }))
   if (ended !== null) return <SignedOut because={ended} />
-  if (data !== undefined) return <Overview operator={data.operator} end={setEnded} />
+  if (data !== undefined) return <Pages operator={data.operator} end={setEnded} />
   if (failure?.code === 'not_signed_in') return <SignedOut because="not yet" />
   return (
     <Door>

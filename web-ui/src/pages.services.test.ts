@@ -1,104 +1,29 @@
 /**
- * The pages in a real Chromium, against a control plane that answers from the contract. Needs Chromium.
+ * Signing in and the overview in a real Chromium, against a control plane that answers from the contract.
  *
  * @module
  */
 import assert from 'node:assert/strict'
-import { existsSync } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { after, before, beforeEach, test, type TestContext } from 'node:test'
-import { type Browser, chromium, type Page } from 'playwright-core'
-import { build } from 'vite'
-import { type FakeAdminApi, startFakeAdminApi } from './fakes/admin-api.ts'
+import { test } from 'node:test'
+import type { Page } from 'playwright-core'
+import { panel, picture, query, skip, usePages } from './testing/pages.ts'
 
-const CHROMIUM = process.env['HEADGATE_CHROMIUM'] ?? '/usr/bin/chromium'
-const FLAGS = [
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-]
 const CODE = 'w3lcomeC0deThatWorksOnce'
 
-/** Set to keep pictures of the pages there, to be looked at. */
-const PICTURES = process.env['HEADGATE_TEST_PICTURES']
-
-// Without it a laptop may do without; where results count, that would be a silent hole.
-const skip = existsSync(CHROMIUM) || process.env['CI'] === '1' ? false : `no Chromium at ${CHROMIUM}`
-
-let folder: string
-let browser: Browser
-let fake: FakeAdminApi
-
-before(async () => {
-  if (skip !== false) return
-  folder = await mkdtemp(join(tmpdir(), 'headgate-web-ui-'))
-  const root = join(import.meta.dirname, '..')
-  await build({ root, logLevel: 'error', build: { outDir: join(folder, 'dist'), emptyOutDir: true } })
-  browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS })
-})
-
-after(async () => {
-  if (skip !== false) return
-  await browser.close()
-  await rm(folder, { recursive: true, force: true })
-})
-
-beforeEach(async (t) => {
-  if (skip !== false) return
-  fake = await startFakeAdminApi(join(folder, 'dist'))
-  // The hook is called with the test that follows, whose end is the end of the fake.
-  ;(t as TestContext).after(() => fake[Symbol.asyncDispose]())
-})
-
-interface Visit {
-  readonly path?: string
-  readonly theme?: 'light' | 'dark'
-  readonly width?: number
-}
-
-/** Opens a page; fails the test for whatever the console says, except that an answer was not 2xx. */
-async function visit(t: TestContext, { path = '/', theme = 'light', width = 1440 }: Visit = {}): Promise<Page> {
-  const context = await browser.newContext({
-    viewport: { width, height: 900 },
-    colorScheme: theme,
-    permissions: ['clipboard-read', 'clipboard-write'],
-  })
-  const page = await context.newPage()
-  const said: string[] = []
-  page.on('console', (message) => {
-    const loud = message.type() === 'error' || message.type() === 'warning'
-    if (loud && !message.text().startsWith('Failed to load resource')) said.push(message.text())
-  })
-  page.on('pageerror', (error) => said.push(String(error)))
-  t.after(async () => {
-    await context.close()
-    assert.deepEqual(said, [], 'the console stays empty')
-  })
-  await page.goto(fake.url + path)
-  return page
-}
-
-async function picture(page: Page, name: string): Promise<void> {
-  if (PICTURES !== undefined) await page.screenshot({ path: join(PICTURES, `${name}.png`) })
-}
+const pages = usePages()
+const { visit } = pages
 
 const rows = (page: Page) => page.locator('.decision')
-const panel = (page: Page) => page.locator('.panel')
-const query = (page: Page) => new URL(page.url()).searchParams
 
 /** The refused DELETE in the fixtures. */
 const refusedRow = (page: Page) => rows(page).filter({ hasText: 'scope_missing' }).first()
 
 test('a welcome link signs in, and its code is in neither the address bar nor the history', { skip }, async (t) => {
-  fake.signedIn = false
+  pages.fake.signedIn = false
   const page = await visit(t, { path: `/welcome#${CODE}` })
   await page.getByRole('heading', { name: 'Decisions' }).waitFor()
   assert.deepEqual(
-    fake.calls.filter(({ id }) => id === 'welcome').map(({ body }) => body),
+    pages.fake.calls.filter(({ id }) => id === 'welcome').map(({ body }) => body),
     [{ code: CODE, want: 'session' }],
   )
   assert.equal(new URL(page.url()).pathname, '/')
@@ -113,12 +38,12 @@ test('a welcome link signs in, and its code is in neither the address bar nor th
 })
 
 test('the first link of all asks for the name of the owner before it is used', { skip }, async (t) => {
-  fake.signedIn = false
-  fake.firstRun = true
+  pages.fake.signedIn = false
+  pages.fake.firstRun = true
   const page = await visit(t, { path: `/welcome#${CODE}` })
   const field = page.getByLabel('Your name')
   await field.waitFor()
-  assert.equal(page.url(), `${fake.url}/welcome`)
+  assert.equal(page.url(), `${pages.fake.url}/welcome`)
   await picture(page, 'welcome')
   await field.fill('taken')
   await field.press('Enter')
@@ -128,7 +53,7 @@ test('the first link of all asks for the name of the owner before it is used', {
   await field.fill('mira')
   await page.getByRole('button', { name: 'Create owner and sign in' }).click()
   await rows(page).first().waitFor()
-  assert.deepEqual(fake.calls.findLast(({ id }) => id === 'welcome')?.body, {
+  assert.deepEqual(pages.fake.calls.findLast(({ id }) => id === 'welcome')?.body, {
     code: CODE,
     name: 'mira',
     want: 'session',
@@ -136,8 +61,8 @@ test('the first link of all asks for the name of the owner before it is used', {
 })
 
 test('a link that is used or too old says what to run', { skip }, async (t) => {
-  fake.signedIn = false
-  fake.broken.set('welcome', 'welcome_code_invalid')
+  pages.fake.signedIn = false
+  pages.fake.broken.set('welcome', 'welcome_code_invalid')
   const page = await visit(t, { path: `/welcome#${CODE}` })
   await page.getByRole('heading', { name: 'The welcome link is unknown, used or too old' }).waitFor()
   assert.ok(await page.getByText('npx headgate open', { exact: true }).isVisible())
@@ -146,35 +71,35 @@ test('a link that is used or too old says what to run', { skip }, async (t) => {
 
 // After a refused link, people paste the next one into the tab that is open; the browser then loads nothing.
 test('a new link that is pasted into the same tab is used and leaves the address bar', { skip }, async (t) => {
-  fake.signedIn = false
-  fake.broken.set('welcome', 'welcome_code_invalid')
+  pages.fake.signedIn = false
+  pages.fake.broken.set('welcome', 'welcome_code_invalid')
   const page = await visit(t, { path: `/welcome#${CODE}` })
   await page.getByRole('heading', { name: 'The welcome link is unknown, used or too old' }).waitFor()
-  fake.broken.clear()
-  await page.goto(`${fake.url}/welcome#${CODE}2`)
+  pages.fake.broken.clear()
+  await page.goto(`${pages.fake.url}/welcome#${CODE}2`)
   await rows(page).first().waitFor()
-  assert.deepEqual(fake.calls.findLast(({ id }) => id === 'welcome')?.body, { code: `${CODE}2`, want: 'session' })
+  assert.deepEqual(pages.fake.calls.findLast(({ id }) => id === 'welcome')?.body, { code: `${CODE}2`, want: 'session' })
   assert.ok(!page.url().includes(CODE))
 })
 
 test('a welcome page without a code says what to run, and asks nobody', { skip }, async (t) => {
   const page = await visit(t, { path: '/welcome' })
   await page.getByRole('heading', { name: 'This link has no code' }).waitFor()
-  assert.deepEqual(fake.calls, [])
+  assert.deepEqual(pages.fake.calls, [])
 })
 
 test('a control plane that is away keeps the welcome link for another try', { skip }, async (t) => {
-  fake.signedIn = false
-  fake.broken.set('welcome', 'database_unavailable')
+  pages.fake.signedIn = false
+  pages.fake.broken.set('welcome', 'database_unavailable')
   const page = await visit(t, { path: `/welcome#${CODE}` })
   await page.getByText('The database cannot be reached').waitFor()
-  fake.broken.clear()
+  pages.fake.broken.clear()
   await page.getByRole('button', { name: 'Try again' }).click()
   await rows(page).first().waitFor()
 })
 
 test('without a session the page says how to sign in', { skip }, async (t) => {
-  fake.signedIn = false
+  pages.fake.signedIn = false
   const page = await visit(t)
   await page.getByRole('heading', { name: 'Sign in to Headgate' }).waitFor()
   await page.getByRole('button', { name: 'Copy npx headgate open' }).click()
@@ -187,13 +112,13 @@ test('signing out ends the session and shows the way in', { skip }, async (t) =>
   const page = await visit(t)
   await page.getByRole('button', { name: 'Sign out' }).click()
   await page.getByRole('heading', { name: 'You are signed out' }).waitFor()
-  assert.equal(fake.signedIn, false)
+  assert.equal(pages.fake.signedIn, false)
 })
 
 test('a session that ends meanwhile shows the way in', { skip }, async (t) => {
   const page = await visit(t)
   await rows(page).first().waitFor()
-  fake.signedIn = false
+  pages.fake.signedIn = false
   await page.getByRole('heading', { name: 'Your session has ended' }).waitFor()
 })
 
@@ -253,12 +178,12 @@ test(
   'an explanation that cannot be had names the problem and the request, and can be tried again',
   { skip },
   async (t) => {
-    fake.broken.set('explain', 'not_found')
+    pages.fake.broken.set('explain', 'not_found')
     const page = await visit(t)
     await rows(page).first().click()
     await panel(page).getByText('No explanation: There is no such thing here').waitFor()
     assert.ok(await panel(page).getByText('req_admin_01').isVisible())
-    fake.broken.clear()
+    pages.fake.broken.clear()
     await panel(page).getByRole('button', { name: 'Try again' }).click()
     await panel(page).locator('.rail').waitFor()
   },
@@ -303,7 +228,7 @@ test('new rows wait while an explanation is open, and come when they are asked f
   await refusedRow(page).click()
   await panel(page).locator('.rail').waitFor()
   const first = await rows(page).first().getAttribute('id')
-  fake.decided += 2
+  pages.fake.decided += 2
   await page.getByRole('button', { name: '2 new' }).waitFor()
   assert.equal(await rows(page).first().getAttribute('id'), first)
   await page.getByRole('button', { name: '2 new' }).click()
@@ -313,27 +238,28 @@ test('new rows wait while an explanation is open, and come when they are asked f
 test('new rows come by themselves while nobody works with the list', { skip }, async (t) => {
   const page = await visit(t)
   await rows(page).first().waitFor()
-  fake.decided += 1
+  pages.fake.decided += 1
   await page.locator('#row-req_01KA0049').waitFor()
 })
 
 test('what cannot be refreshed stays, says how old it is, and recovers', { skip }, async (t) => {
   const page = await visit(t)
   await rows(page).first().waitFor()
-  for (const id of ['listReleases', 'listAgents', 'listDecisions'] as const) fake.broken.set(id, 'database_unavailable')
+  for (const id of ['listReleases', 'listAgents', 'listDecisions'] as const)
+    pages.fake.broken.set(id, 'database_unavailable')
   const banner = page.locator('.banner')
   await banner.getByText('The database cannot be reached').waitFor()
   assert.match(await banner.innerText(), /As of \d\d:\d\d:\d\d[\s\S]*req_admin_01/)
   assert.equal(await rows(page).count(), 48)
   await picture(page, 'stale')
-  fake.broken.clear()
+  pages.fake.broken.clear()
   await banner.getByRole('button', { name: 'Try again' }).click()
   await banner.waitFor({ state: 'detached' })
 })
 
 test('what was never there says why, and the rest of the page stands', { skip }, async (t) => {
-  fake.broken.set('listAgents', 'not_allowed')
-  fake.broken.set('listDecisions', 'database_unavailable')
+  pages.fake.broken.set('listAgents', 'not_allowed')
+  pages.fake.broken.set('listDecisions', 'database_unavailable')
   const page = await visit(t)
   await page.getByText('Agents: Your operator role does not allow this').waitFor()
   await page.getByText('Decisions: The database cannot be reached').waitFor()

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Release } from './api.ts'
-import { durationText, limitText, releaseText, shareText } from './words.ts'
+import { agoText, durationText, limitText, listText, releaseText, shareText } from './words.ts'
 
 for (const [ms, text] of [
   [0, '0 ms'],
@@ -16,6 +16,25 @@ for (const [ms, text] of [
     assert.equal(durationText(ms), text)
   })
 }
+
+test('a list of words is a part of a sentence', () => {
+  assert.deepEqual(
+    [[], ['a'], ['a', 'b'], ['a', 'b', 'c']].map((words) => listText(words, 'or')),
+    ['', 'a', 'a or b', 'a, b or c'],
+  )
+})
+
+test('how long ago never says more than it was', () => {
+  const now = Date.parse('2026-11-24T08:00:00.000Z')
+  for (const [at, text] of [
+    ['2026-11-24T08:00:00.400Z', '1 s ago'],
+    ['2026-11-24T07:58:10.000Z', '1 min ago'],
+    ['2026-11-22T08:00:01.000Z', '1 d ago'],
+    ['2026-08-24T08:00:00.000Z', '92 d ago'],
+  ] as const) {
+    assert.equal(agoText(at, now), text)
+  }
+})
 
 test('a limit is written as requests and window', () => {
   const limit = { policy: 'orders', requests: 1_000, window_ms: 60_000, remaining: 1, reset_ms: 1, retry_after_ms: 0 }

@@ -18,18 +18,23 @@ export const timeText = (at: string | Date): string => clock.format(new Date(at)
 export const minuteText = (at: string | Date): string => minute.format(new Date(at))
 export const countText = (value: number): string => count.format(value)
 
-/** Such as 0.7 ms, 42 ms, 1.5 s, 10 min, 1 d. */
-export function durationText(ms: number): string {
-  if (ms < 10) return `${trim(ms, 1)} ms`
+/**
+ * Such as 0.7 ms, 42 ms, 1.5 s, 10 min, 1 d.
+ *
+ * @param exact `whole`: a unit that has begun does not count.
+ */
+export function durationText(ms: number, exact: 'tenths' | 'whole' = 'tenths'): string {
+  const text = (value: number): string => (exact === 'whole' ? String(Math.floor(value)) : trim(value, 1))
+  if (ms < 10) return `${text(ms)} ms`
   if (ms < 1_000) return `${Math.round(ms)} ms`
-  if (ms < 60_000) return `${trim(ms / 1_000, 1)} s`
-  if (ms < 3_600_000) return `${trim(ms / 60_000, 1)} min`
-  if (ms < 86_400_000) return `${trim(ms / 3_600_000, 1)} h`
-  return `${trim(ms / 86_400_000, 1)} d`
+  if (ms < 60_000) return `${text(ms / 1_000)} s`
+  if (ms < 3_600_000) return `${text(ms / 60_000)} min`
+  if (ms < 86_400_000) return `${text(ms / 3_600_000)} h`
+  return `${text(ms / 86_400_000)} d`
 }
 
 /** Such as `10 requests / 10 s`. */
-export const limitText = ({ requests, window_ms: windowMs }: Limit): string =>
+export const limitText = ({ requests, window_ms: windowMs }: Pick<Limit, 'requests' | 'window_ms'>): string =>
   `${countText(requests)} ${requests === 1 ? 'request' : 'requests'} / ${durationText(windowMs)}`
 
 /** Share in percent: `0 %`, `<0.1 %`, `3.4 %`. */
@@ -37,6 +42,21 @@ export function shareText(part: number, whole: number): string {
   if (part === 0 || whole === 0) return '0 %'
   const percent = (part / whole) * 100
   return percent < 0.1 ? '<0.1 %' : `${trim(percent, 1)} %`
+}
+
+/** Such as `a, b or c`. */
+export function listText(words: readonly string[], last: 'and' | 'or'): string {
+  return words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} ${last} ${words.at(-1)}`
+}
+
+const day = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short', year: 'numeric' })
+
+/** Local date, such as 24 Nov 2026. */
+export const dateText = (at: string | Date): string => day.format(new Date(at))
+
+/** How long ago, such as `3 min ago`. */
+export function agoText(at: string, now: number): string {
+  return `${durationText(Math.max(1_000, Math.floor((now - Date.parse(at)) / 1_000) * 1_000), 'whole')} ago`
 }
 
 /** Where a release is live, such as `r3 live on 2 of 2`. */

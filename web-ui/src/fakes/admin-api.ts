@@ -11,6 +11,7 @@ import { readFile } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { extname, join } from 'node:path'
+import { type Callers, startCallers } from './callers.ts'
 import { decision, explanationOf, standing } from './fixtures.ts'
 
 const security = {
@@ -51,6 +52,8 @@ export interface FakeAdminApi extends AsyncDisposable {
   readonly broken: Map<OperationId, ProblemCode>
   /** How many requests the agents have decided. */
   decided: number
+  /** By environment. */
+  readonly callers: Readonly<Record<'dev' | 'production', Callers>>
 }
 
 /** @param dist folder of the built files. */
@@ -70,6 +73,7 @@ export async function startFakeAdminApi(dist: string): Promise<FakeAdminApi> {
     signedIn: true,
     broken: new Map(),
     decided: 48,
+    callers: { dev: startCallers(false), production: startCallers(true) },
     [Symbol.asyncDispose]: () =>
       new Promise((resolve) => {
         server.close(() => resolve())
@@ -135,8 +139,15 @@ function live(
     const records = indexes.map(decision).filter((record) => outcome === null || record.outcome === outcome)
     return { data: records.slice(0, 50), next_cursor: null, has_more: false }
   }
-  if (id !== 'explain') return undefined
-  const { request_id: requestId } = operations.explain.body.parse(body)
+  const callers = params['environment'] === 'production' ? fake.callers.production : fake.callers.dev
+  if (id !== 'explain') return callers.answer(id, params, query, body)
+  const { request_id: requestId, request, release } = operations.explain.body.parse(body)
+  if (request !== undefined) {
+    const { method, host, target: path, scheme, address } = request
+    const simulated = { source: 'simulated', request_id: null, agent: null, duration_ms: null } as const
+    const asked = { method, host, path, scheme, address, release: release === 'draft' ? 'draft' : 'r3' }
+    return { ...explanationOf({ ...decision(48), ...asked, release: 3 }), ...simulated, ...asked }
+  }
   const record = indexes.map(decision).find(({ request_id: known }) => known === requestId)
   return record === undefined ? undefined : explanationOf(record)
 }

@@ -16,6 +16,7 @@ const principal = {
   hint: '…Qd4x',
   scopes: ['orders:read'],
   roles: [],
+  issuer: null,
 }
 const limit = {
   policy: 'orders.limit',
@@ -46,6 +47,7 @@ const allowed: DecisionRecord = {
   needed: ['orders:read'],
   had: ['orders:read'],
   principal,
+  certificate: null,
   limits: [limit],
   tightest: 0,
   tls: null,

@@ -4,10 +4,11 @@
  * @module
  */
 import type { DecisionRecord } from '@headgate/admin-api'
-import { memo, type MouseEvent } from 'react'
-import { addressAfter, go } from '../address.ts'
+import { memo } from 'react'
+import { addressAfter } from '../address.ts'
 import { kindOf, railOf } from '../gates.ts'
 import { GateStrip } from '../parts/gate-strip.tsx'
+import { follow } from '../parts/link.tsx'
 import { Chip, kindWords } from '../parts/marks.tsx'
 import { timeText } from '../words.ts'
 
@@ -21,12 +22,6 @@ interface RowProps {
 export const DecisionRow = memo(function DecisionRow({ record, open }: RowProps) {
   const kind = kindOf(record)
   const move = { query: { request: record.request_id } }
-  const follow = (event: MouseEvent) => {
-    // Another button or a modifier means another tab, which is the browser's own affair.
-    if (event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return
-    event.preventDefault()
-    go(move)
-  }
   return (
     <li>
       <a
@@ -34,7 +29,7 @@ export const DecisionRow = memo(function DecisionRow({ record, open }: RowProps)
         className="decision"
         href={addressAfter(move)}
         aria-current={open ? 'true' : undefined}
-        onClick={follow}
+        onClick={(event) => follow(event, move)}
       >
         <time className="time mono quiet" dateTime={record.at} title={record.at}>
           {timeText(record.at)}

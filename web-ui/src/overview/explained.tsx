@@ -13,7 +13,8 @@ import { durationText, limitText, timeText } from '../words.ts'
 
 interface ExplainedProps {
   readonly explanation: Explanation
-  readonly requestId: string
+  /** null: nothing was sent. */
+  readonly requestId: string | null
 }
 
 export function Explained({ explanation, requestId }: ExplainedProps) {
@@ -41,6 +42,7 @@ export function Explained({ explanation, requestId }: ExplainedProps) {
 function Outcome({ explanation, requestId }: ExplainedProps) {
   const { status, reason, reason_title: title, at, agent, release, duration_ms: ms, address } = explanation
   const kind = kindOf(explanation)
+  const id = explanation.request_id ?? requestId
   return (
     <div className="outcome">
       <div className="verdict">
@@ -57,7 +59,7 @@ function Outcome({ explanation, requestId }: ExplainedProps) {
         <span>release {release}</span>
         <span>from {address}</span>
       </p>
-      <Command text={explanation.request_id ?? requestId} />
+      {id === null ? null : <Command text={id} />}
     </div>
   )
 }
@@ -105,8 +107,12 @@ function Pair({ name, children }: { readonly name: string; readonly children: Re
 }
 
 function Caller({ principal }: { readonly principal: NonNullable<Explanation['principal']> }) {
+  const { consumer, credential_kind: kind, hint, roles } = principal
   return (
-    <Named name={principal.consumer} more={`${principal.credential_kind.replaceAll('_', ' ')} ${principal.hint}`} />
+    <>
+      <Named name={consumer} more={`${kind.replaceAll('_', ' ')} ${hint}`} />
+      {roles.length === 0 ? null : <span className="quiet"> with the roles {roles.join(', ')}</span>}
+    </>
   )
 }
 

@@ -1,12 +1,12 @@
 /**
- * What is live in one environment: release, agents, decisions, traffic; each loaded by itself, so that one that
+ * What is live in one environment: agents, decisions, traffic; each loaded by itself, so that one that
  * fails leaves the others standing.
  *
  * @module
  */
 import type { DecisionRecord } from '@headgate/admin-api'
 import { type Kept, LIVE_MS, useAnswer } from '../answer.ts'
-import { type Agent, type Failure, type Release, type Traffic, useApi } from '../api.ts'
+import { type Agent, type Failure, type Traffic, useApi } from '../api.ts'
 
 /** Rows of the list of decisions. */
 const DECISIONS = 50
@@ -18,8 +18,6 @@ const AGENTS_MAX = 200
 const TRAFFIC_MS = 10_000
 
 export interface Live {
-  /** null: nothing published yet. */
-  readonly release: Kept<Release | null>
   readonly agents: Kept<readonly Agent[]>
   readonly decisions: Kept<readonly DecisionRecord[]>
   readonly traffic: Kept<Traffic>
@@ -29,11 +27,6 @@ export function useLive(tenant: string, environment: string, refusedOnly: boolea
   const api = useApi()
   const of = `${tenant} ${environment}`
   const params = { tenant, environment }
-  const release = useAnswer(
-    `release ${of}`,
-    async (signal) => (await api.call('listReleases', { params, query: { limit: 1 }, signal })).data[0] ?? null,
-    LIVE_MS,
-  )
   const agents = useAnswer(
     'agents',
     async (signal) => (await api.call('listAgents', { query: { limit: AGENTS_MAX }, signal })).data,
@@ -52,7 +45,7 @@ export function useLive(tenant: string, environment: string, refusedOnly: boolea
     async (signal) => (await api.call('getTraffic', { params, query: { minutes: 60 }, signal })).data,
     TRAFFIC_MS,
   )
-  return { release, agents, decisions, traffic }
+  return { agents, decisions, traffic }
 }
 
 /** The oldest content that could not be refreshed, for one bar above all; null while everything is fresh. */

@@ -9,6 +9,7 @@ import { type Failure, failureOf, type Operator, type Release, useApi } from '..
 import { Brand, Chip } from '../parts/marks.tsx'
 import { ThemeSwitch } from '../parts/theme-switch.tsx'
 import { releaseText } from '../words.ts'
+import { ofOnePage } from './navigation.tsx'
 import type { Place } from './place.ts'
 
 interface TopBarProps {
@@ -41,15 +42,13 @@ function ReleaseState({ release }: { readonly release: Release | null }) {
 
 function Picker({ place: { tenants, environments, tenant, environment } }: { readonly place: Place }) {
   if (tenant === null) return null
-  // The other filters belong to the environment that is left.
-  const rest = { request: null, outcome: null }
   return (
     <span className="place">
       <Choice
         label="Tenant"
         value={tenant}
         names={tenants.data ?? []}
-        choose={(name) => go({ query: { tenant: name, environment: null, ...rest } })}
+        choose={(name) => go({ query: { ...ofOnePage, tenant: name, environment: null } })}
       />
       <span className="quiet" aria-hidden="true">
         /
@@ -58,7 +57,7 @@ function Picker({ place: { tenants, environments, tenant, environment } }: { rea
         label="Environment"
         value={environment ?? ''}
         names={environments.data?.map(({ name }) => name) ?? []}
-        choose={(name) => go({ query: { environment: name, ...rest } })}
+        choose={(name) => go({ query: { ...ofOnePage, environment: name } })}
       />
     </span>
   )

@@ -1,0 +1,56 @@
+/**
+ * Rows and columns, with a name for people who cannot see them.
+ *
+ * @module
+ */
+import type { ReactNode } from 'react'
+
+export interface Column<Row> {
+  readonly title: string
+  readonly cell: (row: Row) => ReactNode
+}
+
+interface TableProps<Row> {
+  readonly name: string
+  readonly columns: readonly Column<Row>[]
+  readonly rows: readonly Row[]
+  readonly id: (row: Row) => string
+  /** The row whose details are open. */
+  readonly open?: string | null
+}
+
+export function Table<Row>({ name, columns, rows, id, open = null }: TableProps<Row>) {
+  return (
+    <div className="table-box" tabIndex={0} role="region" aria-label={name}>
+      <table className="table">
+        <thead>
+          <tr>
+            {columns.map(({ title }) => (
+              <th key={title} scope="col">
+                {title}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {rows.map((row) => (
+            <tr key={id(row)} data-open={id(row) === open ? 'true' : undefined}>
+              {columns.map(({ title, cell }) => (
+                <td key={title}>{cell(row)}</td>
+              ))}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  )
+}
+
+/** Says that there is more than is shown. */
+export function More({ more, command }: { readonly more: boolean; readonly command: string }) {
+  return more ? (
+    <p className="aside foot-note">
+      There are more. All of them: <code>{command}</code>
+    </p>
+  ) : null
+}
