@@ -114,7 +114,7 @@ test('the report knows keys that were never used and rotations that are not fini
   assert.match(stderr, /the old key/)
   assert.match((await headgate('keys', 'get', id)).stdout, /Successor +key_/)
   const { stdout } = await headgate('keys', 'report')
-  assert.match(stdout, /keys work\n[^]*never used[^]*1 are rotated and still work/)
+  assert.match(stdout, /keys work\n[^]*never used[^]*1 rotated and still working/)
   assert.equal((await headgate('keys', 'ls', '--unused-for', '90d', '-o', 'name')).stdout, '')
 })
 

@@ -51,11 +51,23 @@ for (const [what, options, input] of [
       { files: { 'token.txt': `${TOKEN}\n` }, input },
     )
     assert.equal(code, 0, stderr)
-    const { request } = api.calls[0]?.body as { request: { headers: unknown } }
-    assert.deepEqual(request.headers, [{ name: 'authorization', value: `Bearer ${TOKEN}` }])
+    const { request } = api.calls[0]?.body as { request: { as_token: unknown } }
+    assert.equal(request.as_token, TOKEN)
     assert.ok(!`${stdout}${stderr}`.includes(TOKEN))
   })
 }
+
+test('explain takes claims of an issuer, and a certificate beside them', async () => {
+  const claims = { client_id: 'billing', scope: 'orders:read' }
+  const { code, stderr, api } = await headgate(
+    ['explain', '--path', '/orders', '--claims', 'claims.json', '--issuer', 'idp', '--credential', 'crd_01'],
+    { explain: () => samples.refusedExplanation },
+    { files: { 'claims.json': JSON.stringify(claims) } },
+  )
+  assert.equal(code, 0, stderr)
+  const { request } = api.calls[0]?.body as { request: Record<string, unknown> }
+  assert.deepEqual([request['as_claims'], request['as_credential']], [{ issuer: 'idp', claims }, 'crd_01'])
+})
 
 test('explain takes header fields from a file, so that a secret is no argument', async () => {
   const { api } = await headgate(
@@ -72,7 +84,10 @@ test('explain takes header fields from a file, so that a secret is no argument',
 })
 
 for (const [what, options, message] of [
-  ['two callers', ['--as', 'key_01', '--jwt', '-'], /two callers/],
+  ['two callers', ['--as', 'key_01', '--jwt', '-'], /different callers/],
+  ['claims of nobody', ['--claims', '-'], /belong together/],
+  ['an issuer that says nothing', ['--issuer', 'idp'], /belong together/],
+  ['claims that are none', ['--claims', '-', '--issuer', 'idp'], /- holds no claims/],
   ['a token that is none', ['--jwt', '-'], /- holds no token/],
   ['a file that is missing', ['--jwt', 'missing.txt'], /missing\.txt cannot be read/],
   ['a field that is none', ['--header', 'hgk_secret'], /--header is not a header field/],

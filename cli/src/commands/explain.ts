@@ -19,6 +19,9 @@ interface Options {
   readonly header?: readonly string[]
   readonly as?: string
   readonly jwt?: string
+  readonly claims?: string
+  readonly issuer?: string
+  readonly credential?: string
   readonly address?: string
   readonly scheme?: 'http' | 'https'
   readonly release?: string
@@ -42,6 +45,9 @@ export function explainCommand(cli: Cli): Command {
     .option('--header <field>', 'Simulate: a header field such as "accept: */*", or @file with one a line', collect)
     .option('--as <key>', 'Simulate: with this API key, by its id')
     .option('--jwt <file>', 'Simulate: with the token in this file; - reads standard input')
+    .option('--claims <file>', 'Simulate: with a token that says this (JSON); - reads standard input; with --issuer')
+    .option('--issuer <name>', 'Simulate: the issuer that the claims are of')
+    .option('--credential <id>', 'Simulate: with this client certificate or signing key, by its id')
     .option('--address <ip>', 'Simulate: from this source address')
     .option('--scheme <scheme>', 'Simulate: http or https')
     .option('--release <release>', 'Simulate: on draft, live, or a release such as r3')
@@ -72,24 +78,41 @@ function recorded(request: string, options: Options): Body {
 }
 
 async function simulated(cli: Cli, options: Options): Promise<Body> {
-  const { path, method, host, as, jwt, address, scheme, release } = options
+  const { path, method, host, address, scheme, release } = options
   if (path === undefined) {
     throw usageError('which request?', 'A request id, `last`, or --path and --method for one that is not sent')
   }
-  if (as !== undefined && jwt !== undefined) throw usageError('--as and --jwt are two callers', 'Give one of them')
-  const headers = await headersOf(cli, options.header ?? [])
-  if (jwt !== undefined) headers.push(await bearer(cli, jwt))
   return {
     request: {
       target: path,
-      headers,
+      headers: await headersOf(cli, options.header ?? []),
       ...(method === undefined ? {} : { method: method.toUpperCase() }),
       ...(host === undefined ? {} : { host }),
-      ...(as === undefined ? {} : { as_key: as }),
       ...(address === undefined ? {} : { address }),
       ...(scheme === undefined ? {} : { scheme }),
+      ...(await callerOf(cli, options)),
     },
     ...(release === undefined ? {} : { release }),
+  }
+}
+
+type Request = NonNullable<Body['request']>
+
+/** Who calls. A certificate may stand beside a token that is bound to it. */
+async function callerOf(cli: Cli, { as, jwt, claims, issuer, credential }: Options): Promise<Partial<Request>> {
+  if ([as, jwt, claims].filter((each) => each !== undefined).length > 1) {
+    throw usageError('--as, --jwt and --claims are different callers', 'Give one of them')
+  }
+  if ((claims === undefined) !== (issuer === undefined)) {
+    throw usageError('--claims and --issuer belong together', 'Such as --claims claims.json --issuer idp')
+  }
+  return {
+    ...(as === undefined ? {} : { as_key: as }),
+    ...(jwt === undefined ? {} : { as_token: await readToken(cli, jwt) }),
+    ...(claims === undefined || issuer === undefined
+      ? {}
+      : { as_claims: { issuer, claims: await readClaims(cli, claims) } }),
+    ...(credential === undefined ? {} : { as_credential: credential }),
   }
 }
 
@@ -107,10 +130,24 @@ async function headersOf(cli: Cli, given: readonly string[]): Promise<Header[]> 
 
 const linesOf = (text: string): readonly string[] => text.split(/\r?\n/).filter((line) => line.trim() !== '')
 
-async function bearer(cli: Cli, file: string): Promise<Header> {
+async function readToken(cli: Cli, file: string): Promise<string> {
   const text = (await readInput(cli.terminal, file)).trim()
   // Pasted with the field that it came in.
-  const token = text.replace(/^(?:authorization: *)?bearer +/i, '')
+  const token = text.replace(/^(?:authorization: *)?(?:bearer|dpop) +/i, '')
   if (token === '' || /\s/.test(token)) throw usageError(`${file} holds no token`, 'The token alone, as it was sent')
-  return { name: 'authorization', value: `Bearer ${token}` }
+  return token
+}
+
+async function readClaims(cli: Cli, file: string): Promise<Record<string, unknown>> {
+  const value = parseJson(await readInput(cli.terminal, file))
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return { ...value }
+  throw usageError(`${file} holds no claims`, 'A JSON object such as {"client_id":"billing","scope":"orders:read"}')
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
 }

@@ -129,7 +129,7 @@ test('keys report names what needs a look, and how much of it there is', async (
   assert.equal(code, 0)
   assert.match(
     stdout,
-    /^12 keys work\n\n25 not used for 90 days\nID [^]*key_01[^]*\nand 24 more\n\n1 are rotated and still work, 1 of/,
+    /^12 keys work\n\n25 not used for 90 days\nID [^]*key_01[^]*\nand 24 more\n\n1 rotated and still working, 1 of/,
   )
   assert.doesNotMatch(stdout, /never used\n/)
   assert.deepEqual(api.calls[0]?.query, { unused_for_days: 90, expiring_within_days: 30, limit: 20 })

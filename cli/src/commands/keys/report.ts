@@ -40,8 +40,8 @@ export function reportCommand(cli: Cli): Command {
 const groups = (report: Report): readonly (readonly [title: string, group: Group])[] => [
   ['never used', report.never_used],
   [`not used for ${report.unused_for_days} days`, report.unused],
-  [`expire within ${report.expiring_within_days} days`, report.expiring],
-  [`are rotated and still work, ${report.rotating.still_used} of them still used`, report.rotating],
+  [`expiring within ${report.expiring_within_days} days`, report.expiring],
+  [`rotated and still working, ${report.rotating.still_used} of them still used`, report.rotating],
 ]
 
 const reportView = (cli: Cli): View<Report> => ({
