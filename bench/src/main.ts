@@ -6,11 +6,13 @@
 import { parseArgs } from 'node:util'
 import { runDataPath } from './data-path.ts'
 import { runDecide } from './decide.ts'
+import { runDirectory } from './directory.ts'
 import { ROW_NAMES, type RowName } from './rows.ts'
 
 const HELP = `Usage: npm run -s bench -- <what> [options]
 
   decide       what normalise, match, decide and compile cost, in this process
+  directory    memory, look-ups and changes of a directory of many API keys, in this process
   data-path    CPU time, throughput and latency per request, next to nginx, HAProxy, Caddy, nginx with Lua and node:http.
                Linux with two cores; needs nginx, wrk and taskset (as root on Debian: installs what it can use)
 
@@ -19,7 +21,7 @@ const HELP = `Usage: npm run -s bench -- <what> [options]
   --rounds n              interleaved rounds (5)
   --seconds n             length of one (4)
   --routes n              routes of the release (1000)
-  --keys n                API keys (100000)
+  --keys n                API keys (100000; of directory 1000000)
   --agent file            another agent: a bundle or its main.ts (dist/agent.js when fresh, else agent/src/main.ts);
                           may be given several times, to compare them in one run
   --agent-env NAME=value  a setting of the agent; may be given several times
@@ -39,7 +41,7 @@ async function main(): Promise<void> {
       rounds: { type: 'string', default: '5' },
       seconds: { type: 'string', default: '4' },
       routes: { type: 'string', default: '1000' },
-      keys: { type: 'string', default: '100000' },
+      keys: { type: 'string' },
       agent: { type: 'string', multiple: true, default: [] },
       'agent-env': { type: 'string', multiple: true, default: [] },
       save: { type: 'string' },
@@ -51,13 +53,15 @@ async function main(): Promise<void> {
       return
     case 'decide':
       return runDecide(values.json)
+    case 'directory':
+      return runDirectory(count('keys', values.keys ?? '1000000', 4_000_000), values.json)
     case 'data-path':
       return runDataPath({
         rows: rowNames(values.rows),
         rounds: count('rounds', values.rounds, 100),
         seconds: count('seconds', values.seconds, 600),
         routes: count('routes', values.routes, 10_000),
-        keys: count('keys', values.keys, 1_000_000),
+        keys: count('keys', values.keys ?? '100000', 1_000_000),
         agents: values.agent,
         agentEnv: Object.fromEntries(values['agent-env'].map(setting)),
         json: values.json,
