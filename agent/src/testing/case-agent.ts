@@ -144,7 +144,7 @@ export async function startCaseAgent(file: CaseFile): Promise<CaseAgent> {
   const agent = stack.use(
     await startAgent({
       settings: { recordsAllowedPerS: 100_000, lockOutFailures: file.bad_credentials_max ?? 0 },
-      env: { HEADGATE_CASE_SECRET: 'a secret', ...Object.fromEntries(secrets) },
+      env: { CASE_ISSUER_SECRET: 'a secret', ...Object.fromEntries(secrets) },
     }),
   )
   agent.app.live.directory(ENVIRONMENT_ID).replace(caseDirectory(file, material))
