@@ -13,6 +13,14 @@ import { readAgentSettings } from './config.ts'
 
 const HOST = 'Host: api.example.com\r\n'
 const trustedProxies = parseAddressRanges(['127.0.0.9/32'])
+
+/** A service that everybody may call, from wherever. */
+function publicRelease(url: string): ReturnType<typeof openRelease> {
+  return openRelease(url).map((object) =>
+    object.kind === 'route' ? { ...object, spec: { ...(object.spec as object), exposure: 'public' } } : object,
+  )
+}
+
 const ask = (fields: string): string => `GET / HTTP/1.1\r\n${HOST}${fields}\r\n`
 
 async function statusAndCode(agent: TestAgent, fields: string, from: string): Promise<unknown> {
@@ -59,7 +67,7 @@ for (const text of [
 
 test('400 proxy_chain_invalid when a declared proxy says what cannot be read, and never a guess', async () => {
   await using service = await startService()
-  await using agent = await startAgent({ objects: openRelease(service.url), settings: { trustedProxies } })
+  await using agent = await startAgent({ objects: publicRelease(service.url), settings: { trustedProxies } })
   const refused = [400, 'proxy_chain_invalid']
   assert.deepEqual(await statusAndCode(agent, 'X-Forwarded-For: nonsense\r\n', '127.0.0.9'), refused)
   const both = 'X-Forwarded-For: 198.51.100.1\r\nForwarded: for=198.51.100.2\r\n'
@@ -74,7 +82,7 @@ test('400 proxy_chain_invalid when a declared proxy says what cannot be read, an
 
 test('what is told to the service begins with a caller that somebody vouches for', async () => {
   await using service = await startService()
-  await using agent = await startAgent({ objects: openRelease(service.url), settings: { trustedProxies } })
+  await using agent = await startAgent({ objects: publicRelease(service.url), settings: { trustedProxies } })
   const fields = 'X-Forwarded-For: 6.6.6.6, 198.51.100.1\r\nX-Forwarded-Proto: https\r\nForwarded: for=198.51.100.1\r\n'
   for (const from of ['127.0.0.9', '127.0.0.8']) await sendRaw(agent.http, ask(fields), 'GET', from)
   const told = service.arrived.map(({ field }) => [
@@ -93,7 +101,7 @@ const https = { kind: 'policy', name: 'https', spec: { type: 'https', on: { envi
 
 test('behind a declared proxy that ended TLS a route that needs HTTPS is served, and nobody else can say so', async () => {
   await using service = await startService()
-  const objects = [...openRelease(service.url), https]
+  const objects = [...publicRelease(service.url), https]
   await using agent = await startAgent({ objects, settings: { trustedProxies } })
   const secure = 'X-Forwarded-For: 198.51.100.1\r\nX-Forwarded-Proto: https\r\n'
   assert.deepEqual(await statusAndCode(agent, secure, '127.0.0.9'), [200, ''])
@@ -108,7 +116,7 @@ test('behind a declared proxy that ended TLS a route that needs HTTPS is served,
 
 test('addresses that a policy names are those of callers, not of the proxies', async () => {
   await using service = await startService()
-  const [shop, route, open] = openRelease(service.url)
+  const [shop, route, open] = publicRelease(service.url)
   assert.ok(shop !== undefined && route !== undefined && open !== undefined)
   const spec = { ...(open.spec as object), addresses: { allow: ['198.51.100.0/24', '127.0.0.9/32'] } }
   const objects = [shop, route, { ...open, spec }]
@@ -150,7 +158,7 @@ test('through two real proxies every caller has limits and records of its own', 
   await using agent = await startAgent({
     settings: { trustedProxies: parseAddressRanges(['127.0.0.8/31']) },
     objects: [
-      ...openRelease(service.url),
+      ...publicRelease(service.url),
       {
         kind: 'policy',
         name: 'one',

@@ -4,12 +4,13 @@ import { parseAddressRanges } from '@headgate/core'
 import { Arena } from './arena.ts'
 import { type ClientOrigin, ClientRequest } from './client-request.ts'
 import { steps } from './head.ts'
+import { ProxyCallers } from './proxy-callers.ts'
 import { RequestHead } from './request-head.ts'
 
-function startConnection(trustedProxies: ClientOrigin['trustedProxies'] = null): (text: string) => ClientRequest {
+function startConnection(proxyCallers: ClientOrigin['proxyCallers'] = null): (text: string) => ClientRequest {
   const { bytes, input } = new Arena()
   const head = new RequestHead(bytes)
-  const origin = { scheme: 'http', address: '192.0.2.7', tls: null, peer: null, trustedProxies } as const
+  const origin = { scheme: 'http', address: '192.0.2.7', tls: null, peer: null, proxyCallers } as const
   const request = new ClientRequest(head, origin)
   return (text) => {
     const length = bytes.write(`${text}\r\n\r\n`, input, 'latin1')
@@ -53,7 +54,7 @@ test('two hosts, or none, are not hidden by the one of the request before', () =
 
 // Guards against what is kept from one request to the next: the caller of another request.
 test('every request of a declared proxy has the caller that the proxy says, and the service is told the whole way', () => {
-  const read = startConnection(parseAddressRanges(['192.0.2.0/24']))
+  const read = startConnection(new ProxyCallers(parseAddressRanges(['192.0.2.0/24'])))
   const seen = (fields: string): unknown => {
     const request = read(`GET / HTTP/1.1\r\nHost: one.test${fields}`)
     const { address, scheme, peerAddress, isChainInvalid } = request

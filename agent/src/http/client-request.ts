@@ -6,12 +6,13 @@
  *
  * @module
  */
-import { type AddressRange, readCaller, type RequestHead as CoreHead, type TlsPeer } from '@headgate/core'
+import type { RequestHead as CoreHead, TlsPeer } from '@headgate/core'
 import type { Arena } from './arena.ts'
 import { bytesOf, isText } from './bytes.ts'
 import type { Forwarding } from './exchange.ts'
 import { framings } from './head.ts'
 import { PinnedHead } from './pinned-head.ts'
+import type { ProxyCallers } from './proxy-callers.ts'
 import type { RequestHead } from './request-head.ts'
 import type { Origin } from './request-writer.ts'
 import { Trailers } from './trailers.ts'
@@ -26,8 +27,8 @@ export interface ClientOrigin {
   readonly tls: string | null
   /** Client certificate; null: none. */
   readonly peer: TlsPeer | null
-  /** Declared proxies, one of which made the connection; null: none did. */
-  readonly trustedProxies: readonly AddressRange[] | null
+  /** Says who is behind a declared proxy, which made the connection; null: none did. */
+  readonly proxyCallers: ProxyCallers | null
 }
 
 export class ClientRequest implements CoreHead, Origin {
@@ -52,6 +53,7 @@ export class ClientRequest implements CoreHead, Origin {
   startedMs = 0
   readonly #reader: RequestHead
   readonly #origin: ClientOrigin
+  readonly #valuesOf = (name: string): readonly string[] => this.#reader.values(name)
   /** The caller, and the declared proxies on its way. */
   #forwardedFor: string
   #hosts: readonly string[] = NO_VALUES
@@ -83,7 +85,7 @@ export class ClientRequest implements CoreHead, Origin {
     this.handshake = null
     this.#isThere = true
     const { hostField } = head
-    const isSameOrigin = this.#origin.trustedProxies === null || this.#takeCaller(this.#origin.trustedProxies)
+    const isSameOrigin = this.#origin.proxyCallers === null || this.#takeCaller(this.#origin.proxyCallers)
     const isSame =
       isSameOrigin &&
       head.hosts === 1 &&
@@ -93,12 +95,10 @@ export class ClientRequest implements CoreHead, Origin {
   }
 
   /** Reads who is behind a declared proxy. @returns whether the last request came the same way. */
-  #takeCaller(trusted: readonly AddressRange[]): boolean {
-    const caller = readCaller(trusted, this.#origin, (name) => this.#reader.values(name))
-    const { address, scheme, proxies } = caller ?? { ...this.#origin, proxies: NO_VALUES }
-    const forwardedFor = [address, ...proxies].join(', ')
+  #takeCaller(callers: ProxyCallers): boolean {
+    const { address, scheme, forwardedFor, isInvalid } = callers.callerOf(this.#origin, this.#valuesOf)
     const isSame = this.#forwardedFor === forwardedFor && this.scheme === scheme
-    this.isChainInvalid = caller === null
+    this.isChainInvalid = isInvalid
     this.address = address
     this.scheme = scheme
     this.#forwardedFor = forwardedFor

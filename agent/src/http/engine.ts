@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { rangesContain, type TlsPeer } from '@headgate/core'
+import type { TlsPeer } from '@headgate/core'
 import type { Clock } from '@headgate/kit/clock.ts'
 import type { Log } from '@headgate/kit/log.ts'
 import type { Arena } from './arena.ts'
@@ -15,6 +15,7 @@ import type { EngineParts, EngineSettings, SharedParts, Upstreams } from './engi
 import type { Exchange } from './exchange.ts'
 import type { Io } from './io.ts'
 import { KeptHeads } from './kept-head.ts'
+import { ProxyCallers } from './proxy-callers.ts'
 import { RequestHead } from './request-head.ts'
 import { ResponseHead } from './response-head.ts'
 import { Wheel } from './wheel.ts'
@@ -73,6 +74,7 @@ export function createEngine(shared: SharedParts, options: EngineOptions): Engin
   const { settings, clock, wheel } = shared
   const { log, onMalformed } = options
   const connections = new Set<ClientConnection>()
+  const callers = settings.trustedProxies.length === 0 ? null : new ProxyCallers(settings.trustedProxies)
   let draining = false
 
   const parts: EngineParts = {
@@ -94,9 +96,8 @@ export function createEngine(shared: SharedParts, options: EngineOptions): Engin
         onMalformed('connections_full')
         return null
       }
-      const { trustedProxies } = settings
-      const isProxy = trustedProxies.length > 0 && rangesContain(trustedProxies, address)
-      const origin = { scheme, address, tls, peer, trustedProxies: isProxy ? trustedProxies : null }
+      const proxyCallers = callers !== null && callers.trusts(address) ? callers : null
+      const origin = { scheme, address, tls, peer, proxyCallers }
       const connection = new ClientConnection(parts, io, origin)
       connections.add(connection)
       return connection
