@@ -69,6 +69,8 @@ for (const [name, proofs, problem] of [
   ['without the key', [proof({}, { jwk: undefined })], 'malformed'],
   ['with a private key', [proof({}, { jwk: { ...jwkOf(pair), d: 'AA' } })], 'malformed'],
   ['with a shared key', [proof({}, { jwk: { kty: 'oct', k: 'AA' } })], 'malformed'],
+  ['with a key of no type', [proof({}, { jwk: { ...jwkOf(pair), kty: 'constructor' } })], 'malformed'],
+  ['with a key that is a list', [proof({}, { jwk: [] })], 'malformed'],
   ['with the address of a key', [proof({}, { jku: 'https://evil.test' })], 'malformed'],
   ['with an algorithm that is not asked for', [proof({}, { alg: 'ES384' })], 'algorithm'],
   ['with none', [proof({}, { alg: 'none' })], 'algorithm'],

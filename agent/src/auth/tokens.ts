@@ -203,10 +203,12 @@ export class EnvironmentTokens {
     }
   }
 
-  async #whenHeld(presented: Presented, known: Remembered, thumbprint: string): Promise<Verified> {
+  #whenHeld(presented: Presented, known: Remembered, thumbprint: string): Verified | Promise<Verified> {
     const { directory, credential, facts, nowMs } = presented
-    const problem = await checkProof(facts, credential.text, thumbprint, nowMs, this.#proofs)
-    return problem === null ? verdictOf(directory, known) : denied(proofReason(problem))
+    const checked = checkProof(facts, credential.text, thumbprint, nowMs, this.#proofs)
+    const verdict = (problem: ProofProblem | null): Verified =>
+      problem === null ? verdictOf(directory, known) : denied(proofReason(problem))
+    return checked instanceof Promise ? checked.then(verdict) : verdict(checked)
   }
 }
 
