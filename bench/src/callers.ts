@@ -6,9 +6,10 @@
  *
  * @module
  */
+import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { describeMachine } from './machine.ts'
-import { LOAD_CORE, run } from './program.ts'
 import { printTable, rounded } from './report.ts'
 
 const PROGRAM = fileURLToPath(new URL('../../agent/src/auth/testing/cost.ts', import.meta.url))
@@ -23,8 +24,8 @@ export interface CallerRow {
 
 /** Prints the rows. */
 export async function runCallers(rounds: number, json: boolean): Promise<void> {
-  const command = [process.execPath, '--disable-warning=ExperimentalWarning', PROGRAM, String(rounds)]
-  const rows = JSON.parse(await run(command, LOAD_CORE, TIMEOUT_MS)) as readonly CallerRow[]
+  const { stdout } = await promisify(execFile)(process.execPath, [PROGRAM, String(rounds)], { timeout: TIMEOUT_MS })
+  const rows = JSON.parse(stdout) as readonly CallerRow[]
   if (json) {
     process.stdout.write(`${JSON.stringify({ machine: describeMachine(), rows }, null, 2)}\n`)
     return

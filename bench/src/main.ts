@@ -4,6 +4,7 @@
  * @module
  */
 import { parseArgs } from 'node:util'
+import { runCallers } from './callers.ts'
 import { runDataPath } from './data-path.ts'
 import { runDecide } from './decide.ts'
 import { runDirectory } from './directory.ts'
@@ -13,6 +14,7 @@ const HELP = `Usage: npm run -s bench -- <what> [options]
 
   decide       what normalise, match, decide and compile cost, in this process
   directory    memory, look-ups and changes of a directory of many API keys, in this process
+  callers      CPU time of a decision for each kind of caller, next to bare checks of signatures, in one process
   data-path    CPU time, throughput and latency per request, next to nginx, HAProxy, Caddy, nginx with Lua and node:http.
                Linux with two cores; needs nginx, wrk and taskset (as root on Debian: installs what it can use)
 
@@ -55,6 +57,8 @@ async function main(): Promise<void> {
       return runDecide(values.json)
     case 'directory':
       return runDirectory(count('keys', values.keys ?? '1000000', 4_000_000), values.json)
+    case 'callers':
+      return runCallers(count('rounds', values.rounds, 100), values.json)
     case 'data-path':
       return runDataPath({
         rows: rowNames(values.rows),
