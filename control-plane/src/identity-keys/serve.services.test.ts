@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { createPublicKey, generateKeyPairSync, sign, verify } from 'node:crypto'
 import test, { after, before } from 'node:test'
+import { newPlace } from '#control-plane/fakes/configuration.ts'
 import { type TestControlPlane, startControlPlane } from '#control-plane/fakes/control-plane.ts'
 import { insertAgent } from '#control-plane/fakes/records.ts'
 import { readKey } from './jwk.ts'
@@ -40,6 +41,27 @@ test('200 anybody gets the keys with which a token of an agent is checked, and n
   const data = Buffer.from('what a token signs')
   const published = createPublicKey({ key: set.keys[0] ?? {}, format: 'jwk' })
   assert.ok(verify('sha256', data, published, sign('sha256', data, privateKey)))
+})
+
+// Guards against an agent of one tenant that signs for callers of another.
+test('200 the keys of an environment are those of the agents that serve it; one that nobody serves has none', async () => {
+  const { client } = controlPlane.owner
+  const place = await newPlace(client)
+  await client.call('createAgentGroup', { body: { name: 'theirs', environments: [place] } })
+  const [theirs, ours] = [newKey().key, newKey().key]
+  await putIdentityKey(db(), await insertAgent(db(), { group: 'theirs', name: 'theirs-1' }), theirs, inMs(3_600_000))
+  await putIdentityKey(db(), await agent('ours-1'), ours, inMs(3_600_000))
+  const read = async (tenant: string, environment: string) => {
+    const path = `/.well-known/headgate/${tenant}/${environment}/jwks.json`
+    const answer = await controlPlane.send({ method: 'GET', path })
+    assert.equal(answer.status, 200, answer.text)
+    return (answer.json as { keys: { kid: string }[] }).keys.map(({ kid }) => kid)
+  }
+  assert.deepEqual(await read(place.tenant, place.environment), [theirs.thumbprint])
+  assert.deepEqual(await read(place.tenant, 'nowhere'), [])
+  assert.deepEqual(await read('nobody', place.environment), [])
+  const path = '/.well-known/headgate/No%20Name/dev/jwks.json'
+  assert.equal((await controlPlane.send({ method: 'GET', path })).status, 404)
 })
 
 test('405 for what is no reading', async () => {

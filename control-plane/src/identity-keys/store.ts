@@ -32,10 +32,29 @@ export interface PublishedKey {
   readonly jwk: unknown
 }
 
-/** Those of all agents that are not revoked, in a stable order. */
-export async function listPublishedKeys(db: Tx, nowMs: number): Promise<readonly PublishedKey[]> {
+/** Names of an environment and its tenant, as `iss` of a token has them. */
+export interface KeyPlace {
+  readonly tenant: string
+  readonly environment: string
+}
+
+/**
+ * Those of agents that are not revoked, in a stable order.
+ *
+ * @param place only of agents whose group serves it; null: of all. An unknown one has none.
+ */
+export async function listPublishedKeys(
+  db: Tx,
+  nowMs: number,
+  place: KeyPlace | null = null,
+): Promise<readonly PublishedKey[]> {
+  const served = place && {
+    group: {
+      environments: { some: { environment: { name: place.environment, tenant: { name: place.tenant } } } },
+    },
+  }
   const rows = await db.agentIdentityKey.findMany({
-    where: { expiresAt: { gt: new Date(nowMs - AFTER_MS) }, agent: { revokedAt: null } },
+    where: { expiresAt: { gt: new Date(nowMs - AFTER_MS) }, agent: { revokedAt: null, ...served } },
     select: { thumbprint: true, jwk: true },
     orderBy: [{ agentId: 'asc' }, { thumbprint: 'asc' }],
   })

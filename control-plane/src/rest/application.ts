@@ -64,7 +64,13 @@ export function createApplication(options: ApplicationOptions): Express {
     next()
   })
   app.use(serveHealth(health))
-  app.use(serveIdentityKeys({ read: () => listPublishedKeys(db, clock.now()), clock, limiter: options.limits.address }))
+  app.use(
+    serveIdentityKeys({
+      read: (place) => listPublishedKeys(db, clock.now(), place),
+      clock,
+      limiter: options.limits.address,
+    }),
+  )
   if (options.leaks !== null) app.use(serveLeakedKeys({ services, ...options.leaks }))
   app.use(createRouter(options))
   app.get('/v1/openapi.json', async (request: Request, response: Response) => {
