@@ -11,6 +11,7 @@ for (const [kind, value, text] of [
   ['dns', 'CI.Acme.test', 'dns:ci.acme.test'],
   ['email', 'Ci@acme.test', 'email:Ci@acme.test'],
   ['subject', 'CN=ci,O=Größe GmbH', 'subject:CN=ci,O=Größe GmbH'],
+  ['subject', 'CN = ci , O = Acme\\, C=x, C = DE', 'subject:CN=ci,O=Acme\\, C=x,C=DE'],
   ['fingerprint', FINGERPRINT, `fingerprint:${FINGERPRINT}`],
   ['fingerprint', Array(32).fill('AB').join(':'), `fingerprint:${FINGERPRINT}`],
 ] as const) {

@@ -26,6 +26,14 @@ interface Form {
 const asIs = (value: string): string => value
 const lowerCase = (value: string): string => value.toLowerCase()
 
+/** Tools write `CN = ci, O = acme`; agents write `CN=ci,O=acme`, and a backslash in front of a comma within a value. */
+function withoutSpaces(subject: string): string {
+  return subject
+    .trim()
+    .replaceAll(/(^|(?<!\\),)\s*([A-Za-z0-9.]+)\s*=\s*/g, '$1$2=')
+    .replaceAll(/\s+(?=,[A-Za-z0-9.]+=)/g, '')
+}
+
 const LABEL = '[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?'
 
 const FORMS: Readonly<Record<CertificateIdentity, Form>> = {
@@ -45,7 +53,7 @@ const FORMS: Readonly<Record<CertificateIdentity, Form>> = {
     fix: 'Give an address whose host is in small letters, such as ci@acme.test',
   },
   subject: {
-    canonical: asIs,
+    canonical: withoutSpaces,
     // Attributes with an equals sign, none of them empty. What agents compare is their own spelling of the whole.
     pattern: /^[A-Za-z0-9.]+=[^\p{Cc}]*[^\p{Cc}\s,]$/u,
     fix: 'Give the attributes in the order of the certificate, such as CN=ci,O=acme',
