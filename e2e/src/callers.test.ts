@@ -18,6 +18,7 @@ import { generateKeyPairSync, hash, randomUUID, sign } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
+import { headgate } from './harness/cli.ts'
 import { type ConfigDocument, createKey, release } from './harness/configuration.ts'
 import { type RawResponse, get } from './harness/http.ts'
 import { startLoad } from './harness/load.ts'
@@ -134,6 +135,26 @@ test('a token by client credentials is admitted, and one of nobody is not', asyn
   assert.equal(fieldAtService('authorization'), undefined)
   assert.equal(reasonOf(await bearer(token.replace(/.{8}$/, 'AAAAAAAA'))), 'token_signature_invalid')
   assert.equal(reasonOf(await bearer(await provider.token('agent'))), 'consumer_unknown')
+})
+
+test('the command explains a token as the agent decides about it', async () => {
+  const caFile = join(stack.directory, 'control-plane.pem')
+  await writeFile(caFile, controlPlane.certificate)
+  const env = {
+    HEADGATE_URL: controlPlane.url,
+    HEADGATE_TOKEN: controlPlane.secrets.token,
+    HEADGATE_CA_FILE: caFile,
+    HEADGATE_TENANT: SHOP.tenant,
+    HEADGATE_ENVIRONMENT: SHOP.environment,
+  }
+  for (const name of ['shop', 'agent'] as const) {
+    const token = await provider.token(name)
+    const args = ['explain', '--method', 'GET', '--host', 'localhost', '--path', '/jwt', '--jwt', '-', '-o', 'json']
+    const run = await headgate(args, { directory: stack.directory, env, input: token })
+    const { reason } = JSON.parse(run.stdout) as { readonly reason: string }
+    assert.equal(reason, reasonOf(await bearer(token)), run.stderr)
+    assert.ok(!(run.stdout + run.stderr).includes(token))
+  }
 })
 
 test('a service can check by the published keys who called it', async () => {
