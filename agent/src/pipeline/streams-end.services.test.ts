@@ -18,8 +18,18 @@ import { SignJWT } from 'jose'
 import { WebSocket, WebSocketServer } from 'ws'
 import { Echo, startEcho } from '#agent/http2/testing/echo.ts'
 import { directoryOf, ENVIRONMENT_ID, startAgent, type TestAgent } from '#agent/testing/agent.ts'
+import {
+  call as callAs,
+  callersDirectory,
+  callersRelease,
+  certificateOf,
+  credentialOf,
+  HOST as CALLERS_HOST,
+  signatureOf,
+} from '#agent/testing/callers.ts'
 import { serveNode } from '#agent/testing/node-service.ts'
 import { openRaw } from '#agent/testing/raw-client.ts'
+import { ca, certificate, clientCertificate, get, issue } from '#agent/testing/tls.ts'
 
 type Objects = Omit<ObjectInput, 'origin'>[]
 type Delta = Omit<MessageInitShape<typeof DirectoryDeltaSchema>, '$typeName'>
@@ -295,4 +305,41 @@ test('a stream ends with its token, and with the consumer of its token', async (
   assert.equal(await short.closed, '1008 credential_expired')
   it.change({ consumers: it.directory.consumers.map((each) => ({ ...each, disabled: true })) })
   assert.equal(await long.closed, '1008 consumer_disabled')
+})
+
+test('what waits for an answer is refused when its client certificate or its signing key is revoked', async () => {
+  await using streams = await startStreams()
+  const signer = { id: 'ours', secret: 'a secret that the caller has too' }
+  const credentials = [
+    certificateOf('acme', 'uri:spiffe://acme/ci'),
+    credentialOf('acme', {
+      case: 'signingKey',
+      value: { keyId: signer.id, key: { case: 'hmacSecret', value: 'env://SIGNER' } } as never,
+    }),
+  ]
+  const directory = callersDirectory({ consumers: ['acme'], credentials })
+  const objects = [
+    ...callersRelease(streams.url, [{ kind: 'mtls' }, { kind: 'signature' }]),
+    await certificate('ours', CALLERS_HOST, await issue(CALLERS_HOST), {
+      client_certificates: { mode: 'optional', ca },
+    }),
+  ]
+  await using agent = await startAgent({ objects, directory, env: { SIGNER: signer.secret } })
+  await agent.app.certificates.settled()
+  const answers = Promise.all([
+    get(agent.https, CALLERS_HOST, await clientCertificate()),
+    callAs(agent.http, signatureOf(signer)).then(({ response }) => response.status),
+  ])
+  await sleep(2_500)
+  assert.equal(agent.records.length, 0)
+  const delta = create(DirectoryDeltaSchema, {
+    environmentId: ENVIRONMENT_ID,
+    fromSequence: 1n,
+    toSequence: 2n,
+    credentials: credentials.map((each) => ({ ...each, state: CredentialState.REVOKED })),
+  })
+  assert.equal(agent.app.live.directory(ENVIRONMENT_ID).apply(delta), 'applied')
+  assert.deepEqual(await answers, [401, 401])
+  const told = agent.records.map(({ reason, principal }) => `${reason} ${principal?.credential_kind}`)
+  assert.deepEqual(told.toSorted(), ['credential_revoked mtls', 'credential_revoked signature'])
 })
