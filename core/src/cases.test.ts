@@ -24,8 +24,14 @@ const AFTERWARDS: Partial<Record<Reason, readonly [file: string, mention: string
   upstream_unreachable: ['agent/src/upstream/forward.test.ts', "'upstream_unreachable'"],
   upstream_failed: ['agent/src/upstream/forward.test.ts', "'upstream_failed'"],
   upstream_overloaded: ['agent/src/upstream/forward.test.ts', "'upstream_overloaded'"],
-  upstream_identity_invalid: ['agent/src/upstream/caller/service-fields.ts', "'upstream_identity_invalid'"],
-  upstream_credential_unavailable: ['agent/src/upstream/caller/service-fields.ts', "'upstream_credential_unavailable'"],
+  upstream_identity_invalid: [
+    'agent/src/upstream/caller/service-fields.test.ts',
+    '403 upstream_identity_invalid where',
+  ],
+  upstream_credential_unavailable: [
+    'agent/src/upstream/caller/service-fields.test.ts',
+    '503 upstream_credential_unavailable where',
+  ],
   proxy_chain_invalid: ['agent/src/trusted-proxies.test.ts', '400 proxy_chain_invalid when'],
   upstream_timeout: ['agent/src/upstream/forward.test.ts', "'upstream_timeout'"],
 }

@@ -63,6 +63,13 @@ test('a release has what an agent needs of services and certificates', () => {
     breaker: { requestsMax: null, pendingMax: null, connectionsMax: null },
     retries: { attemptsMax: 2, budgetPercent: 10, onTimeout: false },
     tls: null,
+    identity: {
+      headers: { consumer: 'x-headgate-consumer', credential: null, scopes: null, roles: null },
+      claims: [],
+      token: null,
+    },
+    authentication: null,
+    reservedHeaders: [],
   })
   assert.deepEqual(release.certificates, [
     {

@@ -37,6 +37,8 @@ export interface FoundText {
 
 const NONE: readonly never[] = []
 const AUTHORIZATION = ['authorization'] as const
+/** A token that is bound to a key is half of a credential; whoever has its proof as well has both. */
+const WITH_PROOF = ['authorization', 'dpop'] as const
 const MISSING: FoundCredential = { kind: 'missing' }
 const REPEATED: FoundCredential = { kind: 'repeated' }
 const SIGNATURE: FoundCredential = { kind: 'signature' }
@@ -52,7 +54,7 @@ export function findCredential(sources: CompiledSources, facts: Facts): FoundCre
     text = readScheme(authorization[0], 'dpop')
     if (text !== null) scheme = 'dpop'
   }
-  let headers: readonly string[] = text === null ? NONE : AUTHORIZATION
+  let headers: readonly string[] = text === null ? NONE : scheme === 'dpop' ? WITH_PROOF : AUTHORIZATION
   for (const name of apiKeyHeaders) {
     const values = facts.header(name)
     // Nearly always there is one field that may carry it, and it does: its list is the policy's.

@@ -55,6 +55,8 @@ export function readSignature(facts: Facts): ReadSignature {
   if (inputs.length !== 1 || signatures.length !== 1) return refused('repeated')
   const [input = '', text = ''] = [inputs[0], signatures[0]]
   if (input.length > FIELD_LENGTH_MAX || text.length > FIELD_LENGTH_MAX) return refused('malformed')
+  if (DECIMAL_TIME.test(input)) return refused('malformed')
+  if (!hasOneMember(input) || !hasOneMember(text)) return refused('repeated')
   try {
     const [described, given] = [parseDictionary(input), parseDictionary(text)]
     // Which of several counts would be a guess.
@@ -67,6 +69,22 @@ export function readSignature(facts: Facts): ReadSignature {
   } catch {
     return refused('malformed')
   }
+}
+
+/** RFC 9421 section 2.3: whole seconds. Once parsed, a decimal that is whole cannot be told apart. */
+const DECIMAL_TIME = /;\s*(?:created|expires)=-?[0-9]+\./
+
+/** Of two members with one name a parser keeps the last, and another reader may keep the first. */
+function hasOneMember(text: string): boolean {
+  let isQuoted = false
+  for (let at = 0; at < text.length; at++) {
+    const character = text.charAt(at)
+    if (isQuoted && character === '\\') at++
+    else if (character === '"') isQuoted = !isQuoted
+    // Nothing else has a comma: inner lists are parted by spaces.
+    else if (character === ',' && !isQuoted) return false
+  }
+  return true
 }
 
 function describe(list: InnerList, signature: Uint8Array, facts: Facts): ReadSignature {

@@ -82,6 +82,7 @@ for (const [name, text] of [
   ['an algorithm that is a number', token({ ...good, alg: 256 })],
   ['no algorithm', token({ kid: 'k1' })],
   ['a key id that is a number', token({ ...good, kid: 1 })],
+  ['a key id that is null', token({ ...good, kid: null })],
   ['a key id that is an object', token({ ...good, kid: {} })],
   ['an empty key id', token({ ...good, kid: '' })],
   ['a key id that is too long', token({ ...good, kid: 'k'.repeat(257) })],

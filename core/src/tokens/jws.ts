@@ -108,16 +108,16 @@ function read(text: string, refused: readonly string[]): ReadJws {
   const header = objectOf(text.slice(0, headerEnd))
   if (header === null) return MALFORMED
   for (const name of refused) if (Object.hasOwn(header, name)) return MALFORMED
-  const { alg, kid = null, typ = '' } = header
+  const { alg, kid, typ = '' } = header
   if (typeof alg !== 'string' || typeof typ !== 'string') return MALFORMED
-  if (kid !== null && (typeof kid !== 'string' || kid === '' || kid.length > KEY_ID_LENGTH_MAX)) return MALFORMED
+  if (kid !== undefined && (typeof kid !== 'string' || kid === '' || kid.length > KEY_ID_LENGTH_MAX)) return MALFORMED
   if (!isAlgorithm(alg)) return NOT_ALLOWED
 
   const claims = objectOf(text.slice(headerEnd + 1, signedLength))
   const signature = decodeBase64url(text.slice(signedLength + 1))
   if (claims === null || signature === null || signature.length === 0) return MALFORMED
   const type = typ.toLowerCase().replace(/^application\//, '')
-  return { kind: 'jws', jws: { header, algorithm: alg, keyId: kid, type, claims, signedLength, signature } }
+  return { kind: 'jws', jws: { header, algorithm: alg, keyId: kid ?? null, type, claims, signedLength, signature } }
 }
 
 function objectOf(part: string): JsonObject | null {
