@@ -183,7 +183,7 @@ test('the dashboard is one file under its pages; assets are kept for ever, and n
     await using server = await listenRest({ application, tls, listen: { host: '127.0.0.1', port: 0 }, drainMs: 100 })
     using https = createHttpsClient(server.port, tls.cert)
     const fetch = (path: string) => https.send({ method: 'GET', path })
-    for (const path of ['/', '/welcome', '/welcome?x=1'])
+    for (const path of ['/', '/welcome', '/welcome?x=1', '/consumers?consumer=alice', '/access'])
       assert.match((await fetch(path)).text, /<title>Headgate/, path)
     const asset = await fetch('/assets/app-1a2b.js')
     assert.match(asset.headers['cache-control'] ?? '', /immutable/)

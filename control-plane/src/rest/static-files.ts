@@ -1,5 +1,5 @@
 /**
- * Serves the built dashboard. Its pages are chosen in the browser, so `/` and `/welcome` are the same file.
+ * Serves the built dashboard. Its pages are chosen in the browser, so all of their addresses are the same file.
  *
  * @module
  */
@@ -8,7 +8,8 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-const PAGES = ['/', '/welcome']
+/** Those of web-ui/src/frame/navigation.tsx, and the way in. */
+const PAGES = ['/', '/welcome', '/explain', '/access', '/consumers', '/keys', '/issuers']
 
 /** Beside a bundle, else where `npm run build` puts it. */
 export function dashboardDirectory(): string {
