@@ -88,8 +88,12 @@ export function keepCredentials({ live, env, clock, log, tell }: CredentialKeepe
       },
       report: (problem) => void (now.problem = problem),
     }
-    const running =
+    const following =
       authentication.kind === 'oauth' ? followToken(authentication, options) : followSecret(authentication, options)
+    // Whatever goes wrong with one credential is not to end the others.
+    const running = following.catch((error: unknown) => {
+      log.error({ service: services[0], err: error }, 'a credential is not followed any more: a bug')
+    })
     kept.set(id, { wanted, stop, running, now })
   }
 
