@@ -20,7 +20,9 @@ const objectsOf = (text: string): readonly Written[] =>
 /** Blocks that hold whole objects; a document may also show pieces, or YAML of something else. */
 function blocksOf(file: string): readonly string[] {
   const text = readFileSync(join(ROOT, file), 'utf8')
-  return [...text.matchAll(/^```yaml\n([^]*?)^```$/gm)].flatMap(([, yaml = '']) => (/^kind: /.test(yaml) ? [yaml] : []))
+  return [...text.matchAll(/^```yaml\n([^]*?)^```$/gm)].flatMap(([, yaml = '']) =>
+    yaml.startsWith('kind: ') ? [yaml] : [],
+  )
 }
 
 /** What a document leaves out: services, routes, issuers and roles that its objects name. */

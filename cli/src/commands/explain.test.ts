@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { FakeAdminApi } from '#cli/fakes/admin-api.ts'
 import { headgate } from '#cli/fakes/headgate.ts'
 import * as samples from '#cli/fakes/samples.ts'
 
@@ -37,6 +38,12 @@ test('explain of a simulated request sends what was written', async () => {
   assert.deepEqual(request['headers'], [{ name: 'x-a', value: 'b' }])
 })
 
+/** The request that the first call was about. */
+function requestOf({ calls: [call] }: FakeAdminApi): Record<string, unknown> {
+  assert.ok(call)
+  return (call.body as { request: Record<string, unknown> }).request
+}
+
 const TOKEN = 'eyJhbGciOiJFUzI1NiJ9.e30.c2ln'
 
 for (const [what, options, input] of [
@@ -51,8 +58,7 @@ for (const [what, options, input] of [
       { files: { 'token.txt': `${TOKEN}\n` }, input },
     )
     assert.equal(code, 0, stderr)
-    const { request } = api.calls[0]?.body as { request: { as_token: unknown } }
-    assert.equal(request.as_token, TOKEN)
+    assert.equal(requestOf(api)['as_token'], TOKEN)
     assert.ok(!`${stdout}${stderr}`.includes(TOKEN))
   })
 }
@@ -65,7 +71,7 @@ test('explain takes claims of an issuer, and a certificate beside them', async (
     { files: { 'claims.json': JSON.stringify(claims) } },
   )
   assert.equal(code, 0, stderr)
-  const { request } = api.calls[0]?.body as { request: Record<string, unknown> }
+  const request = requestOf(api)
   assert.deepEqual([request['as_claims'], request['as_credential']], [{ issuer: 'idp', claims }, 'crd_01'])
 })
 
@@ -75,8 +81,7 @@ test('explain takes header fields from a file, so that a secret is no argument',
     { explain: () => samples.refusedExplanation },
     { files: { 'fields.txt': 'x-api-key: hgk_secret\n\nx-a: b\n' } },
   )
-  const { request } = api.calls[0]?.body as { request: { headers: unknown } }
-  assert.deepEqual(request.headers, [
+  assert.deepEqual(requestOf(api)['headers'], [
     { name: 'x-api-key', value: 'hgk_secret' },
     { name: 'x-a', value: 'b' },
     { name: 'accept', value: '*/*' },

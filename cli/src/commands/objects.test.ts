@@ -45,8 +45,8 @@ test('issuers create trusts by discovery unless it is told another way', async (
   assert.match(stderr, /\+ issuer auth0\n {2}in the draft of dev; live after: headgate releases publish/)
   const [call] = api.calls
   assert.deepEqual([call?.params['kind'], call?.params['name'], call?.ifMatch], ['issuer', 'auth0', undefined])
-  const { spec } = call?.body as { spec: unknown }
-  assert.deepEqual(spec, {
+  const body = call?.body as { spec: unknown } | undefined
+  assert.deepEqual(body?.spec, {
     issuer: 'https://acme.eu.auth0.com/',
     keys: { discovery: true },
     audiences: ['orders'],
@@ -92,8 +92,8 @@ for (const [what, options, expected] of [
     const files = { 'jwks.json': '{"keys":[{"kty":"OKP"}]}' }
     const { code, stderr, api } = await headgate([...required, ...options], taking, { files, input: '{"keys":[]}' })
     assert.equal(code, 0, stderr)
-    const { spec } = api.calls[0]?.body as { spec: object }
-    assert.deepEqual(spec, { issuer: 'https://acme.eu.auth0.com/', audiences: ['orders'], ...expected })
+    const body = api.calls[0]?.body as { spec: object } | undefined
+    assert.deepEqual(body?.spec, { issuer: 'https://acme.eu.auth0.com/', audiences: ['orders'], ...expected })
   })
 }
 

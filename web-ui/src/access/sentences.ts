@@ -67,8 +67,8 @@ function credentialText(source: Spec): string {
   const bound = dpop === 'require' ? ', bound to a key or certificate of the caller' : ''
   switch (kind) {
     case 'api_key': {
-      const places = [String(header ?? 'x-api-key'), 'Authorization: Bearer']
-      return `an API key in ${listText(places, 'or')}${query === undefined ? '' : `, or in the parameter ${String(query)}`}`
+      const places = [textOf(header ?? 'x-api-key'), 'Authorization: Bearer']
+      return `an API key in ${listText(places, 'or')}${query === undefined ? '' : `, or in the parameter ${textOf(query)}`}`
     }
     case 'jwt':
       return `a token that ${String(issuer)} has signed${bound}`
@@ -120,6 +120,8 @@ function daysText(days: readonly string[]): string {
 
 const many = (word: string, value: unknown): string => (textsOf(value).length === 1 ? word : `${word}s`)
 const all = (value: unknown): string => textsOf(value).join(', ')
+
+const textOf = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value))
 
 function textsOf(value: unknown): readonly string[] {
   return Array.isArray(value) ? value.map(String) : []

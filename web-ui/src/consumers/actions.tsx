@@ -39,7 +39,7 @@ export function Actions({ what, state, switchTo, revoke, changed }: ActionsProps
   return (
     <>
       {state === 'revoked' ? null : step.at === 'asking' ? (
-        <div className="actions" role="group" aria-label={`Revoke ${what}?`}>
+        <fieldset className="actions" aria-label={`Revoke ${what}?`}>
           <span>Revoke {what} for good?</span>
           <button type="button" className="button danger" onClick={() => run(revoke)}>
             Revoke
@@ -47,7 +47,7 @@ export function Actions({ what, state, switchTo, revoke, changed }: ActionsProps
           <button type="button" className="button" onClick={() => setStep({ at: 'idle' })}>
             Keep
           </button>
-        </div>
+        </fieldset>
       ) : (
         <div className="actions">
           {state === 'expired' ? null : (

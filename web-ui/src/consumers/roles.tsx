@@ -75,9 +75,8 @@ function Choice({ where, consumer, changed, known }: RolesProps & { readonly kno
                   setChosen((before) => (target.checked ? [...before, name] : before.filter((role) => role !== name)))
                 }
               />
-              <span>
-                <code>{name}</code> <span className="quiet">{scopesText(known, name)}</span>
-              </span>
+              {name}
+              <span className="quiet">{scopesText(known, name)}</span>
             </label>
           </li>
         ))}

@@ -6,6 +6,7 @@
 import type { ApiKey, Credential } from '../api.ts'
 import type { Kind } from '../gates.ts'
 import { Chip } from '../parts/marks.tsx'
+import { useNow } from '../parts/now.ts'
 import { agoText, dateText } from '../words.ts'
 
 const kinds: Readonly<Record<ApiKey['state'], Kind | 'none'>> = {
@@ -20,10 +21,11 @@ export function StateChip({ state, decoy = false }: { readonly state: ApiKey['st
 }
 
 export function LastUsed({ used }: { readonly used: ApiKey['last_used'] }) {
+  const now = useNow()
   if (used === null) return <span className="quiet">never used</span>
   return (
     <span title={used.at}>
-      {agoText(used.at, Date.now())}{' '}
+      {agoText(used.at, now)}{' '}
       <span className="quiet">
         from {used.address} at {used.agent}
       </span>

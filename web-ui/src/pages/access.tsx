@@ -77,7 +77,7 @@ function RoutePanel({ where, name }: { readonly where: Where; readonly name: str
   )
   return (
     <Panel title={name} closed={{ query: { route: null, release: null } }}>
-      <div className="actions" role="group" aria-label="Which configuration">
+      <fieldset className="actions" aria-label="Which configuration">
         {(['draft', 'live'] as const).map((each) => (
           <label key={each} className="check">
             <input
@@ -89,7 +89,7 @@ function RoutePanel({ where, name }: { readonly where: Where; readonly name: str
             {releases[each]}
           </label>
         ))}
-      </div>
+      </fieldset>
       <Loaded kept={policy} of="policy">
         {(found) => <Effective policy={found} />}
       </Loaded>

@@ -21,7 +21,7 @@ interface TableProps<Row> {
 
 export function Table<Row>({ name, columns, rows, id, open = null }: TableProps<Row>) {
   return (
-    <div className="table-box" tabIndex={0} role="region" aria-label={name}>
+    <section className="table-box" aria-label={name}>
       <table className="table">
         <thead>
           <tr>
@@ -42,7 +42,7 @@ export function Table<Row>({ name, columns, rows, id, open = null }: TableProps<
           ))}
         </tbody>
       </table>
-    </div>
+    </section>
   )
 }
 
