@@ -83,3 +83,40 @@ test('a session whose hash is not 32 bytes long is refused', async () => {
   await assert.rejects(add(Buffer.from('the secret itself, in clear')), /sessions_sha256_check/)
   await add(randomBytes(32))
 })
+
+const addCredential = (id: string, columns: Readonly<Record<string, string | null>>) => {
+  const row = { id, environment_id: 'env_1', consumer_id: 'con_3', sequence: '1', created_by: 'ada', ...columns }
+  const names = Object.keys(row)
+  const places = names.map((_, index) => `$${index + 1}`)
+  return client.query(`insert into credentials (${names.join(', ')}) values (${places.join(', ')})`, Object.values(row))
+}
+
+test('what is presented leads to one credential that is not revoked', async () => {
+  const certificate = { kind: 'certificate', subject: 'uri:spiffe://acme/ci' }
+  await addCredential('crd_1', { ...certificate, state: 'revoked' })
+  await addCredential('crd_2', { ...certificate, state: 'disabled' })
+  await assert.rejects(addCredential('crd_3', certificate), /credentials_subject_live_key/)
+  await addCredential('crd_4', {
+    kind: 'signing_key',
+    subject: 'uri:spiffe://acme/ci',
+    algorithm: 'ed25519',
+    public_key: 'x',
+  })
+})
+
+// Guards against a key that would be checked with something else than what was meant.
+test('a credential has exactly the key that belongs to its kind', async () => {
+  const key = { kind: 'signing_key', subject: 'k' }
+  for (const columns of [
+    { kind: 'other', subject: 'k' },
+    { kind: 'certificate', subject: 'k', secret: 'env://X' },
+    { ...key },
+    { ...key, public_key: 'x' },
+    { ...key, algorithm: 'ed25519' },
+    { ...key, algorithm: 'ed25519', public_key: 'x', secret: 'env://X' },
+    { ...key, algorithm: 'hmac-sha256', public_key: 'x' },
+    { ...key, algorithm: 'none', public_key: 'x' },
+  ]) {
+    await assert.rejects(addCredential('crd_9', columns), /credentials_kind_check/, JSON.stringify(columns))
+  }
+})

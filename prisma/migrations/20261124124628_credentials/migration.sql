@@ -106,8 +106,8 @@ ALTER TABLE "security_events" ADD CONSTRAINT "security_events_action_check" CHEC
 -- A certificate has no key of its own here; a signing key has exactly the one of its algorithm.
 ALTER TABLE "credentials" ADD CONSTRAINT "credentials_kind_check" CHECK (
     ("kind" = 'certificate' AND "algorithm" IS NULL AND "public_key" IS NULL AND "secret" IS NULL)
-    OR ("kind" = 'signing_key' AND "algorithm" = 'ed25519' AND "public_key" IS NOT NULL AND "secret" IS NULL)
-    OR ("kind" = 'signing_key' AND "algorithm" = 'hmac-sha256' AND "public_key" IS NULL AND "secret" IS NOT NULL));
+    OR ("kind" = 'signing_key' AND "algorithm" IS NOT DISTINCT FROM 'ed25519' AND "public_key" IS NOT NULL AND "secret" IS NULL)
+    OR ("kind" = 'signing_key' AND "algorithm" IS NOT DISTINCT FROM 'hmac-sha256' AND "public_key" IS NULL AND "secret" IS NOT NULL));
 
 -- Room in each page, so that noting a use moves no row and touches no index.
 ALTER TABLE "api_keys" SET (fillfactor = 85);
