@@ -109,8 +109,8 @@ test('behind a declared proxy that ended TLS a route that needs HTTPS is served,
   const clear = 'X-Forwarded-For: 198.51.100.1\r\nX-Forwarded-Proto: http\r\n'
   assert.deepEqual(await statusAndCode(agent, clear, '127.0.0.9'), [403, 'https_required'])
   assert.deepEqual(
-    agent.records.map(({ scheme, address }) => `${scheme} ${address}`),
-    ['https 198.51.100.1', 'http 127.0.0.8', 'http 198.51.100.1'],
+    agent.records.map(({ scheme, address, peer_address: peer }) => `${scheme} ${address} by ${peer}`),
+    ['https 198.51.100.1 by 127.0.0.9', 'http 127.0.0.8 by 127.0.0.8', 'http 198.51.100.1 by 127.0.0.9'],
   )
 })
 

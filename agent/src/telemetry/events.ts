@@ -46,6 +46,7 @@ export const decisionAttributes = {
   path: 'url.path',
   scheme: 'url.scheme',
   address: 'client.address',
+  peerAddress: 'network.peer.address',
   status: 'http.response.status_code',
 } as const
 
@@ -96,7 +97,10 @@ export interface DecisionRecord {
   readonly host: string
   readonly path: string
   readonly scheme: 'http' | 'https'
+  /** Of the caller. */
   readonly address: string
+  /** Source address of the connection: that of a declared proxy, or the caller's. */
+  readonly peer_address: string
   readonly route: string | null
   readonly service: string | null
   readonly rule: { readonly kind: string; readonly name: string; readonly origin: string } | null
@@ -154,6 +158,7 @@ export function decisionLogAttributes(record: DecisionRecord): Record<string, An
     [decisionAttributes.path]: record.path,
     [decisionAttributes.scheme]: record.scheme,
     [decisionAttributes.address]: record.address,
+    [decisionAttributes.peerAddress]: record.peer_address,
     [decisionAttributes.status]: record.status,
     [decisionAttributes.record]: JSON.stringify(record),
   }

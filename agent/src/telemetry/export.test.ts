@@ -131,6 +131,7 @@ test('records and metrics reach the control plane over mutual TLS, and every fie
       path: '/a',
       scheme: 'http',
       address: '127.0.0.1',
+      peer_address: '127.0.0.1',
       route: 'all',
       service: 'shop',
       rule: { kind: 'policy', name: 'keyed', origin: 'case:3' },

@@ -20,6 +20,7 @@ function record(id: string, outcome: 'allow' | 'deny', status = outcome === 'all
     path: '/',
     scheme: 'http',
     address: '127.0.0.1',
+    peer_address: '127.0.0.1',
     route: null,
     service: null,
     rule: null,

@@ -63,6 +63,7 @@ export function decisionRecord(input: RecordInput): DecisionRecord {
     path: copied((facts?.path ?? barePath(head.target)).slice(0, PATH_LENGTH_MAX)),
     scheme: head.scheme,
     address: head.address,
+    peer_address: head.peerAddress ?? head.address,
     route: decision.route,
     service: decision.service,
     rule: decision.rule,
