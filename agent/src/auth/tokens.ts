@@ -102,6 +102,7 @@ export class EnvironmentTokens {
   readonly #recent = new RecentTokens<Remembered>(TOKENS_MAX)
   readonly #proofs: Parameters<typeof checkProof>[4]
   #issuers: ReadonlyMap<string, TokenIssuer> = new Map()
+  #followed: ReadonlyMap<string, CompiledIssuer> | null = null
 
   constructor(options: TokensOptions) {
     this.#options = options
@@ -114,6 +115,8 @@ export class EnvironmentTokens {
 
   /** The issuers of the release that is live from now on. */
   follow(issuers: ReadonlyMap<string, CompiledIssuer>): void {
+    if (issuers === this.#followed) return
+    this.#followed = issuers
     this.#issuers = followIssuers(this.#options.environmentId, issuers, this.#issuers, this.#options.issuers)
   }
 

@@ -66,24 +66,30 @@ export function createCallers(options: CallersOptions): Callers {
   const secrets = new SecretValues(env, clock)
   const tokensOf = new Map<string, EnvironmentTokens>()
 
+  // At once, and not with the next request: whoever misses a release would take what came back for what never went.
   const stopFollowing = live.onChange(() => {
-    const ids = new Set(live.environments().map(({ id }) => id))
-    for (const id of tokensOf.keys()) if (!ids.has(id)) tokensOf.delete(id)
+    const environments = new Map(live.environments().map((environment) => [environment.id, environment]))
+    for (const [id, tokens] of tokensOf) {
+      const environment = environments.get(id)
+      if (environment === undefined) tokensOf.delete(id)
+      else tokens.follow(environment.release.issuers)
+    }
   })
 
-  function tokens(environmentId: string): EnvironmentTokens {
-    let found = tokensOf.get(environmentId)
-    if (found === undefined) {
-      found = new EnvironmentTokens({ environmentId, issuers: { known, port, clock }, lockOuts, seen })
-      tokensOf.set(environmentId, found)
+  function tokensFor({ id, release }: LiveEnvironment): EnvironmentTokens {
+    let tokens = tokensOf.get(id)
+    if (tokens === undefined) {
+      tokens = new EnvironmentTokens({ environmentId: id, issuers: { known, port, clock }, lockOuts, seen })
+      tokens.follow(release.issuers)
+      tokensOf.set(id, tokens)
     }
-    return found
+    return tokens
   }
 
   return {
-    of: ({ id, release, directory }) => {
-      const environmentTokens = tokens(id)
-      environmentTokens.follow(release.issuers)
+    of: (environment) => {
+      const { id, directory } = environment
+      const tokens = tokensFor(environment)
       const signed = { environmentId: id, secrets, seen }
 
       const counted = (verified: Verified, facts: Facts): Verified => {
@@ -104,7 +110,7 @@ export function createCallers(options: CallersOptions): Callers {
           case 'api_key':
             return verifyApiKey(directory, credential, facts, clock.now())
           case 'token':
-            return environmentTokens.verify({ directory, credential, facts, nowMs: clock.now() })
+            return tokens.verify({ directory, credential, facts, nowMs: clock.now() })
           case 'mtls':
             return verifyCertificate(directory, credential, facts, clock.now())
           case 'signature':

@@ -213,6 +213,19 @@ test('a release that takes keys from another place is never served with those fr
   assert.equal(it.agent.app.issuers.published().length, 1)
 })
 
+test('an issuer that was gone for a release has its keys again, although nobody called meanwhile', async () => {
+  await using it = await rig(JWT, byKeys)
+  const { live, issuers } = it.agent.app
+  const token = await it.provider.token('jwt')
+  assert.equal(await it.call(bearer(token)), '200')
+  const gone = new Promise<void>((resolve) => issuers.onKeys(({ jwks }) => jwks === null && resolve()))
+  setRelease(live, callersRelease(it.service.url, [{ kind: 'api_key' }]), { number: 2 })
+  await gone
+  setRelease(live, callersRelease(it.service.url, [JWT], { id: byKeys(it.provider) }), { number: 3 })
+  assert.equal(await it.call(bearer(token)), '200')
+  assert.equal(fetches(it), 2)
+})
+
 test('an opaque token calls while its issuer says so, and is asked about seldom', async () => {
   await using it = await rig(OPAQUE, byAsking)
   const token = await it.provider.token('opaque')
