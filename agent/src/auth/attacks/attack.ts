@@ -63,7 +63,7 @@ export const withProof = (text: string, proof: string, target = '/dpop'): Attack
       ['authorization', `DPoP ${text}`],
       ['dpop', proof],
     ],
-    [text],
+    [text, proof],
   )
 
 /** A key in the field of its policy. */

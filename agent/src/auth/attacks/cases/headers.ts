@@ -124,6 +124,7 @@ export const headers: readonly Attack[] = [
   refused('the name of a key that is a list', MALFORMED, () => bearer(tokenUnder({ kid: ['es'] }))),
   refused('the name of a key that is an object', MALFORMED, () => bearer(tokenUnder({ kid: { toString: 'es' } }))),
   refused('the name of a key that is a number', MALFORMED, () => bearer(tokenUnder({ kid: 0 }))),
+  refused('the name of a key that is null', MALFORMED, () => bearer(tokenUnder({ kid: null }))),
   refused('the name of a key that is empty', MALFORMED, () => bearer(tokenUnder({ kid: '' }))),
   refused('the name of a key that is too long', MALFORMED, () => bearer(tokenUnder({ kid: 'e'.repeat(257) }))),
   ...types.map(([name, typ, expected]) => refused(name, expected, () => bearer(tokenUnder({ typ })))),

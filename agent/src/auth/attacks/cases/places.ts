@@ -77,6 +77,17 @@ export const places: readonly Attack[] = [
     authorization((text) => `Bearer   ${text}`),
   ),
   admitted('a key in X-API-KEY', () => plain('/keys', [['X-API-KEY', keys.good]], [keys.good])),
+  // Who calls is what was proven.
+  admitted(
+    'a token beside a false name of its caller, which is not believed,',
+    told((text) => [
+      ['authorization', `Bearer ${text}`],
+      ['x-headgate-consumer', 'globex'],
+      ['X-Headgate-Consumer', ''],
+      ['x_headgate_consumer', 'globex'],
+      ['X-HEADGATE_CONSUMER', 'globex'],
+    ]),
+  ),
   refused('a request without a credential', MISSING, () => plain('/jwt', [])),
   ...schemes.map(([name, value]) => refused(`a token by ${name}`, MISSING, authorization(value))),
   refused(

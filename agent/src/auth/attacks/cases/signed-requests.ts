@@ -156,6 +156,26 @@ export const signedRequests: readonly Attack[] = [
     return { ...before, fields: signatureFields(signing, 'other'), before }
   }),
   refused('two signatures under two labels', INVALID, twoLabels),
+  // RFC 9651 keeps the last of two members with one name; whoever reads on behind us may keep the first.
+  ...[0, 1].map((which) =>
+    refused(`what is described twice under one label, rightly the ${['first', 'second'][which]} time,`, INVALID, () => {
+      const [weak, right] = [signatureFields({ covered: ['"@method"'] }), signatureFields({})]
+      const described = [valueOf(weak, 'signature-input'), valueOf(right, 'signature-input')]
+      const written = which === 0 ? described.toReversed() : described
+      return plain('/signed', [
+        ['signature-input', written.join(', ')],
+        ['signature', valueOf(right, 'signature')],
+      ])
+    }),
+  ),
+  refused('one text signed twice under one label', INVALID, () => {
+    const fields = signatureFields({})
+    const signature = valueOf(fields, 'signature')
+    return plain('/signed', [...fields.slice(0, 1), ['signature', `${signature}, ${signature}`]])
+  }),
+  refused('a time of signing with parts of a second', INVALID, () =>
+    signedRequest({ parameters: `;created=${nowS()}.5;keyid="ed"` }),
+  ),
   refused(
     'two fields of signatures',
     INVALID,

@@ -66,6 +66,9 @@ async function check({ agent, service }: Stand, expected: Reason | 'allowed', as
     assert.equal(arrived.length, 1)
     const written = JSON.stringify(arrived[0])
     for (const secret of asked.secrets) assert.ok(!written.includes(secret), 'the credential went on to the service')
+    // Some services cannot tell `_` from `-`.
+    const named = arrived[0]?.fields.filter(([name]) => name.replaceAll('_', '-') === 'x-headgate-consumer') ?? []
+    assert.deepEqual(named, [['x-headgate-consumer', 'acme']])
     return
   }
   assert.equal(arrived.length, 0, 'a refused request reached the service')

@@ -6,7 +6,14 @@
 import { generateKeyPairSync, hash, type KeyObject, randomBytes } from 'node:crypto'
 import { create, type MessageInitShape } from '@bufbuild/protobuf'
 import { caseKey, formatApiKey, type ObjectInput } from '@headgate/core'
-import { createAuthority } from '@headgate/kit/pki.ts'
+import {
+  createAuthority,
+  createCertificateRequest,
+  createPrivateKeyDer,
+  issueClientCertificate,
+  pem,
+  readCertificateRequest,
+} from '@headgate/kit/pki.ts'
 import {
   type ApiKey,
   ApiKeySchema,
@@ -18,7 +25,7 @@ import {
   DirectorySchema,
 } from '@headgate/proto'
 import { ENVIRONMENT_ID } from '#agent/testing/agent.ts'
-import { ca, certificate, clientCertificate, issue } from '#agent/testing/tls.ts'
+import { authority, ca, certificate, clientCertificate, issue } from '#agent/testing/tls.ts'
 import { AUDIENCE, ISSUER, issuerKeys, jwkOf, OTHER_ISSUER, otherIssuerKey } from './forge.ts'
 
 /** Host of all requests. */
@@ -52,6 +59,18 @@ export const signingKeys = {
   secret: randomBytes(32).toString('base64url'),
   globexSecret: randomBytes(32).toString('base64url'),
 } as const
+
+/** A certificate of the trusted authority with any name. */
+export async function certificateNamed(uri: string): Promise<{ readonly cert: string; readonly key: string }> {
+  const key = await createPrivateKeyDer()
+  const request = await readCertificateRequest(await createCertificateRequest(key))
+  if (request.kind === 'invalid') throw new Error(request.problem)
+  const subject = { publicKey: request.publicKey, uri, nowMs: Date.now(), lifeMs: 3_600_000 }
+  return {
+    cert: pem('CERTIFICATE', await issueClientCertificate(authority, subject)),
+    key: pem('PRIVATE KEY', key),
+  }
+}
 
 const strangers = await createAuthority({ name: 'authority of nobody', nowMs: Date.now(), lifeMs: 3_600_000 })
 
