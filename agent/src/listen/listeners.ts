@@ -101,8 +101,11 @@ export async function listenHttps(
       const peer = readTlsPeer(socket, presented)
       // Read before the socket is taken over.
       const leaf = peer?.kind === 'verified' ? socket.getPeerX509Certificate() : undefined
+      const chain = leaf === undefined ? [] : chainOf(leaf)
+      // Nobody could say whether it is revoked.
+      if (chain === null) return void socket.destroy()
       const watch = (carrier: Socket): void => {
-        if (leaf !== undefined) proven.watch(carrier, presented, chainOf(leaf))
+        if (leaf !== undefined) proven.watch(carrier, presented, chain)
       }
       if (peer?.kind === 'unverified')
         log.debug({ ...peer, address: addressOf(socket) }, 'a client certificate is not trusted')

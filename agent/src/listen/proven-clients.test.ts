@@ -9,7 +9,7 @@ import { createProvenClients } from './proven-clients.ts'
 import { chainOf, readRevocationLists, type RevocationLists } from './revocation-lists.ts'
 
 const { certificate } = await issueUnusual(authority, {})
-const chain = chainOf(new X509Certificate(certificate))
+const chain = chainOf(new X509Certificate(certificate)) ?? []
 
 /** What is presented under a name, and moments at which it is followed. */
 function startFollowing() {

@@ -7,7 +7,7 @@ import { authority, ca } from '#agent/testing/tls.ts'
 import { chainOf, readRevocationLists } from './revocation-lists.ts'
 
 const NOW_MS = Date.now()
-const chain = (certificate: Uint8Array) => chainOf(new X509Certificate(certificate))
+const chain = (certificate: Uint8Array) => chainOf(new X509Certificate(certificate)) ?? []
 const one = (await issueUnusual(authority, {})).certificate
 const other = (await issueUnusual(authority, {})).certificate
 
@@ -58,4 +58,16 @@ test('what is no list is not read as an empty one', async () => {
   assert.throws(() => readRevocationLists('-----BEGIN X509 CRL-----\n!\n-----END X509 CRL-----\n', [ca]))
   assert.throws(() => readRevocationLists(pem('X509 CRL', one), [ca]))
   assert.throws(() => readRevocationLists(`${list}nonsense`, [ca]))
+})
+
+test('a certificate that is not DER has no chain, and neither has one above it', () => {
+  const { raw } = new X509Certificate(one)
+  assert.equal(chainOf({ raw })?.length, 1)
+  for (let end = 0; end < 100; end += 3) {
+    const broken = { raw: raw.subarray(0, end) }
+    assert.equal(chainOf(broken), null)
+    assert.equal(chainOf({ raw, issuerCertificate: broken }), null)
+  }
+  // A length that is not said, which some readers accept.
+  assert.equal(chainOf({ raw: Buffer.concat([Buffer.from([0x30, 0x80]), raw.subarray(4), Buffer.alloc(2)]) }), null)
 })

@@ -71,14 +71,25 @@ export function readRevocationLists(crl: string, authorities: readonly string[])
   }
 }
 
-/** The certificate, and those that the client sent to vouch for it. */
-export function chainOf(leaf: X509Certificate): readonly CertificateId[] {
+/** What is read of a certificate here. */
+export type ChainLink = Pick<X509Certificate, 'raw'> & { readonly issuerCertificate?: ChainLink | undefined }
+
+/**
+ * The certificate, and those that the client sent to vouch for it.
+ *
+ * @returns null when one of them cannot be read: a TLS library is more lenient than DER.
+ */
+export function chainOf(leaf: ChainLink): readonly CertificateId[] | null {
   const chain: CertificateId[] = []
-  let one: X509Certificate | undefined = leaf
-  while (one !== undefined && chain.length < CHAIN_MAX) {
-    const { serial, issuer } = fieldsOf(one.raw)
-    chain.push({ issuer, serial })
-    one = one.issuerCertificate
+  let one: ChainLink | undefined = leaf
+  try {
+    while (one !== undefined && chain.length < CHAIN_MAX) {
+      const { serial, issuer } = fieldsOf(one.raw)
+      chain.push({ issuer, serial })
+      one = one.issuerCertificate
+    }
+  } catch {
+    return null
   }
   return chain
 }
