@@ -213,6 +213,33 @@ test('a release that takes keys from another place is never served with those fr
   assert.equal(it.agent.app.issuers.published().length, 1)
 })
 
+test('operators see how it stands with each issuer, and nothing of tokens and secrets', async () => {
+  await using provider = await startOpenIdProvider()
+  await using service = await startService()
+  const adminListen = { host: '127.0.0.1', port: 0 }
+  const env = { ISSUER_SECRET: CLIENT.secret }
+  await using agent = await startAgent({ directory: DIRECTORY, env, settings: { adminListen } })
+  const issuers = { id: byKeys(provider), asked: byAsking(provider) }
+  const release = callersRelease(service.url, [{ kind: 'introspection', issuer: 'asked' }], issuers)
+  const known = new Promise<void>((resolve) => agent.app.issuers.onKeys(() => resolve()))
+  setRelease(agent.app.live, release)
+  await known
+  const token = await provider.token('opaque')
+  assert.equal((await call(agent.http, [bearer(token)])).outcome, '200')
+  provider.down = true
+  assert.equal((await call(agent.http, [bearer('another')])).outcome, 'credential_unavailable')
+  const text = await (await fetch(`${agent.app.adminUrl}/state`)).text()
+  const state = JSON.parse(text) as { issuers: readonly Record<string, unknown>[]; proofs_overflowed: number }
+  const [id, asked] = state.issuers.map(({ keys_age_ms: _, ...rest }) => rest)
+  const base = { environment_id: ENVIRONMENT_ID }
+  assert.deepEqual(id, { ...base, issuer: 'id', keys: 1, problem: null, fetches: 1, introspections: 0 })
+  const problem = 'the issuer answers 503'
+  assert.deepEqual(asked, { ...base, issuer: 'asked', keys: null, problem, fetches: 0, introspections: 2 })
+  assert.equal(state.proofs_overflowed, 0)
+  for (const secret of [token, 'another', CLIENT.secret]) assert.ok(!text.includes(secret))
+  assert.ok(!agent.logged().includes(token))
+})
+
 test('an issuer that was gone for a release has its keys again, although nobody called meanwhile', async () => {
   await using it = await rig(JWT, byKeys)
   const { live, issuers } = it.agent.app
