@@ -8,7 +8,7 @@ import { request as requestHttps } from 'node:https'
 import { test } from 'node:test'
 import { create } from '@bufbuild/protobuf'
 import { createAuthority, type KeyedCertificate, pem } from '@headgate/kit/pki.ts'
-import { issueUnusual } from '@headgate/kit/pki-testing.ts'
+import { issueRevocationList, issueUnusual } from '@headgate/kit/pki-testing.ts'
 import { ConsumerSchema, CredentialSchema, CredentialState, type Directory, DirectorySchema } from '@headgate/proto'
 import { ENVIRONMENT_ID, openRelease, setRelease, startAgent, type TestAgent } from '#agent/testing/agent.ts'
 import { startService, type TestService } from '#agent/testing/service.ts'
@@ -35,9 +35,11 @@ function directory(): Directory {
   })
 }
 
-async function start(service: TestService): Promise<TestAgent> {
+async function start(service: TestService, crl?: string): Promise<TestAgent> {
   const agent = await startAgent({ directory: directory() })
-  const asking = (of: string): object => ({ client_certificates: { mode: 'optional', ca: of } })
+  const asking = (of: string, lists?: string): object => ({
+    client_certificates: { mode: 'optional', ca: of, ...(lists !== undefined && { crl: lists }) },
+  })
   setRelease(agent.app.live, [
     ...openRelease(service.url),
     { kind: 'route', name: 'closed', spec: { service: 'shop', path: '/closed' } },
@@ -46,7 +48,7 @@ async function start(service: TestService): Promise<TestAgent> {
       name: 'proven',
       spec: { type: 'access', on: { route: 'closed' }, credentials: [{ kind: 'mtls' }] },
     },
-    await certificate('asks', 'asks.test', servers.asks, { ...asking(ca) }),
+    await certificate('asks', 'asks.test', servers.asks, { ...asking(ca, crl) }),
     await certificate('theirs', 'theirs.test', servers.theirs, { ...asking(pem('CERTIFICATE', others.certificate)) }),
   ])
   await agent.app.certificates.settled()
@@ -102,6 +104,19 @@ for (const [protocol, ask] of [
     assert.equal(agent.records.at(-1)?.principal?.consumer, 'ci')
     assert.equal(service.arrived.at(-1)?.field('x-headgate-consumer'), 'ci')
     assert.equal(service.arrived.length, 5)
+  })
+
+  test(`${protocol}: a certificate that was revoked, or whose list has ended, proves nobody where others still do`, async () => {
+    await using service = await startService()
+    const untrusted = { status: 401, code: 'certificate_untrusted' }
+    await using agent = await start(service, await issueRevocationList(authority, [known.certificate]))
+    assert.deepEqual(await ask(agent.https, '/closed', known), untrusted)
+    assert.deepEqual(await ask(agent.https, '/closed', unknown), { status: 401, code: 'certificate_unknown' })
+    assert.equal((await ask(agent.https, '/', known)).status, 200)
+    const ended = await issueRevocationList(authority, [], { toMs: Date.now() - 60_000 })
+    await using other = await start(service, ended)
+    assert.deepEqual(await ask(other.https, '/closed', known), untrusted)
+    assert.deepEqual(await ask(other.https, '/closed', null), { status: 401, code: 'credential_missing' })
   })
 
   // Guards against somebody with authorities of their own at another host of the agent.
