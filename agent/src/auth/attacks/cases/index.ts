@@ -18,6 +18,7 @@ import { places } from './places.ts'
 import { proofs } from './proofs.ts'
 import { rights } from './rights.ts'
 import { signedRequests } from './signed-requests.ts'
+import { told } from './told.ts'
 
 export const families: readonly (readonly [title: string, attacks: readonly Attack[]])[] = [
   ['algorithms and keys', algorithms],
@@ -36,4 +37,5 @@ export const families: readonly (readonly [title: string, attacks: readonly Atta
   ['API keys', apiKeys],
   ['client certificates', certificates],
   ['places', places],
+  ['what services are told', told],
 ]

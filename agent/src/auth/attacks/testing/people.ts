@@ -151,6 +151,12 @@ export const secretsOfAgent: Readonly<Record<string, string>> = {
   ASKED_SECRET,
 }
 
+/** What the service `told` is told, beside the name of the consumer. */
+const IDENTITY = {
+  headers: { consumer: 'x-headgate-consumer', scopes: 'x-scopes' },
+  claims: [{ claim: 'email', header: 'x-email' }],
+}
+
 type Draft = Omit<ObjectInput, 'origin'>
 
 /** @param asked where the issuer is that is asked about tokens. */
@@ -161,8 +167,8 @@ export async function objects(service: string, asked: string): Promise<Draft[]> 
   const issuer = (name: string, spec: object): Draft => {
     return { kind: 'issuer', name, spec: { audiences: [AUDIENCE], algorithms, ...spec } }
   }
-  const route = (name: string, credentials: readonly object[], more: object = {}): Draft[] => [
-    { kind: 'route', name, spec: { service: 'shop', path: `/${name}`, exposure: 'public' } },
+  const route = (name: string, credentials: readonly object[], more: object = {}, of = 'shop'): Draft[] => [
+    { kind: 'route', name, spec: { service: of, path: `/${name}`, exposure: 'public' } },
     {
       kind: 'policy',
       name: `rule-of-${name}`,
@@ -179,6 +185,7 @@ export async function objects(service: string, asked: string): Promise<Draft[]> 
   }
   return [
     { kind: 'service', name: 'shop', spec: { owner: 'team', targets: [{ url: service }] } },
+    { kind: 'service', name: 'told', spec: { owner: 'team', targets: [{ url: service }], identity: IDENTITY } },
     { kind: 'role', name: 'boss', spec: { scopes: ['admin'] } },
     issuer('id', { issuer: ISSUER, keys: { jwks } }),
     issuer('brief', { issuer: ISSUER, keys: { jwks }, token_life_ms_max: 600_000 }),
@@ -186,6 +193,7 @@ export async function objects(service: string, asked: string): Promise<Draft[]> 
     issuer('asked', { issuer: ASKED_ISSUER, introspection: question, private_addresses: true }),
     ...route('jwt', [jwt]),
     ...route('dpop', [jwt]),
+    ...route('told', [jwt], {}, 'told'),
     ...route('brief', [{ kind: 'jwt', issuer: 'brief' }]),
     ...route('both', [jwt, { kind: 'jwt', issuer: 'other' }, apiKey]),
     ...route('bound', [{ ...jwt, dpop: 'require' }]),
