@@ -1,5 +1,6 @@
 /**
- * Every `headgate` command line that documents show is one that the command line takes: its commands and its options exist.
+ * Every `headgate` command line that documents show, that explain gives as a fix and that the dashboard shows is one that
+ * the command line takes: its commands and its options exist.
  */
 import assert from 'node:assert/strict'
 import { globSync, readFileSync } from 'node:fs'
@@ -43,6 +44,26 @@ for (const file of globSync(['README.md', 'docs/**/*.md'], { cwd: ROOT })) {
   const lines = commandLines(readFileSync(join(ROOT, file), 'utf8'))
   if (lines.length === 0) continue
   test(`the commands that ${file} shows exist`, () => {
+    for (const line of lines) assert.equal(problem(line), undefined, `headgate ${line}`)
+  })
+}
+
+/** Command lines in texts of a program; what is put in at run time counts as a word. */
+function commandsIn(source: string): readonly string[] {
+  const texts = source.replaceAll(/\$\{(?:[^{}]|\{[^{}]*\})*\}/g, ' x')
+  return [...texts.matchAll(/['"`](?:npx )?headgate ([a-z][^'"`]*)['"`]/g)].map(([, line = '']) =>
+    line.replace(/ >.*$/, ''),
+  )
+}
+
+for (const [what, pattern] of [
+  ['explain gives', 'control-plane/src/decisions/explain/*.ts'],
+  ['the dashboard shows', 'web-ui/src/**/*.tsx'],
+  ['pages of problems show', 'scripts/reference/*.ts'],
+] as const) {
+  test(`the commands that ${what} exist`, () => {
+    const lines = globSync(pattern, { cwd: ROOT }).flatMap((file) => commandsIn(readFileSync(join(ROOT, file), 'utf8')))
+    assert.ok(lines.length >= 8, String(lines.length))
     for (const line of lines) assert.equal(problem(line), undefined, `headgate ${line}`)
   })
 }

@@ -271,7 +271,7 @@ export const reasonTexts: Readonly<Record<Reason, ReasonText>> = {
   },
   role_missing: {
     meaning: 'The access policy needs a role that the caller does not have.',
-    fix: 'Give the consumer the role.',
+    fix: 'Give the consumer the role, and name those that it has as well: an update sets all of them.',
     command: 'headgate consumers update <consumer> --role <role>',
   },
   time_not_allowed: {

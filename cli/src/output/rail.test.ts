@@ -23,6 +23,23 @@ test('a refusal shows the gate that stopped it, the rule, what was needed, what 
   )
 })
 
+for (const [kind, hint, text] of [
+  ['jwt', 'idp', 'token idp'],
+  ['introspection', 'idp', 'token idp'],
+  ['mtls', 'spiffe://a/ci', 'spiffe://a/ci'],
+  ['signature', 'bank', 'key bank'],
+] as const) {
+  test(`a caller that is proven by ${kind} is told as ${text}`, () => {
+    const { principal } = refusedExplanation
+    assert.ok(principal)
+    const caller = { ...principal, credential_kind: kind, hint }
+    assert.match(
+      renderRail({ ...refusedExplanation, principal: caller }, plain, 120),
+      new RegExp(`orders +${text} +stopped`),
+    )
+  })
+}
+
 test('without Unicode the rail is ASCII', () => {
   const ascii = createStyle({ colour: false, unicode: false })
   const shown = renderRail(refusedExplanation, ascii, 100)

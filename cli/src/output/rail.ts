@@ -66,6 +66,14 @@ function cells(explanation: Explanation, style: Style): readonly Cell[] {
   })
 }
 
+/** In front of what a credential is called. */
+const credentialWords: Readonly<Record<string, string>> = {
+  api_key: 'key ',
+  jwt: 'token ',
+  introspection: 'token ',
+  signature: 'key ',
+}
+
 /** What a gate found, in a word or two. The whole sentence stands beside it where there is room. */
 function brief({ gate, outcome, detail }: Explanation['gates'][number], explanation: Explanation): string {
   if (outcome === 'not_reached') return 'not reached'
@@ -78,7 +86,7 @@ function brief({ gate, outcome, detail }: Explanation['gates'][number], explanat
     case 'route':
       return explanation.route ?? ''
     case 'identity':
-      return principal === null ? 'nobody' : `${principal.credential_kind === 'api_key' ? 'key ' : ''}${principal.hint}`
+      return principal === null ? 'nobody' : `${credentialWords[principal.credential_kind] ?? ''}${principal.hint}`
     case 'limit':
       return limits[tightest] === undefined ? 'none' : `${limits[tightest].remaining} left`
     case 'upstream':
