@@ -31,6 +31,7 @@ import {
   TOKEN_LENGTH_MAX,
   type TokenBinding,
   tokenBinding,
+  tokenReasons,
   type Verified,
 } from '@headgate/core'
 import type { DirectoryReader } from '#agent/directory/reader.ts'
@@ -39,7 +40,7 @@ import type { LockOuts } from '#agent/limits/lock-out.ts'
 import type { SeenTable } from '#agent/limits/seen.ts'
 import { denied, lockedOut } from './denied.ts'
 import { checkProof, type ProofProblem } from './dpop.ts'
-import { proveToken, type ProvenToken, type TokenProblem } from './jwt.ts'
+import { proveToken, type ProvenToken } from './jwt.ts'
 import { RecentTokens } from './recent-tokens.ts'
 import { followIssuers, type IssuerSources, type TokenIssuer } from './token-issuer.ts'
 
@@ -78,21 +79,6 @@ export interface TokensOptions {
 
 /** Tokens of one environment that one thread remembers; about 2 KiB each, for some minutes. */
 const TOKENS_MAX = 10_000
-
-const tokenReasons: Readonly<Record<TokenProblem, CredentialReason>> = {
-  malformed: 'credential_malformed',
-  algorithm: 'token_algorithm_not_allowed',
-  key_unknown: 'token_key_unknown',
-  signature: 'token_signature_invalid',
-  type: 'token_type_not_allowed',
-  issuer: 'token_issuer_unknown',
-  audience: 'token_audience_mismatch',
-  expired: 'credential_expired',
-  not_yet_valid: 'token_not_yet_valid',
-  claims: 'token_claims_invalid',
-  inactive: 'token_inactive',
-  unavailable: 'credential_unavailable',
-}
 
 const proofReason = (problem: ProofProblem): CredentialReason =>
   problem === 'missing' ? 'credential_unbound' : problem === 'replayed' ? 'proof_replayed' : 'proof_invalid'
