@@ -55,10 +55,11 @@ export interface DirectoryStore extends DirectoryReader {
 
 /** Room in an empty directory, and what a larger one has besides what it holds. */
 const SPARE: Room = { entries: 64, consumers: 64, heapWords: 1_024 }
-/** A new memory has room for so many times what is in use. What is never written is not resident either. */
-const GROWTH = 1.5
-/** The same for slots: all of them are, because a hash leads anywhere. */
-const GROWTH_SLOTS = 1.1
+/**
+ * A new memory has room for so many times what is in use. More of it is written again less often, and until then holds
+ * more of what nobody uses any more.
+ */
+const GROWTH = 1.15
 /** Words of most keys, for a first guess. */
 const KEY_WORDS = 19
 
@@ -221,9 +222,10 @@ function sum(a: Room, b: Room): Room {
 }
 
 function enlarged({ entries, consumers, heapWords }: Room): Room {
+  const grown = (used: number, spare: number): number => Math.ceil(used * GROWTH) + spare
   return {
-    entries: Math.ceil(entries * GROWTH_SLOTS) + SPARE.entries,
-    consumers: Math.ceil(consumers * GROWTH) + SPARE.consumers,
-    heapWords: Math.ceil(heapWords * GROWTH) + SPARE.heapWords,
+    entries: grown(entries, SPARE.entries),
+    consumers: grown(consumers, SPARE.consumers),
+    heapWords: grown(heapWords, SPARE.heapWords),
   }
 }
