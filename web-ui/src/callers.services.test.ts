@@ -164,6 +164,12 @@ test('who may call a route is told in sentences, every condition of it', { skip 
   await page.waitForURL(/release=live/)
 })
 
+test('an internal route is told to be for private networks', { skip }, async (t) => {
+  const page = await visit(t, { path: '/access?tenant=default&environment=dev&route=reports' })
+  await panel(page).getByText('Everybody may call. mira answers for that: for everybody inside').waitFor()
+  await panel(page).getByText('The request comes from a private network').waitFor()
+})
+
 test('a route that nobody decided about is told to be closed', { skip }, async (t) => {
   const page = await visit(t, { path: '/access?tenant=default&environment=dev&route=lost' })
   await panel(page).getByText('so it is closed').waitFor()

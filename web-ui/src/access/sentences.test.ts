@@ -71,6 +71,16 @@ for (const [what, spec, sentences] of [
   test(`${what} in plain sentences`, () => assert.deepEqual(said(spec), sentences))
 }
 
+test('an internal route is told to be for private networks, unless the policy has addresses', () => {
+  const texts = (spec: Record<string, unknown>, exposure?: 'public' | 'internal') =>
+    accessSentences({ credentials: [{ kind: 'api_key' }], ...spec }, exposure).map(({ text }) => text)
+  const inside = 'The request comes from a private network, because the route is internal'
+  assert.ok(texts({}, 'internal').includes(inside))
+  for (const other of [texts({}, 'public'), texts({}), texts({ addresses: { allow: ['192.0.2.1'] } }, 'internal')]) {
+    assert.ok(!other.includes(inside))
+  }
+})
+
 // The control plane may be newer than the page in the browser.
 test('a condition of tomorrow is shown as it was written, never left out', () => {
   assert.deepEqual(said({ moon: { phase: 'full' } }), ['moon: {"phase":"full"}'])

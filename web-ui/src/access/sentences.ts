@@ -15,9 +15,17 @@ export interface Sentence {
 
 type Spec = Readonly<Record<string, unknown>>
 
-/** @param spec of an access policy, as it was written. */
-export function accessSentences(spec: Spec): readonly Sentence[] {
-  return Object.entries(spec).flatMap(([field, value]) => sentencesOf(field, value))
+/**
+ * @param spec of an access policy, as it was written.
+ * @param exposure of the route; undefined: not known here.
+ */
+export function accessSentences(spec: Spec, exposure?: 'public' | 'internal'): readonly Sentence[] {
+  // Where the policy has addresses, these count in place of what the route is meant for.
+  const isInside = exposure === 'internal' && spec['addresses'] === undefined
+  return [
+    ...Object.entries(spec).flatMap(([field, value]) => sentencesOf(field, value)),
+    ...(isInside ? [{ text: 'The request comes from a private network, because the route is internal' }] : []),
+  ]
 }
 
 function sentencesOf(field: string, value: unknown): readonly Sentence[] {

@@ -114,6 +114,7 @@ const objects: readonly ConfigObject[] = [
     hosts: ['api.example.com'],
     path: '/orders',
   }),
+  object('route', 'reports', { service: 'orders', path: '/reports' }),
   object('route', 'lost', { service: 'orders', path: '/lost' }),
   object('role', 'reader', { scopes: ['orders:read', 'invoices:read'] }),
   object('role', 'on-call', { scopes: ['orders:write'], description: 'May repair orders in the night' }),
@@ -138,6 +139,12 @@ const policies: Readonly<Record<string, Answer<'getEffectivePolicy'>['access']>>
     origin: 'headgate.yaml:14',
     from: 'service',
     spec: { type: 'access', on: { service: 'orders' }, credentials: [{ kind: 'api_key' }], scopes: ['orders:read'] },
+  },
+  reports: {
+    name: 'reports.access',
+    origin: '',
+    from: 'environment',
+    spec: { type: 'access', on: { environment: true }, public: { owner: 'mira', reason: 'for everybody inside' } },
   },
   'orders-write': {
     name: 'orders-write.access',

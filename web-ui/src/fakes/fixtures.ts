@@ -41,6 +41,7 @@ const allowed: DecisionRecord = {
   path: '/orders/42',
   scheme: 'http',
   address: '127.0.0.1',
+  peer_address: '127.0.0.1',
   route: 'orders',
   service: 'orders',
   rule: { kind: 'policy', name: 'orders.access', origin: 'headgate.yaml:14' },

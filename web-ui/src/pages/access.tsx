@@ -44,7 +44,9 @@ export function Access(where: Where) {
           }
         </Loaded>
       </section>
-      {open === null ? null : <RoutePanel key={open} {...{ where, name: open }} />}
+      {open === null ? null : (
+        <RoutePanel key={open} {...{ where, name: open }} route={routes.data?.data.find(({ name }) => name === open)} />
+      )}
     </div>
   )
 }
@@ -62,14 +64,21 @@ const columns: readonly Column<ConfigObject>[] = [
       </>
     ),
   },
-  { title: 'For', cell: ({ spec }) => (spec['exposure'] === 'public' ? 'the internet' : 'private networks') },
+  { title: 'For', cell: (route) => (exposureOf(route) === 'public' ? 'the internet' : 'private networks') },
 ]
 
 const texts = (value: unknown): readonly string[] => (Array.isArray(value) ? value.map(String) : [])
 
 const releases = { draft: 'In the draft', live: 'Live now' } as const
 
-function RoutePanel({ where, name }: { readonly where: Where; readonly name: string }) {
+interface RoutePanelProps {
+  readonly where: Where
+  readonly name: string
+  /** Of the draft; undefined: it is not there, or not yet. */
+  readonly route: ConfigObject | undefined
+}
+
+function RoutePanel({ where, name, route }: RoutePanelProps) {
   const api = useApi()
   const release = useAddress().query.get('release') === 'live' ? 'live' : 'draft'
   const policy = useAnswer(`policy ${where.tenant} ${where.environment} ${name} ${release}`, (signal) =>
@@ -91,7 +100,9 @@ function RoutePanel({ where, name }: { readonly where: Where; readonly name: str
         ))}
       </fieldset>
       <Loaded kept={policy} of="policy">
-        {(found) => <Effective policy={found} />}
+        {(found) => (
+          <Effective policy={found} {...(release === 'draft' && route ? { exposure: exposureOf(route) } : {})} />
+        )}
       </Loaded>
       <p>
         <Link to={toPage('/explain', { release })}>Try a request</Link>
@@ -100,7 +111,14 @@ function RoutePanel({ where, name }: { readonly where: Where; readonly name: str
   )
 }
 
-function Effective({ policy: { access, limits, https } }: { readonly policy: EffectivePolicy }) {
+const exposureOf = ({ spec }: ConfigObject) => (spec['exposure'] === 'public' ? 'public' : 'internal')
+
+interface EffectiveProps {
+  readonly policy: EffectivePolicy
+  readonly exposure?: 'public' | 'internal'
+}
+
+function Effective({ policy: { access, limits, https }, exposure }: EffectiveProps) {
   return (
     <>
       <section aria-labelledby="who">
@@ -113,7 +131,7 @@ function Effective({ policy: { access, limits, https } }: { readonly policy: Eff
         ) : (
           <>
             <ul className="sentences">
-              {accessSentences(access.spec).map(({ text, code }) => (
+              {accessSentences(access.spec, exposure).map(({ text, code }) => (
                 <li key={text + (code ?? '')}>
                   {text} {code === undefined ? null : <code>{code}</code>}
                 </li>
