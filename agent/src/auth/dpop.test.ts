@@ -4,6 +4,7 @@ import { test } from 'node:test'
 import type { Facts } from '@headgate/core'
 import { calculateJwkThumbprint } from 'jose'
 import { checkProof } from './dpop.ts'
+import { RecentTokens } from './recent-tokens.ts'
 
 const NOW_MS = 1_750_000_000_000
 const TOKEN = 'the.access.token'
@@ -43,7 +44,11 @@ function facts(proofs: readonly string[], changed: Partial<Facts> = {}): Facts {
 
 const options = (): Parameters<typeof checkProof>[4] => {
   const seen = new Set<string>()
-  return { algorithms: ['ES256'], once: (name) => !seen.has(name) && seen.add(name).has(name) }
+  return {
+    algorithms: ['ES256'],
+    once: (name) => !seen.has(name) && seen.add(name).has(name),
+    keys: new RecentTokens(100),
+  }
 }
 
 const check = async (proofs: readonly string[], changed: Partial<Facts> = {}, using = options()): Promise<string> =>
@@ -112,5 +117,16 @@ test('a proof that is wrong is not remembered, so that nobody can use up the nam
 })
 
 test('what cannot be remembered is refused', async () => {
-  assert.equal(await check([proof()], {}, { algorithms: ['ES256'], once: () => false }), 'replayed')
+  assert.equal(await check([proof()], {}, { ...options(), once: () => false }), 'replayed')
+})
+
+// What is remembered of a key must not let in what a key may not bring.
+test('a key that was seen before is looked at again when it is presented in another way', async () => {
+  const using = options()
+  assert.equal(await check([proof({ jti: '1' })], {}, using), 'proven')
+  assert.equal(await check([proof({ jti: '2' })], {}, using), 'proven')
+  for (const more of [{ d: 'AA' }, { use: 'enc' }, { key_ops: ['sign'] }, { alg: 'ES384' }]) {
+    assert.equal(await check([proof({ jti: '3' }, { jwk: { ...jwkOf(pair), ...more } })], {}, using), 'malformed')
+  }
+  assert.equal(await check([proof({ jti: '4' }).replace(/.{4}$/, 'AAAA')], {}, using), 'signature')
 })

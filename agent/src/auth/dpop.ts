@@ -12,6 +12,7 @@
 import { hash } from 'node:crypto'
 import { type Facts, readProof, type SignatureAlgorithm } from '@headgate/core'
 import { readKeySet, type VerificationKey } from '#agent/issuers/key-set.ts'
+import type { RecentTokens } from './recent-tokens.ts'
 import { isSignedBy } from './signature.ts'
 
 /** Age of a proof, in milliseconds. */
@@ -42,6 +43,8 @@ export interface ProofOptions {
    * @returns false: it was seen before, or cannot be remembered.
    */
   readonly once: (name: string, forMs: number) => boolean
+  /** Keys that were made before, by how they were presented: a caller keeps its key. */
+  readonly keys: RecentTokens<VerificationKey>
 }
 
 /**
@@ -55,7 +58,7 @@ export function checkProof(
   token: string,
   thumbprint: string,
   nowMs: number,
-  { algorithms, once }: ProofOptions,
+  { algorithms, once, keys }: ProofOptions,
 ): ProofProblem | null | Promise<ProofProblem | null> {
   const [text, ...others] = facts.header('dpop')
   if (text === undefined) return 'missing'
@@ -74,8 +77,11 @@ export function checkProof(
   const presented = thumbprintOf(header['jwk'])
   // The key is compared before it is used: with strangers' keys nothing is computed.
   if (presented !== thumbprint) return presented === null ? 'malformed' : 'key'
-  const key = keyOf(header['jwk'], algorithm)
+  // Only holders of tokens come so far, so nobody else fills what is remembered.
+  const presentedKey = JSON.stringify(header['jwk'])
+  const key = keys.get(`${algorithm} ${presentedKey}`, nowMs) ?? keyOf(presentedKey, algorithm)
   if (key === null) return 'malformed'
+  keys.put(`${algorithm} ${presentedKey}`, key, nowMs)
   const isSigned = isSignedBy(text, read.jws, key)
   const replayed = (): ProofProblem | null =>
     once(`${thumbprint} ${jti}`, PROOF_AGE_MS_MAX + AHEAD_MS_MAX) ? null : 'replayed'
@@ -101,8 +107,8 @@ function decoded(path: string): string | null {
 }
 
 /** The key of a proof, for one algorithm; null: there is none that is used here. */
-function keyOf(jwk: unknown, algorithm: SignatureAlgorithm): VerificationKey | null {
-  const read = readKeySet(JSON.stringify({ keys: [jwk] }))
+function keyOf(jwk: string, algorithm: SignatureAlgorithm): VerificationKey | null {
+  const read = readKeySet(`{"keys":[${jwk}]}`)
   const [key] = read.kind === 'keys' ? read.keySet.candidates(algorithm, null) : []
   return key ?? null
 }

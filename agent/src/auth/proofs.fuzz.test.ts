@@ -9,6 +9,7 @@ import { damage, fuzz, jsonValue, pick, type Random } from '@headgate/core/testi
 import { calculateJwkThumbprint } from 'jose'
 import { readKeySet } from '#agent/issuers/key-set.ts'
 import { checkProof, type ProofOptions } from './dpop.ts'
+import { RecentTokens } from './recent-tokens.ts'
 
 const NOW_MS = 1_750_000_000_000
 const TOKEN = 'the.access.token'
@@ -42,7 +43,7 @@ function facts(proof: string): Facts {
   return { ...base, peer: null, header } as Facts
 }
 
-const options: ProofOptions = { algorithms: ['ES256', 'EdDSA', 'RS256'], once: () => true }
+const options: ProofOptions = { algorithms: ['ES256', 'EdDSA', 'RS256'], once: () => true, keys: new RecentTokens(100) }
 
 const signed = (text: string): string =>
   `${text}.${sign('sha256', Buffer.from(text), { key: pair.privateKey, dsaEncoding: 'ieee-p1363' }).toString('base64url')}`

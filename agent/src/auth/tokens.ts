@@ -79,6 +79,8 @@ export interface TokensOptions {
 
 /** Tokens of one environment that one thread remembers; about 2 KiB each, for some minutes. */
 const TOKENS_MAX = 10_000
+/** Keys of callers that one thread remembers for an environment; about 1 KiB each, for some minutes. */
+const KEYS_MAX = 10_000
 
 const proofReason = (problem: ProofProblem): CredentialReason =>
   problem === 'missing' ? 'credential_unbound' : problem === 'replayed' ? 'proof_replayed' : 'proof_invalid'
@@ -96,6 +98,7 @@ export class EnvironmentTokens {
     this.#proofs = {
       algorithms: signatureAlgorithms,
       once: (name, forMs) => seen.once(`${environmentId} proof ${name}`, forMs),
+      keys: new RecentTokens(KEYS_MAX),
     }
   }
 
