@@ -27,7 +27,7 @@ export const tokenReasons = {
   signature: 'token_signature_invalid',
   inactive: 'token_inactive',
   unavailable: 'credential_unavailable',
-} as const satisfies Record<ClaimProblem | string, CredentialReason>
+} as const satisfies Record<ClaimProblem, CredentialReason> & Record<string, CredentialReason>
 
 /** By whom a token is proven. */
 export type TokenOrigin =
