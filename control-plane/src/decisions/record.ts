@@ -13,6 +13,7 @@ const told = decisionRecord.pick({}).extend({
   agent: decisionRecord.shape.agent.catch(''),
   scheme: decisionRecord.shape.scheme.catch('http'),
   address: decisionRecord.shape.address.catch(''),
+  peer_address: decisionRecord.shape.peer_address.catch(null),
   rule: decisionRecord.shape.rule.catch(null),
   needed: decisionRecord.shape.needed.catch([]),
   had: decisionRecord.shape.had.catch([]),

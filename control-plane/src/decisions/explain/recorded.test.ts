@@ -56,6 +56,7 @@ const allowed: DecisionRecord = {
   path: '/a',
   scheme: 'http',
   address: '127.0.0.1',
+  peer_address: '127.0.0.1',
   route: 'a',
   service: 's',
   rule: null,
