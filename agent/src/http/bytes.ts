@@ -69,6 +69,27 @@ export function isNameText(bytes: Uint8Array, start: number, end: number, name: 
   return true
 }
 
+/**
+ * As `isNameText`, with every sign of a token for a `-`: servers that make variables of fields have written several of
+ * them as one.
+ */
+export function isNameAlike(bytes: Uint8Array, start: number, end: number, name: string): boolean {
+  if (end - start !== name.length) return false
+  for (let index = 0; index < name.length; index++) {
+    const byte = LOWER[bytes[start + index] ?? 0] ?? 0
+    const code = name.charCodeAt(index)
+    if (byte !== code && !(code === HYPHEN && !isLetterOrDigit(byte))) return false
+  }
+  return true
+}
+
+const HYPHEN = 0x2d
+
+/** @param byte in lower case. */
+function isLetterOrDigit(byte: number): boolean {
+  return (byte >= 0x61 && byte <= 0x7a) || (byte >= 0x30 && byte <= 0x39)
+}
+
 /** Whether the bytes are exactly this latin-1 text. */
 export function isText(bytes: Uint8Array, start: number, end: number, text: string): boolean {
   if (end - start !== text.length) return false

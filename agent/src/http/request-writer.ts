@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { bytesOf, COLON, copyWithin, isNameText, putBytes, putCrlf, putText, putValue, SPACE } from './bytes.ts'
+import { bytesOf, COLON, copyWithin, isNameAlike, putBytes, putCrlf, putText, putValue, SPACE } from './bytes.ts'
 import type { Fields, Forwarding } from './exchange.ts'
 import { passes } from './fields.ts'
 import { framings, type Head } from './head.ts'
@@ -102,7 +102,7 @@ function writeFields(
 
 function isAmong(head: Head, field: number, names: readonly string[]): boolean {
   for (const name of names) {
-    if (isNameText(head.bytes, head.nameStart(field), head.nameEnd(field), name)) return true
+    if (isNameAlike(head.bytes, head.nameStart(field), head.nameEnd(field), name)) return true
   }
   return false
 }

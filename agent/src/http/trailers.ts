@@ -17,6 +17,9 @@ export const TRAILERS_BYTES_MAX = 8_192
 /** The same, in fields. */
 export const TRAILER_FIELDS_MAX = 64
 
+/** What some servers write as they write `-`. */
+const SIGNS = /[^a-z0-9]/g
+
 const BYTES_FIRST = 256
 const UNDERSCORE = 0x5f
 
@@ -73,7 +76,9 @@ export class Trailers {
     const bytes = this.#bytes
     if (trailerNames.find(bytes, start, end) !== kinds.other) return false
     const name = bytes.toString('latin1', start, end).toLowerCase()
-    return !(this.#isFromClient && bytes.subarray(start, end).includes(UNDERSCORE)) && this.#dropped?.has(name) !== true
+    if (this.#isFromClient && bytes.subarray(start, end).includes(UNDERSCORE)) return false
+    const dropped = this.#dropped
+    return dropped === null || !(dropped.has(name) || dropped.has(name.replaceAll(SIGNS, '-')))
   }
 }
 

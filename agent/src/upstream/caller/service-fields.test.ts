@@ -29,6 +29,8 @@ const FORGED = [
   'X_Caller: admin',
   'x_caller_key: key_1',
   'x-caller_key: key_1',
+  'X.Caller: admin',
+  'x~caller-key: key_1',
   'X-User: root',
   'X-Headgate-Identity: a.b.c',
 ]
@@ -84,7 +86,7 @@ test('fields that are ours do not come behind a body either', async () => {
     object.kind === 'route' ? { ...object, spec: { ...(object.spec as object), trailers: true } } : object,
   )
   await using agent = await startAgent({ objects, directory: directoryOf(['abc']) })
-  const body = '2\r\nhi\r\n0\r\nX-Caller: admin\r\nX-Fine: 1\r\n\r\n'
+  const body = '2\r\nhi\r\n0\r\nX-Caller: admin\r\nX.Caller: admin\r\nX-Fine: 1\r\n\r\n'
   const head = `POST / HTTP/1.1\r\n${HEAD}X-Api-Key: ${KEY}\r\nTransfer-Encoding: chunked\r\nTE: trailers\r\n\r\n`
   await sendRaw(agent.http, head + body)
   assert.ok(!service.bytes().toLowerCase().includes('admin'))
