@@ -2,10 +2,13 @@
  * Callers behind proxies, through a whole agent, and through a real proxy in front of it.
  */
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { createServer, request, type Server } from 'node:http'
+import { connect as connectHttp2, type IncomingHttpHeaders } from 'node:http2'
 import type { AddressInfo } from 'node:net'
 import { test } from 'node:test'
 import { parseAddressRanges } from '@headgate/core'
+import { askHttp2 } from '#agent/http2/testing/ask.ts'
 import { openRelease, startAgent, type TestAgent } from '#agent/testing/agent.ts'
 import { sendRaw } from '#agent/testing/raw-client.ts'
 import { startService } from '#agent/testing/service.ts'
@@ -128,6 +131,31 @@ test('addresses that a policy names are those of callers, not of the proxies', a
     403,
     'source_not_allowed',
   ])
+})
+
+test('streams of one HTTP/2 connection of a declared proxy each have their own caller', async () => {
+  await using service = await startService()
+  await using agent = await startAgent({ objects: publicRelease(service.url), settings: { trustedProxies } })
+  const session = connectHttp2(agent.h2c, { localAddress: '127.0.0.9' } as object)
+  const list = (...fields: readonly string[]): string[] => {
+    const line = [':method', 'GET', ':scheme', 'http', ':path', '/', ':authority', 'api.example.com']
+    return [...line, ...fields]
+  }
+  const stream = async (...fields: readonly string[]): Promise<number> => {
+    const sent = session.request(list(...fields) as never, { endStream: true }).resume()
+    const [headers] = (await once(sent, 'response')) as [IncomingHttpHeaders]
+    return Number(headers[':status'])
+  }
+  const statuses = await Promise.all([
+    stream('x-forwarded-for', '198.51.100.1', 'x-forwarded-proto', 'https'),
+    stream('forwarded', 'for="[2001:DB8::1]:4711"'),
+    stream('x-forwarded-for', 'nonsense'),
+  ])
+  session.destroy()
+  assert.deepEqual(statuses, [200, 200, 400])
+  assert.equal((await askHttp2(agent.h2c, list('x-forwarded-for', 'nonsense'), '127.0.0.8')).status, 200)
+  const seen = agent.records.map(({ scheme, address }) => `${scheme} ${address}`)
+  assert.deepEqual(seen.toSorted(), ['http 127.0.0.8', 'http 127.0.0.9', 'http 2001:db8::1', 'https 198.51.100.1'])
 })
 
 /** A proxy as people write them: it adds the address of whoever asked it, and asks from an address of its own. */
