@@ -3,8 +3,11 @@
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { openRaw } from '#agent/testing/raw-client.ts'
 import { families } from './cases/index.ts'
+import { tokenWith } from './testing/forge.ts'
 import { assertForgotten, judge } from './testing/judge.ts'
+import { HOST, keys } from './testing/people.ts'
 import { openStand } from './testing/stand.ts'
 
 test('hostile tokens and requests are refused for what is wrong with them, and nothing is told', async (t) => {
@@ -20,6 +23,22 @@ test('hostile tokens and requests are refused for what is wrong with them, and n
     })
   }
   await t.test('no credential is in a log or a record', () => assertForgotten(stand, secrets))
+})
+
+test('what one request presents counts for no other one on its connection', async () => {
+  await using stand = await openStand()
+  await using client = await openRaw(stand.agent.http)
+  const requests = [
+    ['/jwt', `Authorization: Bearer ${tokenWith({})}`, 200],
+    ['/jwt', 'X-Nothing: x', 401],
+    ['/keys', `X-Api-Key: ${keys.good}`, 200],
+    ['/keys', 'X-Nothing: x', 401],
+    ['/opaque', 'Authorization: Bearer opaque-token-of-case-000', 200],
+    ['/opaque', 'X-Nothing: x', 401],
+  ] as const
+  // All at once: the second is read while the first is still being proven.
+  client.write(requests.map(([target, line]) => `GET ${target} HTTP/1.1\r\nHost: ${HOST}\r\n${line}\r\n\r\n`).join(''))
+  for (const [, , status] of requests) assert.equal((await client.read('GET')).status, status)
 })
 
 test('there are at least 120 attacks, each with a title of its own, and a control in every family', () => {
