@@ -36,6 +36,12 @@ for (const [name, key] of [
   ['a curve that is not used', k256],
   ['a key for agreement', x25519],
   ['a short modulus', weak],
+  // Each check of it would take milliseconds.
+  ['an exponent as long as the modulus', { ...rsa, e: rsa['n'] }],
+  ['an exponent of five bytes', { ...rsa, e: 'AQAAAAE' }],
+  ['an exponent of one', { ...rsa, e: 'AQ' }],
+  ['an exponent that is even', { ...rsa, e: 'AQAA' }],
+  ['no exponent', { ...rsa, e: undefined }],
   ['a type that nobody knows', { kty: 'AKP' }],
   ['an algorithm of another type', { ...ec, alg: 'RS256' }],
   ['an algorithm with a shared secret', { ...rsa, alg: 'HS256' }],

@@ -18,6 +18,8 @@ const KEYS_MAX = 100
 const RSA_BITS_MIN = 2_048
 /** Longest, in bits: the time of a check grows with it. */
 const RSA_BITS_MAX = 8_192
+/** Longest public exponent, in bytes: it is 65,537 everywhere, and the time of a check grows with it as well. */
+const EXPONENT_BYTES_MAX = 4
 /** Longest text of one member of a key, in characters. */
 const MEMBER_LENGTH_MAX = 4_096
 
@@ -109,7 +111,7 @@ function verificationKey(jwk: Record<string, unknown>): VerificationKey | null {
 
 /** Why a key cannot be used; null: it can. */
 function unusable(jwk: Record<string, unknown>): string | null {
-  const { kid, use, key_ops: operations, alg, n } = jwk
+  const { kid, use, key_ops: operations, alg, n, e } = jwk
   for (const name of ['kty', 'crv', 'x', 'y', 'n', 'e', 'kid', 'use', 'alg']) {
     const member = jwk[name]
     if (member === undefined) continue
@@ -127,8 +129,17 @@ function unusable(jwk: Record<string, unknown>): string | null {
     // Four characters are three bytes.
     const bits = Math.floor((n.length * 3) / 4) * 8
     if (bits < RSA_BITS_MIN || bits > RSA_BITS_MAX) return `it has ${bits} bits`
+    if (typeof e !== 'string' || !isExponent(e)) return 'its exponent is not one that is used'
   }
   return null
+}
+
+/** Odd, above 1, and short. */
+function isExponent(text: string): boolean {
+  const bytes = Buffer.from(text, 'base64url')
+  if (bytes.length === 0 || bytes.length > EXPONENT_BYTES_MAX) return false
+  const value = bytes.readUIntBE(0, bytes.length)
+  return value > 1 && value % 2 === 1
 }
 
 /** The algorithms that a type and curve of keys has. */
