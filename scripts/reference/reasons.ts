@@ -88,7 +88,7 @@ export const reasonTexts: Readonly<Record<Reason, ReasonText>> = {
   },
   source_locked_out: {
     meaning:
-      'So many bad credentials came from this address that the agent does not check further ones for a while. Good ones from elsewhere go on.',
+      'So many bad credentials came from this address that the agent does not check new tokens and signatures from there for a while. API keys, client certificates and tokens that were seen before still work. Behind a load balancer that is not declared (`HEADGATE_TRUSTED_PROXIES`), all callers are one address.',
     fix: 'Stop what sends bad credentials, and wait as long as `Retry-After` says.',
     command: 'headgate tail --denied',
   },
@@ -136,7 +136,7 @@ export const reasonTexts: Readonly<Record<Reason, ReasonText>> = {
   credential_unavailable: {
     meaning:
       'The agent could not find out whether the credential counts: an issuer does not answer and nothing is known of its keys, or the directory is not here yet.',
-    fix: 'Try again; see whether the issuer answers.',
+    fix: 'Try again; `problem` of the issuer in `/state` of the agent says what is wrong: it does not answer, a secret cannot be read, a private address was refused.',
     command: 'headgate issuers ls',
   },
   credential_not_accepted: {
@@ -301,13 +301,13 @@ export const reasonTexts: Readonly<Record<Reason, ReasonText>> = {
   },
   upstream_identity_invalid: {
     meaning: 'The service is told who calls, and what would be told cannot stand in a header field.',
-    fix: 'Give the consumer or claim a value without line breaks and other control characters.',
+    fix: 'Take the claim into `identity.token.claims`, where every character may stand, or give it a value without line breaks and other control characters.',
     command: 'headgate services get <service>',
   },
   upstream_credential_unavailable: {
     meaning:
       'The agent has to prove itself to the service, and could not get what it proves itself with: a secret cannot be read, or the token endpoint does not answer.',
-    fix: 'See the log of the agent, and correct `authentication` of the service.',
+    fix: 'See `service_credentials` in `/state` of the agent, and correct `authentication` of the service.',
     command: 'headgate services get <service>',
   },
   upstream_unreachable: {
