@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { generateKeyPairSync, hash } from 'node:crypto'
+import { generateKeyPairSync, hash, randomUUID } from 'node:crypto'
 import { type Attack, type AttackRequest, admitted, plain, refused, withProof } from '#agent/auth/attacks/attack.ts'
 import {
   by,
@@ -16,6 +16,7 @@ import {
   nowS,
   type Pair,
   proof,
+  slowPair,
   stranger,
   thumbprintOf,
   token,
@@ -56,7 +57,7 @@ const claims: readonly (readonly [name: string, claims: () => Record<string, unk
   ['for no token', () => ({ ath: undefined })],
   ['of two minutes ago', () => ({ iat: nowS() - 120 })],
   ['of tomorrow', () => ({ iat: nowS() + 86_400 })],
-  ['of in ten seconds', () => ({ iat: nowS() + 10 })],
+  ['of in two minutes', () => ({ iat: nowS() + 120 })],
   ['without a time', () => ({ iat: undefined })],
   ['with a time in a text', () => ({ iat: String(nowS()) })],
   ['with a time in milliseconds', () => ({ iat: nowS() * 1_000 })],
@@ -94,11 +95,21 @@ function thumbprintOfRsa(pair: Pair): string {
   return hash('sha256', JSON.stringify({ e, kty, n }), 'base64url')
 }
 
+function provenByRsa(pair: Pair): AttackRequest {
+  const text = tokenWith({ cnf: { jkt: thumbprintOfRsa(pair) } })
+  const ath = hash('sha256', text, 'base64url')
+  const body = { jti: randomUUID(), htm: 'GET', htu: 'http://api.test/dpop', iat: nowS(), ath }
+  return withProof(text, token({ alg: 'RS256', typ: 'dpop+jwt', jwk: jwkOf(pair) }, body, by.rsa(pair)))
+}
+
+const usual = generateKeyPairSync('rsa', { modulusLength: 2_048 }) as Pair
+
 export const proofs: readonly Attack[] = [
   admitted('a proof as it is meant', () => asked((text) => proof(text))),
   admitted('a proof for an address with its usual port, a query and other letters,', () =>
     asked((text) => proof(text, { htu: 'http://API.test:80/dpop?a=b#c' }), '/dpop?x=1'),
   ),
+  admitted('a proof by a key of RSA', () => provenByRsa(usual)),
   admitted('a proof with the name of its key', () => asked((text) => proof(text, {}, { kid: 'mine' }))),
   ...claims.map(([name, changed]) =>
     refused(`a proof ${name}`, INVALID, () => asked((text) => proof(text, changed()))),
@@ -132,12 +143,9 @@ export const proofs: readonly Attack[] = [
       return token({ alg: 'HS256', typ: 'dpop+jwt', jwk: jwkOf(holder) }, body, by.hmac(secret))
     }),
   ),
-  refused('a proof by a key that is too short', INVALID, () => {
-    const text = tokenWith({ cnf: { jkt: thumbprintOfRsa(weak) } })
-    const ath = hash('sha256', text, 'base64url')
-    const body = { jti: 'weak', htm: 'GET', htu: 'http://api.test/dpop', iat: nowS(), ath }
-    return withProof(text, token({ alg: 'RS256', typ: 'dpop+jwt', jwk: jwkOf(weak) }, body, by.rsa(weak)))
-  }),
+  refused('a proof by a key that is too short', INVALID, () => provenByRsa(weak)),
+  // A right signature, and a check of it takes some hundred times as long as usual.
+  refused('a proof by a key whose exponent is as long as its modulus', INVALID, () => provenByRsa(slowPair())),
   refused('a proof with a wrong signature', INVALID, () => asked((text) => proof(text).replace(/.{8}$/, 'AAAAAAAA'))),
   refused('a proof with two members of one name', INVALID, () =>
     asked((text) => {

@@ -6,7 +6,16 @@
  *
  * @module
  */
-import { createHmac, generateKeyPairSync, hash, type KeyObject, randomUUID, sign } from 'node:crypto'
+import {
+  createHmac,
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  hash,
+  type KeyObject,
+  randomUUID,
+  sign,
+} from 'node:crypto'
 
 export interface Pair {
   readonly publicKey: KeyObject
@@ -126,4 +135,40 @@ export function proof(
   const ath = hash('sha256', accessToken, 'base64url')
   const body = { jti: randomUUID(), htm: 'GET', htu: 'http://api.test/dpop', iat: nowS(), ath, ...claims }
   return token({ alg: 'ES256', typ: 'dpop+jwt', jwk: jwkOf(key), ...header }, body, by.ecdsa(key))
+}
+
+/** A key of RSA that is in order but for its public exponent, which is as long as its modulus: each check takes milliseconds. */
+export function slowPair(): Pair {
+  const jwk = generateKeyPairSync('rsa', { modulusLength: 2_048 }).privateKey.export({ format: 'jwk' })
+  const [p, q, n] = [numberOf(jwk.p), numberOf(jwk.q), numberOf(jwk.n)]
+  const order = (p - 1n) * (q - 1n)
+  let e = n
+  let d: bigint | null = null
+  while (d === null) {
+    e -= 2n
+    d = inverse(e, order)
+  }
+  const [dp, dq] = [d % (p - 1n), d % (q - 1n)]
+  const made = { ...jwk, e: textOf(e), d: textOf(d), dp: textOf(dp), dq: textOf(dq) }
+  return {
+    publicKey: createPublicKey({ key: { kty: 'RSA', n: made.n, e: made.e } as never, format: 'jwk' }),
+    privateKey: createPrivateKey({ key: made as never, format: 'jwk' }),
+  }
+}
+
+const numberOf = (text = ''): bigint => BigInt(`0x${Buffer.from(text, 'base64url').toString('hex')}`)
+
+function textOf(value: bigint): string {
+  const hex = value.toString(16)
+  return Buffer.from(hex.padStart(hex.length + (hex.length % 2), '0'), 'hex').toString('base64url')
+}
+
+/** By the algorithm of Euclid; null: there is none. */
+function inverse(of: bigint, modulus: bigint): bigint | null {
+  let [r0, r1, s0, s1] = [modulus, of % modulus, 0n, 1n]
+  while (r1 !== 0n) {
+    const quotient = r0 / r1
+    ;[r0, r1, s0, s1] = [r1, r0 - quotient * r1, s1, s0 - quotient * s1]
+  }
+  return r0 === 1n ? ((s0 % modulus) + modulus) % modulus : null
 }
