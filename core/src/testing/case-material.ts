@@ -3,20 +3,11 @@
  *
  * No key is kept anywhere: a file names keys by aliases, and every run makes its own.
  *
- * Sources: RFC 7515 (JWS), RFC 7517 (JWK), RFC 7638 (thumbprints), RFC 9449 (proofs), RFC 9421 (signatures).
+ * Sources: RFC 7515 (JWS), RFC 7517 (JWK), RFC 9449 (proofs), RFC 9421 (signatures).
  *
  * @module
  */
-import {
-  createHmac,
-  generateKeyPairSync,
-  hash,
-  type KeyObject,
-  randomUUID,
-  sign,
-  type SignKeyObjectInput,
-  type webcrypto,
-} from 'node:crypto'
+import { createHmac, hash, randomUUID, sign } from 'node:crypto'
 import {
   caseHeaders,
   caseTarget,
@@ -30,6 +21,7 @@ import {
 import { normalise } from '#core/normalise.ts'
 import type { SignatureAlgorithm } from '#core/tokens/jws.ts'
 import type { JsonObject } from '#core/tokens/strict-json.ts'
+import { generate, type JsonWebKey, kindOf, type KeyPair, signature, spoilt, thumbprint } from './case-keys.ts'
 
 /** A request as it is sent. */
 export interface SentCase {
@@ -58,13 +50,6 @@ interface Surroundings {
   readonly introspectionUrl?: string
   /** SHA-256 of a client certificate, in hexadecimal. */
   readonly certificateSha256?: (alias: string) => string
-}
-
-type JsonWebKey = webcrypto.JsonWebKey
-
-interface KeyPair {
-  readonly publicKey: KeyObject
-  readonly privateKey: KeyObject
 }
 
 /** Stands for the certificate of a client where there is none: of its alias. */
@@ -244,39 +229,6 @@ function without(of: JsonObject, names: readonly string[]): JsonObject {
 }
 
 const encoded = (value: JsonObject): string => Buffer.from(JSON.stringify(value)).toString('base64url')
-
-function thumbprint({ crv, kty, x, y }: JsonWebKey): string {
-  return hash('sha256', JSON.stringify(y === undefined ? { crv, kty, x } : { crv, kty, x, y }), 'base64url')
-}
-
-/** Algorithms of one kind share keys. */
-function kindOf(algorithm: SignatureAlgorithm): string {
-  if (algorithm === 'EdDSA') return 'Ed25519'
-  return /^[RP]S/.test(algorithm) ? 'RSA' : algorithm
-}
-
-function generate(algorithm: SignatureAlgorithm): KeyPair {
-  const kind = kindOf(algorithm)
-  if (kind === 'Ed25519') return generateKeyPairSync('ed25519')
-  if (kind === 'RSA') return generateKeyPairSync('rsa', { modulusLength: 2_048 })
-  return generateKeyPairSync('ec', { namedCurve: kind === 'ES256' ? 'P-256' : kind === 'ES384' ? 'P-384' : 'P-521' })
-}
-
-function signature(text: string, key: KeyObject, algorithm: SignatureAlgorithm): Buffer {
-  const digest = kindOf(algorithm) === 'Ed25519' ? null : `sha${algorithm.slice(2)}`
-  const options: Omit<SignKeyObjectInput, 'key'> = algorithm.startsWith('ES')
-    ? { dsaEncoding: 'ieee-p1363' }
-    : algorithm.startsWith('PS')
-      ? { padding: 6, saltLength: -1 }
-      : {}
-  return sign(digest, Buffer.from(text), { key, ...options })
-}
-
-function spoilt(bytes: Buffer, isSpoilt: boolean): Buffer {
-  const at = bytes.length >> 1
-  if (isSpoilt) bytes.writeUInt8(bytes.readUInt8(at) ^ 1, at)
-  return bytes
-}
 
 function componentOf(name: string, request: CaseRequest, { target, headers }: SentCase): string {
   const fields = new Map([
