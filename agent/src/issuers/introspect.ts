@@ -14,7 +14,6 @@ import type { JsonObject } from '@headgate/core'
 import { parseStrictObject } from '@headgate/core'
 import type { Clock } from '@headgate/kit/clock.ts'
 import { sendOutbound } from '@headgate/kit/outbound.ts'
-import { importPKCS8, SignJWT } from 'jose'
 
 /** Longest answer, in bytes. */
 const ANSWER_BYTES_MAX = 65_536
@@ -93,6 +92,8 @@ export async function proofOf(client: IssuerClient, issuer: string, clock: Clock
     return { headers: { authorization: `Basic ${Buffer.from(pair).toString('base64')}` }, parameters: {} }
   }
   const { clientId, key, keyId, algorithm } = client
+  // Few need it, and it takes longer to load than the rest of this folder.
+  const { importPKCS8, SignJWT } = await import('jose')
   const nowS = Math.floor(clock.now() / 1_000)
   const assertion = await new SignJWT()
     .setProtectedHeader({ alg: algorithm, typ: 'JWT', ...(keyId !== null && { kid: keyId }) })
