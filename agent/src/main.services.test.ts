@@ -87,21 +87,15 @@ test('an address that is taken ends the process with 1 and says why', async () =
   assert.equal(await first.exit, 0)
 })
 
-test('an agent answers within two seconds of its start, is not ready without a release, and ends with 0', async () => {
-  let bestMs = Infinity
-  // The machine that runs the tests is busy with others; the promise is about the agent.
-  for (let round = 0; round < 3 && bestMs >= 2_000; round++) {
-    const startedMs = performance.now()
-    const agent = run([], SERVE)
-    const { http, admin } = await listening(agent)
-    const response = await fetch(http)
-    bestMs = Math.min(bestMs, performance.now() - startedMs)
-    assert.equal(response.status, 503)
-    assert.equal(((await response.json()) as Record<string, unknown>)['code'], 'not_ready')
-    assert.equal((await fetch(`${admin}/livez`)).status, 200)
-    assert.equal((await fetch(`${admin}/readyz`)).status, 503)
-    agent.child.kill('SIGTERM')
-    assert.equal(await agent.exit, 0)
-  }
-  assert.ok(bestMs < 2_000, `${bestMs} ms`)
+// How soon it answers is measured where nothing else runs: e2e/src/survival.test.ts.
+test('an agent answers before it has a release, is not ready then, and ends with 0', async () => {
+  const agent = run([], SERVE)
+  const { http, admin } = await listening(agent)
+  const response = await fetch(http)
+  assert.equal(response.status, 503)
+  assert.equal(((await response.json()) as Record<string, unknown>)['code'], 'not_ready')
+  assert.equal((await fetch(`${admin}/livez`)).status, 200)
+  assert.equal((await fetch(`${admin}/readyz`)).status, 503)
+  agent.child.kill('SIGTERM')
+  assert.equal(await agent.exit, 0)
 })

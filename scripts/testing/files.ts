@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { ROOT } from '../tooling/paths.ts'
 
 /**
- * - `unit`: in one process, without servers
+ * - `unit`: many in one process, without servers
  * - `services`: `x.services.test.ts`, a process each, with Postgres and Redis
  * - `e2e`: one after another, each with processes of its own
  */

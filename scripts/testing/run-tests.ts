@@ -1,5 +1,5 @@
 /**
- * Runs the tests by kind: unit tests in one process, then those with servers, then the end-to-end ones.
+ * Runs the tests by kind: unit tests in a few processes, then those with servers, then the end-to-end ones.
  *
  * @module
  */
@@ -12,6 +12,9 @@ import { startServers } from './servers.ts'
 
 /** Processes of tests that run at once: more would measure each other on a small machine. */
 const AT_ONCE = 2
+
+/** Files of unit tests for one process: all of them in one would take longer than a process may. */
+const UNIT_FILES_MAX = 60
 
 /** End-to-end files that promise a time to users: nothing else runs beside them. */
 const MEASURES = /\/(?:revocation|survival)\.test\.ts$/
@@ -67,7 +70,9 @@ export async function runTests(kinds: readonly Kind[], filters: readonly string[
     return { ...(await runFiles([join(ROOT, file)], { ...TIMEOUTS[kind], signal })), name: file }
   }
   // The unit tests do not wait for the servers: a browser may have to be installed.
-  const together = unit.length > 0 ? [() => runTogether(unit, signal)] : []
+  const together = dealOut(unit, Math.ceil(unit.length / UNIT_FILES_MAX)).map(
+    (files) => () => runTogether(files, signal),
+  )
   await runAll([...together, ...services.map(withServer('services'))], AT_ONCE)
   const missing = ((await starting)?.missing ?? []).map((line) => `SKIPPED what needs it: ${line}`)
   for (const line of missing) console.log(line)
@@ -80,6 +85,11 @@ export async function runTests(kinds: readonly Kind[], filters: readonly string[
   // Where nobody reads the output, a test that cannot run is a test that fails.
   const complete = missing.length === 0 || process.env['CI'] !== 'true'
   return passed && complete ? 0 : 1
+}
+
+/** Files of one folder take similar times and stand together, so they are dealt out in turn. */
+function dealOut(files: readonly string[], count: number): readonly (readonly string[])[] {
+  return Array.from({ length: count }, (_, hand) => files.filter((_file, index) => index % count === hand))
 }
 
 async function runTogether(files: readonly string[], signal: AbortSignal): Promise<NamedResult> {

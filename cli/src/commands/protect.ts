@@ -28,7 +28,7 @@ export function protectCommand(cli: Cli): Command {
   return command('protect', {
     summary: 'Put an API behind a key: service, route, access and limit, live in one step',
     examples: [
-      'headgate protect http://localhost:3000 --name billing',
+      'headgate protect http://localhost:3000 --name billing --host api.example.com --exposure public',
       'headgate protect http://10.0.0.7:80 --name docs --path /docs --public --reason "product manual"',
     ],
   })
@@ -40,6 +40,12 @@ export function protectCommand(cli: Cli): Command {
     .option('--any-key', 'Every key of the environment may call')
     .option('--public', 'Everybody may call, without a key; needs --reason')
     .option('--reason <text>', 'Why it is public')
+    .addOption(
+      new Option(
+        '--exposure <who>',
+        'internal: from private networks only; public: from everywhere. Default: internal, and public with --public',
+      ).choices(['public', 'internal']),
+    )
     .option('--owner <who>', 'Who answers for the API; default: you')
     .option('--limit <limit>', 'Requests per caller and window', '100/1m')
     .addOption(
@@ -134,6 +140,10 @@ async function show(cli: Cli, session: Session, plan: Protection): Promise<void>
   row(
     'Access',
     plan.isPublic ? 'everybody' : `API key${plan.scopes.length === 0 ? '' : ` with ${plan.scopes.join(', ')}`}`,
+  )
+  row(
+    'From',
+    plan.exposure === 'public' ? 'everywhere' : 'private networks; --exposure public opens it to the internet',
   )
   row('Limit', `${plan.limit} per ${plan.isPublic ? 'source address' : 'consumer'}`)
   if (!plan.isPublic) {

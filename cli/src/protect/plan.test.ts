@@ -11,6 +11,7 @@ for (const [what, options] of [
   ['a host and a path', { host: ['api.example.com'], path: '/billing' }],
   ['two scopes', { scope: ['a:read', 'a:write'] }],
   ['any key', { anyKey: true }],
+  ['callers from everywhere', { exposure: 'public' }],
   ['everybody', { public: true, reason: 'manual', owner: 'docs' }],
 ] as const) {
   test(`with ${what}, every object is one that the control plane takes`, () => {
@@ -24,6 +25,18 @@ test('a scope of its own is needed unless somebody says otherwise', () => {
   assert.deepEqual(plan({ scope: ['b:r'] }).scopes, ['b:r'])
   assert.deepEqual(plan({ anyKey: true }).scopes, [])
 })
+
+for (const [options, exposure] of [
+  [{}, 'internal'],
+  [{ exposure: 'public' }, 'public'],
+  [{ public: true, reason: 'manual' }, 'public'],
+  [{ public: true, reason: 'manual', exposure: 'internal' }, 'internal'],
+] as const) {
+  test(`${JSON.stringify(options)} may be called as ${exposure}`, () => {
+    const { spec } = plan(options).objects.find(({ kind }) => kind === 'route') ?? {}
+    assert.equal(spec?.['exposure'], exposure)
+  })
+}
 
 for (const [given, path] of [
   ['/', '/'],

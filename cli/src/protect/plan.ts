@@ -14,6 +14,8 @@ export interface ProtectOptions {
   readonly scope?: readonly string[]
   readonly anyKey?: boolean
   readonly public?: boolean
+  /** From where it may be called. Default: everybody's APIs from everywhere, all others from private networks. */
+  readonly exposure?: 'public' | 'internal'
   readonly reason?: string
   readonly owner?: string
   readonly limit: string
@@ -29,6 +31,7 @@ export interface Protection {
   readonly path: string
   readonly scopes: readonly string[]
   readonly isPublic: boolean
+  readonly exposure: 'public' | 'internal'
   readonly limit: string
   readonly objects: readonly SourceObject[]
 }
@@ -45,6 +48,7 @@ export function planProtection(url: string, options: ProtectOptions, operator: s
     throw usageError('--public asks for no key: leave --scope and --any-key away')
   if (anyKey && options.scope !== undefined) throw usageError('give either --scope or --any-key')
   const owner = options.owner ?? operator
+  const exposure = options.exposure ?? (isPublic ? 'public' : 'internal')
   // A key of another API of the environment must not open this one by itself.
   const scopes = isPublic || anyKey ? [] : (options.scope ?? [`${name}:call`])
   const origin = `headgate protect ${name}`
@@ -65,12 +69,13 @@ export function planProtection(url: string, options: ProtectOptions, operator: s
     path,
     scopes,
     isPublic,
+    exposure,
     limit: formatLimit(limit),
     objects: [
       object('service', name, { owner, data_label: options.dataLabel, targets: [{ url: target }] }),
       object('route', name, {
         service: name,
-        exposure: isPublic ? 'public' : 'internal',
+        exposure,
         ...(host.length === 0 ? {} : { hosts: host }),
         path,
         match: 'prefix',
