@@ -19,6 +19,8 @@ export const securityEvent = z
     address: z.string().describe('Who presented the decoy, or reported the leak'),
     request_id: z.string().nullable(),
     url: z.string().nullable().describe('Where the key was found'),
-    action: z.enum(['alert', 'disable', 'revoke']).describe('What was done with the credential; alert: nothing'),
+    action: z
+      .enum(['alert', 'throttle', 'disable', 'revoke'])
+      .describe('What was done with the credential; alert: nothing'),
   })
   .meta({ id: 'SecurityEvent' })

@@ -1,17 +1,23 @@
 /**
- * What is done with a key that was found in public: told to operators, switched off, or revoked.
+ * What is done with a key that was found in public: told to operators, throttled, switched off, or revoked.
  *
  * @module
  */
+import { isDeepStrictEqual } from 'node:util'
 import { type AuditNote, change } from '#control-plane/audit/audit.ts'
 import type { EnvironmentScope, Tx } from '#control-plane/db.ts'
 import { stateOf } from '#control-plane/resources/credentials/state.ts'
 import { lockEnvironment, raiseDirectory } from '#control-plane/resources/environments/sequences.ts'
+import { checkLimitsCounted, readLimits } from '#control-plane/resources/keys/limits.ts'
 import { type KeyRow, findKey, updateKey } from '#control-plane/resources/keys/store.ts'
 import { keyView } from '#control-plane/resources/keys/view.ts'
 import type { AnonymousContext } from '#control-plane/rest/contract.ts'
-import type { LeakAction } from './action.ts'
+import { Refusal } from '#control-plane/rest/refusal.ts'
+import { type LeakAction, THROTTLED } from './action.ts'
 import { type FoundKey, insertLeak, isReported } from './store.ts'
+
+/** Limits of one key, as the admin API has it. */
+const KEY_LIMITS_MAX = 8
 
 /** How a leak was reported, without the key. */
 export interface Leak {
@@ -40,9 +46,9 @@ export async function actOnLeak(
     const before = await findKey(tx, scope, id)
     const nowMs = services.clock.now()
     if (before === null || stateOf(before, nowMs) === 'revoked') return { result: undefined, audit: null }
-    const action = actionFor(before, wanted)
+    const action = await actionFor(tx, scope, before, wanted)
     if (action === 'alert' && (await isReported(tx, scope, id, leak.url))) return { result: undefined, audit: null }
-    const after = action === 'alert' ? before : await end(tx, scope, before, action, nowMs)
+    const after = action === 'alert' ? before : await act(tx, scope, before, action, nowMs)
     if (action !== 'alert') await services.fleet.notifyDirectory(tx, scope.environmentId)
     await insertLeak(
       tx,
@@ -55,23 +61,49 @@ export async function actOnLeak(
   })
 }
 
-/** A decoy is there to be found, and a key that is off cannot be switched off again. */
-function actionFor({ decoy, state }: KeyRow, wanted: LeakAction): LeakAction {
-  if (decoy) return 'alert'
-  return wanted === 'disable' && state === 'disabled' ? 'alert' : wanted
-}
-
-async function end(
+/** A decoy is there to be found, and nothing is done twice. A key that no agent could throttle is switched off. */
+async function actionFor(
   tx: Tx,
   scope: EnvironmentScope,
-  { id }: KeyRow,
-  action: 'disable' | 'revoke',
+  { decoy, state, limits }: KeyRow,
+  wanted: LeakAction,
+): Promise<LeakAction> {
+  if (decoy) return 'alert'
+  const isOff = state === 'disabled'
+  if (wanted === 'disable') return isOff ? 'alert' : wanted
+  if (wanted !== 'throttle') return wanted
+  if (isOff || readLimits(limits).some((limit) => isDeepStrictEqual(limit, THROTTLED))) return 'alert'
+  return (await areLimitsCounted(tx, scope)) ? 'throttle' : 'disable'
+}
+
+async function areLimitsCounted(tx: Tx, scope: EnvironmentScope): Promise<boolean> {
+  try {
+    await checkLimitsCounted(tx, scope, [THROTTLED])
+    return true
+  } catch (thrown) {
+    if (thrown instanceof Refusal) return false
+    throw thrown
+  }
+}
+
+async function act(
+  tx: Tx,
+  scope: EnvironmentScope,
+  { id, limits }: KeyRow,
+  action: Exclude<LeakAction, 'alert'>,
   nowMs: number,
 ): Promise<KeyRow> {
   const sequence = await raiseDirectory(tx, scope)
-  return action === 'revoke'
-    ? updateKey(tx, scope, id, { state: 'revoked', revokedAt: new Date(nowMs), sequence })
-    : updateKey(tx, scope, id, { state: 'disabled', sequence })
+  switch (action) {
+    case 'revoke':
+      return await updateKey(tx, scope, id, { state: 'revoked', revokedAt: new Date(nowMs), sequence })
+    case 'disable':
+      return await updateKey(tx, scope, id, { state: 'disabled', sequence })
+    case 'throttle': {
+      const others = readLimits(limits).slice(0, KEY_LIMITS_MAX - 1)
+      return await updateKey(tx, scope, id, { limits: [THROTTLED, ...others], sequence })
+    }
+  }
 }
 
 function note(scope: EnvironmentScope, before: KeyRow, after: KeyRow, leak: Leak, nowMs: number): AuditNote {

@@ -152,6 +152,24 @@ test('200 with disable a key is switched off and can be switched on again', () =
     assert.equal((await client.call('updateKey', { params, body: { disabled: false } })).state, 'active')
   }))
 
+test('200 with throttle a key works on, once in ten seconds, and keeps the limits that it had', () =>
+  withAction('throttle', async (world) => {
+    const { client } = world.controlPlane.owner
+    const key = await newKey(world)
+    const params = { ...world.place, key: key.id }
+    const own = { requests: 100, window_ms: 1_000 }
+    await client.call('updateKey', { params, body: { limits: [own] } })
+    await report(world, [leak(key.key)])
+    await report(world, [leak(key.key)])
+    const { state, limits } = await client.call('getKey', { params })
+    assert.deepEqual([state, limits], ['active', [{ requests: 6, window_ms: 60_000, burst: 1 }, own]])
+    const { data } = await client.call('listSecurityEvents', { params: world.place })
+    assert.deepEqual(
+      data.map(({ action }) => action),
+      ['throttle'],
+    )
+  }))
+
 test('200 a decoy that was found stays laid out', () =>
   withAction('revoke', async (world) => {
     const decoy = await newKey(world, { decoy: true })

@@ -5,6 +5,7 @@
  */
 import { newId } from '@headgate/kit/ids.ts'
 import type { EnvironmentScope, Tx } from '#control-plane/db.ts'
+import type { LeakAction } from './action.ts'
 
 /** A key of ours, and where it is. */
 export interface FoundKey {
@@ -39,7 +40,7 @@ interface LeakEvent {
   /** Who reported it. */
   readonly address: string
   readonly url: string
-  readonly action: 'alert' | 'disable' | 'revoke'
+  readonly action: LeakAction
 }
 
 export async function isReported(

@@ -101,7 +101,7 @@ CREATE UNIQUE INDEX "credentials_subject_live_key" ON "credentials" ("environmen
 -- Words that code switches on.
 ALTER TABLE "credentials" ADD CONSTRAINT "credentials_state_check" CHECK ("state" IN ('active', 'disabled', 'revoked'));
 ALTER TABLE "security_events" ADD CONSTRAINT "security_events_kind_check" CHECK ("kind" IN ('decoy_used', 'key_leaked'));
-ALTER TABLE "security_events" ADD CONSTRAINT "security_events_action_check" CHECK ("action" IN ('alert', 'disable', 'revoke'));
+ALTER TABLE "security_events" ADD CONSTRAINT "security_events_action_check" CHECK ("action" IN ('alert', 'throttle', 'disable', 'revoke'));
 
 -- A certificate has no key of its own here; a signing key has exactly the one of its algorithm.
 ALTER TABLE "credentials" ADD CONSTRAINT "credentials_kind_check" CHECK (

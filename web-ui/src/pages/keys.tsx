@@ -185,6 +185,7 @@ function Events(where: Where) {
 
 const actionTexts: Readonly<Record<SecurityEvent['action'], string>> = {
   alert: 'reported',
+  throttle: 'throttled',
   disable: 'switched off',
   revoke: 'revoked',
 }
