@@ -8,6 +8,7 @@ import type { Facts, LimitDemand, Principal } from '#core/decision.ts'
 import type { CompiledRoute } from '#core/release.ts'
 
 const NONE: readonly CompiledLimit[] = []
+const NOTHING: readonly LimitDemand[] = []
 
 /**
  * Limits of the route, then those of the credential itself.
@@ -21,6 +22,7 @@ export function limitDemands(route: CompiledRoute, facts: Facts, principal: Prin
   if (only !== undefined && route.limits.length === 1 && own.length === 0) {
     return [{ limit: only, key: demandText(only, route, facts, principal) }]
   }
+  if (route.limits.length === 0 && own.length === 0) return NOTHING
   const demands: LimitDemand[] = []
   for (const limit of route.limits) demands.push({ limit, key: demandText(limit, route, facts, principal) })
   for (const limit of own) demands.push({ limit, key: demandText(limit, route, facts, principal) })
