@@ -4,12 +4,18 @@
  *
  * No test begins before all files are loaded. The runner ends a process as soon as the tests that it knows so far have
  * ended: what a file registers after a module-level `await`, or what the next file registers, would silently not run.
+ * For the same reason the last test of all does nothing but wait: a process that is ended by force does not deliver what
+ * it has just reported.
  *
  * @module
  */
 import { test } from 'node:test'
 import { pathToFileURL } from 'node:url'
-import { GATE_TITLE } from './run-file.ts'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { END_TITLE, GATE_TITLE } from './run-file.ts'
+
+/** How long the process stays behind its last test, in milliseconds: what it reports is on its way to the runner. */
+const FLUSH_MS = 250
 
 const loaded = Promise.withResolvers<void>()
 test(GATE_TITLE, { timeout: 60_000 }, () => loaded.promise)
@@ -23,4 +29,6 @@ for (const file of process.argv.slice(2)) {
     })
   }
 }
+// Tests of one process run in the order in which they were registered, so this is the last one.
+test(END_TITLE, { timeout: 60_000 }, async () => await sleep(FLUSH_MS))
 loaded.resolve()

@@ -29,6 +29,9 @@ export type FileResult = {
 /** Title of the test that holds all others back until their files are loaded; not counted. */
 export const GATE_TITLE = 'all files are loaded'
 
+/** Title of the test behind all others; not counted. Where it is missing, others may be as well. */
+export const END_TITLE = 'all tests have ended'
+
 const LOADER = join(ROOT, 'scripts', 'testing', 'load-files.ts')
 
 /** A test that takes longer is named, in milliseconds. */
@@ -61,6 +64,7 @@ export async function runFiles(files: readonly string[], options: RunOptions): P
   const slow: FileResult['slow'][number][] = []
   let passed = 0
   let output = ''
+  let isWhole = false
   const titleOf = ({ name, nesting }: Located) => [...titles.slice(0, nesting), name].join(' > ')
 
   const stream = run({
@@ -78,7 +82,9 @@ export async function runFiles(files: readonly string[], options: RunOptions): P
         titles[event.data.nesting] = event.data.name
         break
       case 'test:pass':
-        if (event.data.details.type === 'suite' || isGate(event.data)) break
+        isWhole ||= isNamed(event.data, END_TITLE)
+        if (event.data.details.type === 'suite' || isNamed(event.data, GATE_TITLE) || isNamed(event.data, END_TITLE))
+          break
         if (event.data.details.duration_ms > SLOW_TEST_MS) {
           const { duration_ms: durationMs } = event.data.details
           slow.push({ title: titleOf(event.data), place: placeOf(event.data), durationMs })
@@ -100,11 +106,15 @@ export async function runFiles(files: readonly string[], options: RunOptions): P
       default:
     }
   }
+  if (!isWhole && failures.length === 0) {
+    const error = new Error('The process ended before its last test had: results are missing')
+    failures.push({ title: END_TITLE, place: relative(ROOT, files[0] ?? ''), error })
+  }
   return { passed, skipped, failures, slow, output, durationMs: performance.now() - started }
 }
 
-function isGate({ name, nesting }: Located): boolean {
-  return nesting === 0 && name === GATE_TITLE
+function isNamed({ name, nesting }: Located, title: string): boolean {
+  return nesting === 0 && name === title
 }
 
 function reasonOf(skip: string | boolean): string {
