@@ -70,13 +70,28 @@ for (const [url, why] of [
   ['https://[::ffff:10.0.0.1]/', 'private network'],
   ['https://2130706433/', 'private network'],
   ['https://0x7f.1/', 'private network'],
-  ['https://169.254.169.254/latest', 'private network'],
+  ['https://169.254.169.254/latest', 'told about themselves'],
   ['https://user:secret@example.com/', 'password'],
   ['nonsense', 'cannot be read'],
 ] as const) {
   test(`${url} is refused without a packet`, async () => {
     const answer = await sendOutbound({ url, ...BOUNDS, allowPrivate: false })
     assert.ok(answer.kind === 'failed' && answer.why.includes(why), JSON.stringify(answer))
+  })
+}
+
+// An issuer inside is no reason to ask for the credentials of the machine.
+for (const host of [
+  '169.254.169.254',
+  '[fe80::1]',
+  '[fd00:ec2::254]',
+  '100.100.100.200',
+  '[::ffff:169.254.169.254]',
+  '2852039166',
+]) {
+  test(`http://${host}/ is refused also where private addresses are asked`, async () => {
+    const answer = await sendOutbound({ url: `http://${host}/`, ...BOUNDS })
+    assert.ok(answer.kind === 'failed' && answer.why.includes('told about themselves'), JSON.stringify(answer))
   })
 }
 

@@ -24,7 +24,7 @@ export interface OutboundRequest {
   readonly timeoutMs: number
   /** Longest body of the answer. */
   readonly bytesMax: number
-  /** Whether addresses of private networks, and `http:`, may be asked. */
+  /** Whether addresses of private networks, and `http:`, may be asked. What machines ask about themselves never is. */
   readonly allowPrivate: boolean
   /** Authorities in PEM, in place of those of the runtime. */
   readonly ca?: string
@@ -105,10 +105,10 @@ function refusal(url: URL, allowPrivate: boolean): string | null {
   if (url.protocol !== 'https:' && !(url.protocol === 'http:' && allowPrivate)) return `${url.protocol} is not asked`
   const host = url.hostname.replace(/^\[(.*)\]$/, '$1')
   // A literal address is not looked up.
-  return !allowPrivate && isIP(host) !== 0 && isPrivateAddress(host) ? privateText(host) : null
+  return isIP(host) !== 0 && isRefused(host, allowPrivate) ? refusedText(host) : null
 }
 
-/** Looks a name up, and fails when any of its addresses is private: one of them would be used by turns. */
+/** Looks a name up, and fails when any of its addresses is refused: one of them would be used by turns. */
 function guardedLookup(allowPrivate: boolean): LookupFunction {
   return (name, options, done) => {
     resolve(name, { ...options, all: true }, (error, addresses) => {
@@ -116,16 +116,25 @@ function guardedLookup(allowPrivate: boolean): LookupFunction {
         done(error, '')
         return
       }
-      const wrong = allowPrivate ? undefined : addresses.find(({ address }) => isPrivateAddress(address))
+      const wrong = addresses.find(({ address }) => isRefused(address, allowPrivate))
       const [first] = addresses
-      if (wrong !== undefined) done(new Error(privateText(`${name} (${wrong.address})`)), '')
+      if (wrong !== undefined) done(new Error(refusedText(wrong.address, name)), '')
       else if (options.all === true) done(null, addresses)
       else done(null, first?.address ?? '', first?.family)
     })
   }
 }
 
-const privateText = (what: string): string => `${what} is an address of a private network`
+function isRefused(address: string, allowPrivate: boolean): boolean {
+  return allowPrivate ? isMetadataAddress(address) : isPrivateAddress(address)
+}
+
+function refusedText(address: string, name?: string): string {
+  const what = name === undefined ? address : `${name} (${address})`
+  return isMetadataAddress(address)
+    ? `${what} is an address at which machines are told about themselves, which is never asked`
+    : `${what} is an address of a private network`
+}
 
 const isRedirect = (status: number | undefined): boolean => status !== undefined && status >= 300 && status < 400
 
@@ -153,19 +162,50 @@ const RANGES = {
   ipv6: ['::/3', '4000::/2', '8000::/1', '2001::/23', '2001:db8::/32', '2002::/16', '3fff::/20'],
 } as const
 
-// One list for each family: a list of both takes IPv4 for its mapped form, which is private.
-const blocked = { ipv4: new BlockList(), ipv6: new BlockList() } as const
-for (const family of ['ipv4', 'ipv6'] as const) {
-  for (const range of RANGES[family]) {
-    const [address = '', bits] = range.split('/')
-    blocked[family].addSubnet(address, Number(bits), family)
+/** Link-local, and where clouds hand out credentials of machines. */
+const METADATA = {
+  ipv4: ['169.254.0.0/16', '100.100.100.200/32', '192.0.0.192/32'],
+  ipv6: ['fe80::/10', 'fd00:ec2::/32'],
+} as const
+
+type Lists = Readonly<Record<'ipv4' | 'ipv6', BlockList>>
+
+/** One list for each family: a list of both takes IPv4 for its mapped form, which is private. */
+function listsOf(ranges: Readonly<Record<'ipv4' | 'ipv6', readonly string[]>>): Lists {
+  const lists = { ipv4: new BlockList(), ipv6: new BlockList() }
+  for (const family of ['ipv4', 'ipv6'] as const) {
+    for (const range of ranges[family]) {
+      const [address = '', bits] = range.split('/')
+      lists[family].addSubnet(address, Number(bits), family)
+    }
   }
+  return lists
 }
+
+const privateLists = listsOf(RANGES)
+const metadataLists = listsOf(METADATA)
 
 /** Whether an address is for something else than hosts of the public internet. What is no address is private, too. */
 export function isPrivateAddress(address: string): boolean {
+  return isIn(privateLists, address)
+}
+
+/** Whether machines are told about themselves there. IPv4 in clothes of IPv6 counts as what it is. */
+export function isMetadataAddress(address: string): boolean {
+  return isIn(metadataLists, address) || isIn(metadataLists, unmapped(address))
+}
+
+function isIn(lists: Lists, address: string): boolean {
   const family = isIP(address)
   if (family === 0) return true
   const name = family === 4 ? 'ipv4' : 'ipv6'
-  return blocked[name].check(address, name)
+  return lists[name].check(address, name)
+}
+
+/** `::ffff:a9fe:a9fe`, as URLs have it, and `::ffff:169.254.169.254`. */
+function unmapped(address: string): string {
+  const [, high, low] = /^::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})$/i.exec(address) ?? []
+  if (high === undefined || low === undefined) return address.replace(/^::ffff:(?=[0-9.]+$)/i, '')
+  const [a, b] = [Number.parseInt(high, 16), Number.parseInt(low, 16)]
+  return [a >> 8, a & 255, b >> 8, b & 255].join('.')
 }
