@@ -18,9 +18,20 @@ const table = Int32Array.from({ length: 256 }, (_, byte) => {
  * @param end index behind the last character that counts.
  */
 export function crc32(text: string, end = text.length): number {
-  let crc = -1
-  for (let index = 0; index < end; index++) {
-    crc = (crc >>> 8) ^ (table[(crc ^ text.charCodeAt(index)) & 0xff] ?? 0)
-  }
-  return ~crc >>> 0
+  let state = CRC32_START
+  for (let index = 0; index < end; index++) state = crc32Next(state, text.charCodeAt(index))
+  return crc32Of(state)
+}
+
+/** Before the first character. */
+export const CRC32_START = -1
+
+/** Goes on by one character, for who reads a text for something else as well. */
+export function crc32Next(state: number, code: number): number {
+  return (state >>> 8) ^ (table[(state ^ code) & 0xff] ?? 0)
+}
+
+/** The checksum of all characters so far. */
+export function crc32Of(state: number): number {
+  return ~state >>> 0
 }
