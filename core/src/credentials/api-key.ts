@@ -10,8 +10,7 @@
 import type { CompiledLimit } from '#core/compile.ts'
 import type { Facts, Principal, Verified } from '#core/decision.ts'
 import { OBJECT_NAME } from '#core/kinds/common.ts'
-import type { CredentialReason } from '#core/reasons.ts'
-import { rangesContain, type AddressRange } from './addresses.ts'
+import { deniedTo, type HolderFields, type HolderRecord, judgeHolder } from './holder.ts'
 import { CRC32_START, crc32, crc32Next, crc32Of } from './crc32.ts'
 
 /** Characters of the random part: 30 of 62 are 178 bits, so that an unsalted hash of a key cannot be searched. */
@@ -185,21 +184,7 @@ export function apiKeyLimit(
 }
 
 /** What is known about a key, without the key. */
-export interface ApiKeyFields {
-  readonly id: string
-  readonly consumerId: string
-  /** Name of the consumer. */
-  readonly consumer: string
-  readonly consumerDisabled: boolean
-  /** Every other value counts as revoked. */
-  readonly state: 'active' | 'disabled' | 'revoked'
-  /** Milliseconds since 1970-01-01 UTC; 0: never. */
-  readonly expiresAtMs: number
-  readonly scopes: readonly string[]
-  /** Those of the consumer. */
-  readonly roles: readonly string[]
-  /** From `parseAddressRanges`, once per record. Empty: from anywhere. */
-  readonly addresses: readonly AddressRange[]
+export interface ApiKeyFields extends HolderFields {
   /** Its own, beside those of routes. */
   readonly limits: readonly CompiledLimit[]
   /** Last four characters of the random part. */
@@ -211,10 +196,7 @@ export interface ApiKeyFields {
 }
 
 /** The same, with what is the same for every request with the key. Made by `apiKeyRecord` only. */
-export interface ApiKeyRecord extends ApiKeyFields {
-  /** The verdict when nothing speaks against the key. */
-  readonly proven: Extract<Verified, { kind: 'proven' }>
-}
+export type ApiKeyRecord = ApiKeyFields & HolderRecord
 
 /** Made once and kept: then a request with the key makes nothing. */
 export function apiKeyRecord(fields: ApiKeyFields): ApiKeyRecord {
@@ -251,25 +233,10 @@ export function apiKeyRecord(fields: ApiKeyFields): ApiKeyRecord {
   }
 }
 
-/** Judges a key that was found: state, time, consumer, source address. Its scopes are for `decide`. */
+/** Judges a key that was found. Its scopes are for `decide`. */
 export function judgeApiKey(record: ApiKeyRecord, facts: Facts, nowMs: number): Verified {
-  const { principal } = record.proven
   // Before its state: nothing about bait is told.
-  if (record.decoy === true) return denied('credential_revoked', principal)
-  if (record.state === 'disabled') return denied('credential_disabled', principal)
-  if (record.state !== 'active') return denied('credential_revoked', principal)
-  // Written so that a time that is not a number has passed.
-  if (record.expiresAtMs !== 0 && !(nowMs < record.expiresAtMs)) return denied('credential_expired', principal)
-  if (record.consumerDisabled) return denied('consumer_disabled', principal)
-  if (record.addresses.length > 0 && !rangesContain(record.addresses, facts.address)) {
-    const needed = record.addresses.map((range) => range.text)
-    return { kind: 'denied', reason: 'address_not_allowed', principal, needed }
-  }
-  return record.proven
-}
-
-function denied(reason: CredentialReason, principal: Principal): Verified {
-  return { kind: 'denied', reason, principal }
+  return record.decoy === true ? deniedTo(record, 'credential_revoked') : judgeHolder(record, facts, nowMs)
 }
 
 function checksum(body: string): string {
