@@ -15,12 +15,15 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { END_TITLE, GATE_TITLE } from './run-file.ts'
 
 /** How long the process stays behind its last test, in milliseconds: what it reports is on its way to the runner. */
-const FLUSH_MS = 250
+const FLUSH_MS = 500
+/** The same for each file: thousands of quick tests take a while to be reported. */
+const FLUSH_FILE_MS = 50
 
 const loaded = Promise.withResolvers<void>()
 test(GATE_TITLE, { timeout: 60_000 }, () => loaded.promise)
 
-for (const file of process.argv.slice(2)) {
+const files = process.argv.slice(2)
+for (const file of files) {
   try {
     await import(pathToFileURL(file).href)
   } catch (error) {
@@ -30,5 +33,5 @@ for (const file of process.argv.slice(2)) {
   }
 }
 // Tests of one process run in the order in which they were registered, so this is the last one.
-test(END_TITLE, { timeout: 60_000 }, async () => await sleep(FLUSH_MS))
+test(END_TITLE, { timeout: 60_000 }, async () => await sleep(FLUSH_MS + FLUSH_FILE_MS * files.length))
 loaded.resolve()
