@@ -27,7 +27,7 @@ async function helloOf(options: ConnectionOptions): Promise<Buffer> {
 
 const hello = await helloOf({ servername: 'Shop.Example.test', ALPNProtocols: ['h2', 'http/1.1'] })
 const old = await helloOf({ servername: 'shop.example.test', maxVersion: 'TLSv1.2' })
-const named = { kind: 'named', serverName: 'shop.example.test' }
+const named = { kind: 'named', serverName: 'shop.example.test', ticket: null }
 
 /** The same message in records of so many bytes. */
 function inRecords(bytes: Buffer, size: number): Buffer {
@@ -72,6 +72,23 @@ test('the server name is read from what real clients send, in lower case', () =>
 
 test('a client that names no server is known as such', async () => {
   assert.deepEqual(readClientHello(await helloOf({})), { kind: 'nameless' })
+})
+
+test("a ticket is read from both places in which clients bring one, and is nobody else's to judge", () => {
+  const extension = (type: number, ...bytes: readonly number[]): Buffer =>
+    Buffer.from([0, type, 0, bytes.length, ...bytes])
+  const ticketIn = (...extensions: readonly Buffer[]): readonly number[] | null => {
+    const read = readClientHello(helloWith(Buffer.concat([nameExtension('a.test'), ...extensions])))
+    assert.ok(read.kind === 'named')
+    return read.ticket === null ? null : [...read.ticket]
+  }
+  assert.deepEqual(ticketIn(extension(35, 1, 2, 3)), [1, 2, 3])
+  assert.deepEqual(ticketIn(extension(35)), null)
+  // Two identities, and what proves them.
+  const identities = [0, 15, 0, 3, 4, 5, 6, 0, 0, 0, 0, 0, 1, 7, 0, 0, 0, 0, 0, 0]
+  assert.deepEqual(ticketIn(extension(35), extension(41, ...identities)), [4, 5, 6])
+  assert.deepEqual(ticketIn(extension(35, 1), extension(41, ...identities)), [4, 5, 6])
+  for (let length = 0; length < identities.length; length++) ticketIn(extension(41, ...identities.slice(0, length)))
 })
 
 test('a hello that arrives byte by byte asks for more until its last byte', () => {

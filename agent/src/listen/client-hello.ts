@@ -1,12 +1,14 @@
 /**
- * Reads the server name out of the first bytes of a TLS connection, before anything of TLS is done.
+ * Reads the server name out of the first bytes of a TLS connection, and which key its ticket is sealed under, before
+ * anything of TLS is done.
  *
  * Everything about a handshake may differ from name to name: certificate, versions, whether a client certificate is
  * asked for, ticket keys. A TLS library settles most of that before it asks about the name, so the name is read first.
  * Nothing else is judged here: the library reads the same bytes again, and says what is wrong with them.
  *
  * Sources: RFC 8446 section 4.1.2 and 5.1 (a message may be spread over records), RFC 5246 section 7.4.1.2,
- * RFC 6066 section 3 (one name of each type, no dot at the end).
+ * RFC 6066 section 3 (one name of each type, no dot at the end), RFC 5077 section 3.2 and 4 (ticket, name of its key),
+ * RFC 8446 section 4.2.11 (a ticket as a pre-shared key).
  *
  * @module
  */
@@ -17,8 +19,13 @@ export const CLIENT_HELLO_BYTES_MAX = 16_384
 export type ClientHello =
   /** Not all of it is there. */
   | { readonly kind: 'more' }
-  /** In lower case. */
-  | { readonly kind: 'named'; readonly serverName: string }
+  | {
+      readonly kind: 'named'
+      /** In lower case. */
+      readonly serverName: string
+      /** The first ticket that the client brings; null: none. */
+      readonly ticket: Uint8Array | null
+    }
   | { readonly kind: 'nameless' }
   /** TLS, but not as it may be. */
   | { readonly kind: 'malformed' }
@@ -40,6 +47,8 @@ const CLIENT_HELLO = 1
 /** Message head, legacy version and random. */
 const BEFORE_SESSION_BYTES = 4 + 2 + 32
 const SERVER_NAME = 0
+const SESSION_TICKET = 35
+const PRE_SHARED_KEY = 41
 const HOST_NAME = 0
 
 /** A name as certificates have it. */
@@ -94,6 +103,7 @@ function nameIn(message: Uint8Array): ClientHello {
   if (end !== message.length) return MALFORMED
   at += 2
   let found: ClientHello = NAMELESS
+  let ticket: Uint8Array | null = null
   while (at < end) {
     const size = twoAt(message, at + 2)
     const from = at + 4
@@ -104,9 +114,16 @@ function nameIn(message: Uint8Array): ClientHello {
       found = hostNameIn(message.subarray(from, from + size))
       if (found.kind !== 'named') return found
     }
+    // The second is of TLS 1.3, and the last extension of all.
+    if (twoAt(message, at) === SESSION_TICKET && size > 0) ticket = message.subarray(from, from + size)
+    if (twoAt(message, at) === PRE_SHARED_KEY) ticket = firstIdentityIn(message.subarray(from, from + size))
     at = from + size
   }
-  return found
+  return found.kind === 'named' && ticket !== null ? { ...found, ticket } : found
+}
+
+function firstIdentityIn(offered: Uint8Array): Uint8Array {
+  return offered.subarray(4, 4 + twoAt(offered, 2))
 }
 
 /** A list of exactly one host name: other types were never defined. */
@@ -114,7 +131,7 @@ function hostNameIn(list: Uint8Array): ClientHello {
   const size = twoAt(list, 3)
   if (list.length !== 5 + size || twoAt(list, 0) !== 3 + size || list[2] !== HOST_NAME) return MALFORMED
   const serverName = Buffer.from(list.subarray(5)).toString('latin1').toLowerCase()
-  return NAME.test(serverName) ? { kind: 'named', serverName } : MALFORMED
+  return NAME.test(serverName) ? { kind: 'named', serverName, ticket: null } : MALFORMED
 }
 
 // Beyond the end there are zeros: what is cut off ends in a wrong length, and is refused for that.

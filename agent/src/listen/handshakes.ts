@@ -6,6 +6,9 @@
  * handshake settles holds by name: versions, ciphers, whether a client certificate is asked for, and whose tickets are
  * taken. The name is read from the first message (`client-hello.ts`); without a certificate for it nothing is presented.
  *
+ * A TLS server of Node.js knows one ticket key. So clients whose tickets are under the key before go to a second one,
+ * which differs in nothing else, for as long as that key counts.
+ *
  * @module
  */
 import type { Socket } from 'node:net'
@@ -13,7 +16,7 @@ import { createServer, type Server, type TLSSocket } from 'node:tls'
 import type { Clock } from '@headgate/kit/clock.ts'
 import type { Certificates, Presented } from './certificates.ts'
 import { type ClientHello, CLIENT_HELLO_BYTES_MAX, readClientHello } from './client-hello.ts'
-import type { TicketKeys } from './ticket-keys.ts'
+import { KEY_NAME_BYTES, type TicketKeys } from './ticket-keys.ts'
 
 export interface HandshakesOptions {
   readonly certificates: Certificates
@@ -62,6 +65,16 @@ interface Waiting {
   isHandedOver: boolean
 }
 
+/** The TLS servers of one certificate. */
+interface Servers {
+  readonly newest: Server
+  /** Takes tickets under the key before; null: nobody has brought one yet. */
+  before: Server | null
+  keyBefore: Buffer | null
+  /** Of the secret that the keys come from; 0: they have none yet. */
+  ticketNumber: number
+}
+
 /** How often it is looked for handshakes that take too long, in milliseconds. */
 const CHECK_MS = 250
 
@@ -77,17 +90,31 @@ export function createHandshakes(options: HandshakesOptions): Handshakes {
   const { certificates, tickets, clock, alpn, timeoutMs, handshakesMax, onSecure, onFailed } = options
   // The oldest first.
   const waiting = new Map<Socket, Waiting>()
-  const servers = new WeakMap<Presented, { readonly server: Server; ticketNumber: number }>()
+  const servers = new WeakMap<Presented, Servers>()
   let longestMs = timeoutMs
 
-  function serverOf(presented: Presented): Server {
+  /** @param ticket what the client brings. */
+  function serverOf(presented: Presented, ticket: Uint8Array | null): Server {
     let known = servers.get(presented)
-    if (known === undefined) servers.set(presented, (known = { server: makeServer(presented), ticketNumber: 0 }))
-    if (known.ticketNumber !== tickets.number && presented.ticketPurpose !== null) {
-      known.ticketNumber = tickets.number
-      known.server.setTicketKeys(tickets.keyOf(presented.ticketPurpose))
+    if (known === undefined) {
+      known = { newest: makeServer(presented), before: null, keyBefore: null, ticketNumber: 0 }
+      servers.set(presented, known)
     }
-    return known.server
+    const { ticketPurpose } = presented
+    if (ticketPurpose === null) return known.newest
+    if (known.ticketNumber !== tickets.number) {
+      known.ticketNumber = tickets.number
+      known.newest.setTicketKeys(tickets.keyOf(ticketPurpose))
+      known.before = null
+      known.keyBefore = tickets.keyBeforeOf(ticketPurpose)
+    }
+    const { keyBefore } = known
+    if (ticket === null || keyBefore === null || !isUnder(keyBefore, ticket)) return known.newest
+    if (known.before === null) {
+      known.before = makeServer(presented)
+      known.before.setTicketKeys(keyBefore)
+    }
+    return known.before
   }
 
   function makeServer(presented: Presented): Server {
@@ -123,7 +150,7 @@ export function createHandshakes(options: HandshakesOptions): Handshakes {
       if (presented !== null) {
         entry.isHandedOver = true
         socket.unshift(bytes)
-        serverOf(presented).emit('connection', socket)
+        serverOf(presented, hello.ticket).emit('connection', socket)
         return
       }
     }
@@ -216,6 +243,10 @@ const NO_CERTIFICATE = 'peer did not return a certificate'
 function carrierOf(socket: TLSSocket): Socket {
   const { _parent: carrier } = socket as unknown as { readonly _parent?: Socket }
   return carrier ?? socket
+}
+
+function isUnder(key: Buffer, ticket: Uint8Array): boolean {
+  return key.subarray(0, KEY_NAME_BYTES).equals(ticket.subarray(0, KEY_NAME_BYTES))
 }
 
 function isFor({ hosts }: Presented, name: string): boolean {

@@ -94,7 +94,7 @@ async function peersOf(
   const failures: string[] = []
   using handshakes = createHandshakes({
     certificates,
-    tickets: new TicketKeys(ticketSecret()),
+    tickets: new TicketKeys({ newest: ticketSecret(), before: null }),
     clock: systemClock,
     alpn: ['http/1.1'],
     timeoutMs: 5_000,

@@ -14,6 +14,7 @@ import type { IssuerAnswer, IssuerQuestion } from '#agent/issuers/link.ts'
 import type { CallerMemory } from '#agent/limits/callers.ts'
 import type { LimitMemory } from '#agent/limits/table.ts'
 import type { CertificateProblem } from '#agent/listen/certificates.ts'
+import type { TicketSecrets } from '#agent/listen/ticket-keys.ts'
 import type { DecisionRecord } from '#agent/telemetry/events.ts'
 import type { CounterDelta } from '#agent/telemetry/totals.ts'
 import type { Piece } from './pieces.ts'
@@ -30,7 +31,7 @@ export interface ThreadData {
   /** Where `env://` secret references look. */
   readonly env: Readonly<Record<string, string | undefined>>
   readonly agentName: string
-  readonly ticketSecret: Uint8Array
+  readonly ticketSecrets: TicketSecrets
   readonly limitMemory: LimitMemory
   readonly callerMemory: CallerMemory
   /** Brings the memory of directories. */

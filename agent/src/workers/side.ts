@@ -90,7 +90,7 @@ export interface OwnSide extends ServingSide {
 export function createOwnSide(options: SideOptions): OwnSide {
   const { settings, env, live, issuers, clock, log, keep } = options
   const slots = createSlots()
-  const tickets = new TicketKeys(options.ticketSecret)
+  const tickets = new TicketKeys({ newest: options.ticketSecret, before: null })
   const secrets = new ServiceSecrets()
   const startedAtMs = clock.monotonic()
   const callerMemory = createCallerMemory(settings.proofsMax)

@@ -15,6 +15,7 @@ import { createCallerMemory } from '#agent/limits/callers.ts'
 import { SeenTable } from '#agent/limits/seen.ts'
 import { createLimitMemory } from '#agent/limits/table.ts'
 import { assertFree, canReusePort } from '#agent/listen/reuse-port.ts'
+import { followedBy, type TicketSecrets } from '#agent/listen/ticket-keys.ts'
 import type { LiveEnvironment } from '#agent/live-table.ts'
 import { createTotals } from '#agent/telemetry/totals.ts'
 import { secretName, type ServiceSecret } from '#agent/upstream/credentials/service-secrets.ts'
@@ -65,7 +66,8 @@ export async function createThreads(options: ThreadsOptions): Promise<ServingSid
   const stop = new AbortController()
   /** All that have not ended; those that drain included. */
   const threads = new Set<ServingThread>()
-  let { agentName, ticketSecret } = options
+  let { agentName } = options
+  let ticketSecrets: TicketSecrets = { newest: options.ticketSecret, before: null }
   let addresses: ListenAddresses = {
     httpListen: settings.httpListen,
     httpsListen: settings.httpsListen,
@@ -90,7 +92,7 @@ export async function createThreads(options: ThreadsOptions): Promise<ServingSid
         settings: share,
         env,
         agentName,
-        ticketSecret,
+        ticketSecrets,
         limitMemory,
         callerMemory,
         clockOriginNs,
@@ -258,7 +260,7 @@ export async function createThreads(options: ThreadsOptions): Promise<ServingSid
       sayAll({ kind: 'agent name', name })
     },
     useTicketSecret: (secret) => {
-      ticketSecret = secret
+      ticketSecrets = followedBy(ticketSecrets, secret)
       sayAll({ kind: 'ticket secret', secret })
     },
     useServiceSecret: (secret) => {
