@@ -145,8 +145,9 @@ const PORTS: DecisionPorts = {
   verify: () => ({ kind: 'proven', principal: CALLER }),
   take: (demands) => ({
     kind: 'taken',
-    states: demands.map(({ limit: { policy, requests, windowMs } }) => {
-      return { policy, requests, windowMs, remaining: requests - 1, resetMs: 1, retryAfterMs: 0 }
+    states: demands.map(({ limit: { policy, algorithm, unit, amount, windowMs, shadow } }) => {
+      const state = { remaining: amount - 1, resetMs: 1, retryAfterMs: 0, exceeded: false }
+      return { policy, algorithm, unit, amount, windowMs, ...state, shadow }
     }),
   }),
 }

@@ -13,6 +13,7 @@ import { policyTable } from './compile/policies.ts'
 import { readObjects, type ReadObject, type ReadObjects } from './compile/read-objects.ts'
 import { routeTable, type RouteEntry } from './compile/route-table.ts'
 import { compileService } from './compile/services.ts'
+import type { LimitAlgorithm } from './kinds/limit.ts'
 import type { CompiledRelease, CompiledRoute, CompiledService, EffectivePolicy } from './release.ts'
 
 /** A configuration object as it travels: `spec` is not yet trusted. */
@@ -46,6 +47,13 @@ export interface Finding {
   readonly fix: string
 }
 
+/** What some requests cost. */
+export interface LimitCost {
+  readonly routes: readonly string[]
+  readonly methods: readonly string[]
+  readonly cost: number
+}
+
 /** A limit that is ready to be taken from. */
 export interface CompiledLimit {
   /** What it belongs to. */
@@ -56,10 +64,30 @@ export interface CompiledLimit {
   readonly origin: string
   /** `tenant/environment/policy`: unique in an agent that serves many environments. */
   readonly id: string
-  readonly requests: number
+  readonly algorithm: LimitAlgorithm
+  readonly unit: 'requests' | 'bytes'
+  /** So many units per window or period, or at a time. */
+  readonly amount: number
+  /** Of a quota the longest length of its period; of `concurrency` 0. */
   readonly windowMs: number
+  /** How many units may come at once; where there is no burst, `amount`. */
   readonly burst: number
-  readonly key: readonly ('consumer' | 'credential' | 'address' | 'service' | 'route')[]
+  /** The calendar of a quota; null: it is none. */
+  readonly calendar: { readonly period: 'day' | 'month'; readonly zone: string } | null
+  /** Parts of what is counted apart, such as `consumer` or `header:x-plan`. */
+  readonly key: readonly string[]
+  /** Bits of an address that count. */
+  readonly ipv4Prefix: number
+  readonly ipv6Prefix: number
+  /** The first that fits counts; empty `routes` or `methods`: all. */
+  readonly costs: readonly LimitCost[]
+  /** Null: every agent counts for itself. */
+  readonly shared: {
+    readonly mode: 'each' | 'leased'
+    readonly onFailure: 'local_share' | 'open' | 'closed'
+  } | null
+  /** Counted and recorded, and refuses nobody. */
+  readonly shadow: boolean
 }
 
 /** A release that can decide, or everything that is wrong with it. */

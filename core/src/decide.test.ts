@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { alice, facts, key, ports } from '#core/fakes/request.ts'
+import { alice, facts, key, limitState, ports } from '#core/fakes/request.ts'
 import { compiled, environment, keyed, limit, object, open, route } from '#core/fakes/release.ts'
 import { formatApiKey } from './credentials/api-key.ts'
 import { decide } from './decide.ts'
@@ -32,9 +32,10 @@ test('an allowed request says by which rule, who, with what, and which limits ar
     needed: ['orders:read'],
     had: alice.scopes,
     limits: [
-      { policy: 'a', requests: 10, windowMs: 60_000, remaining: 9, resetMs: 1, retryAfterMs: 0 },
-      { policy: 'b', requests: 2, windowMs: 60_000, remaining: 1, resetMs: 1, retryAfterMs: 0 },
+      limitState({ policy: 'a', amount: 10, remaining: 9, resetMs: 1 }),
+      limitState({ policy: 'b', amount: 2, remaining: 1, resetMs: 1 }),
     ],
+    unsettled: [],
     tightest: 1,
     credentialHeaders: ['x-api-key'],
     credentialQuery: [],
@@ -119,14 +120,14 @@ test('what only the identity service knows can be unavailable, and then nobody p
 })
 
 const states: readonly LimitState[] = [
-  { policy: 'a', requests: 10, windowMs: 60_000, remaining: 0, resetMs: 9, retryAfterMs: 3000 },
-  { policy: 'b', requests: 2, windowMs: 60_000, remaining: 0, resetMs: 9, retryAfterMs: 1 },
+  limitState({ policy: 'a', amount: 10, remaining: 0, resetMs: 9, retryAfterMs: 3000 }),
+  limitState({ policy: 'b', amount: 2, remaining: 0, resetMs: 9, retryAfterMs: 1 }),
 ]
 
 test('of limits with the same share left the first is the tightest', () => {
   const take = () => ({
     kind: 'taken' as const,
-    states: states.map((state) => ({ ...state, remaining: state.requests })),
+    states: states.map((state) => ({ ...state, remaining: state.amount })),
   })
   assert.equal(atOnce(decide(compiled(...limited), withKey, ports({ take }))).tightest, 0)
 })

@@ -7,6 +7,7 @@
  *
  * @module
  */
+import type { CompiledLimit } from './compile.ts'
 import { lackingAddress } from './access/addresses.ts'
 import { internalRanges, isInternal } from './access/exposure.ts'
 import { effectiveScopes, lackingAccess } from './access/judge.ts'
@@ -164,12 +165,20 @@ function checkAccess(at: Attempt, route: CompiledRoute, access: CompiledAccess):
 }
 
 function checkLimits(at: Attempt, access: CompiledAccess, demands: readonly LimitDemand[], taken: Taken): Decision {
-  if (taken.kind === 'taken') return allow(at, access, taken.states)
-  const refusing = demands[taken.kind === 'exceeded' ? taken.exceeded : 0]?.limit ?? null
+  if (taken.kind === 'taken') return allow(at, access, taken.states, unsettled(demands))
+  const refusing = demands[taken.kind === 'exceeded' ? taken.exceeded : (taken.limit ?? 0)]?.limit ?? null
   const rule = refusing === null ? null : { kind: refusing.of, name: refusing.policy, origin: refusing.origin }
   if (taken.kind === 'unavailable') return deny(at, 'limit_unavailable', { rule })
   return deny(at, 'limit_exceeded', { rule, limits: taken.states, tightest: taken.exceeded })
 }
+
+/** Those of which something is left to do when the request has ended. Most requests have none, and make no list. */
+function unsettled(demands: readonly LimitDemand[]): readonly LimitDemand[] {
+  for (const { limit } of demands) if (isSettledLater(limit)) return demands.filter((one) => isSettledLater(one.limit))
+  return NONE
+}
+
+const isSettledLater = ({ algorithm, unit }: CompiledLimit): boolean => algorithm === 'concurrency' || unit === 'bytes'
 
 // The two ways to go on later. They are functions of their own, so that the usual request, whose ports answer at once,
 // makes neither a promise nor what a closure would keep.

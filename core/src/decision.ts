@@ -5,6 +5,7 @@
  */
 import type { CompiledLimit } from './compile.ts'
 import type { CertificateIdentity, CredentialKind } from './credentials/kinds.ts'
+import type { LimitAlgorithm } from './kinds/limit.ts'
 import type { Gate, Reason } from './reasons.ts'
 import type { CompiledTokenSource } from './release.ts'
 import type { JsonObject } from './tokens/strict-json.ts'
@@ -131,35 +132,43 @@ export type Verified =
       readonly retryAfterMs?: number
     }
 
-/** One unit that is asked from one limit. */
+/** What a request asks from one limit. */
 export interface LimitDemand {
   readonly limit: CompiledLimit
   /** What is counted apart, such as `cns_01…`; unique together with the limit. */
   readonly key: string
+  /** Units that it takes when it is admitted. 0 where bytes are counted: they are, once they have passed. */
+  readonly cost: number
 }
 
 /** State of a limit after a demand. Times are in milliseconds from now. */
 export interface LimitState {
   /** Name of the policy. */
   readonly policy: string
-  readonly requests: number
+  readonly algorithm: LimitAlgorithm
+  readonly unit: 'requests' | 'bytes'
+  readonly amount: number
   readonly windowMs: number
-  /** Whole requests that may come at once now. */
+  /** Whole units that may come at once now. */
   readonly remaining: number
-  /** Until the limit is whole again. */
+  /** Until the limit is whole again. Unknown for `concurrency`: 0. */
   readonly resetMs: number
   /** Until one more request passes; 0 when one passes now. */
   readonly retryAfterMs: number
+  /** Whether it refused. One that is `shadow` refuses for the record only. */
+  readonly exceeded: boolean
+  readonly shadow: boolean
 }
 
 /**
- * Answer of the `take` port: all demands are taken or none. `states` is in the order of the demands;
- * `exceeded` is the index of the first that refused.
+ * Answer of the `take` port: all demands are taken or none, but those of shadow limits, which are taken where they can
+ * be whenever the request passes. `states` is in the order of the demands; `exceeded` is the index of the first that
+ * refused, never of a shadow limit. `limit`: the index of the one that cannot be checked, and must be; default: 0.
  */
 export type Taken =
   | { readonly kind: 'taken'; readonly states: readonly LimitState[] }
   | { readonly kind: 'exceeded'; readonly states: readonly LimitState[]; readonly exceeded: number }
-  | { readonly kind: 'unavailable' }
+  | { readonly kind: 'unavailable'; readonly limit?: number }
 
 /** One step of a decision, for people. */
 export interface TraceStep {
@@ -175,7 +184,7 @@ export interface DecisionPorts {
   now(): number
   /** Proves a credential. Never throws for a bad credential: that is a `denied` value. */
   verify(credential: Credential, facts: Facts): Verified | Promise<Verified>
-  /** Takes one unit from each limit, or from none of them. */
+  /** Takes what is asked from each limit, or from none of them. */
   take(demands: readonly LimitDemand[]): Taken | Promise<Taken>
   /** Called once per step when present; absent on the hot path, so that no trace is built. */
   trace?(step: TraceStep): void
@@ -209,6 +218,11 @@ export interface Decision {
   readonly had: readonly string[]
   /** Limits that were asked, in the order of the policy names. */
   readonly limits: readonly LimitState[]
+  /**
+   * What has to be settled when the request has ended, once: concurrency is given back, and bytes are charged. Empty
+   * for most requests, and for every refusal.
+   */
+  readonly unsettled: readonly LimitDemand[]
   /** Index in `limits` of the tightest: the refusing one, else the one with the smallest remaining share; -1: none. */
   readonly tightest: number
   /** Header fields that carried the credential and must not reach the service; lower case. */

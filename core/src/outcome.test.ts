@@ -21,6 +21,7 @@ test('a refusal without a decision knows its reason only', () => {
     needed: [],
     had: [],
     limits: [],
+    unsettled: [],
     tightest: -1,
     credentialHeaders: [],
     credentialQuery: [],

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Decision, DecisionPorts, Facts, LimitState, Principal, RuleReference } from './decision.ts'
+import type { Decision, DecisionPorts, Facts, LimitDemand, LimitState, Principal, RuleReference } from './decision.ts'
 import { reasons, type Reason } from './reasons.ts'
 import type { CompiledAccess, CompiledRelease, CompiledRoute } from './release.ts'
 import { describe, step, traceStop } from './trace.ts'
@@ -32,7 +32,12 @@ export function attempt(
 }
 
 /** The last line of a decision: every gate was passed. */
-export function allow(at: Attempt, access: CompiledAccess, limits: readonly LimitState[]): Decision {
+export function allow(
+  at: Attempt,
+  access: CompiledAccess,
+  limits: readonly LimitState[],
+  unsettled: readonly LimitDemand[] = NONE,
+): Decision {
   at.ports.trace?.(step('limit', describe.limits(limits.length)))
   return {
     outcome: 'allow',
@@ -45,6 +50,7 @@ export function allow(at: Attempt, access: CompiledAccess, limits: readonly Limi
     needed: access.scopes,
     had: at.principal?.scopes ?? NONE,
     limits,
+    unsettled,
     tightest: tightestOf(limits),
     credentialHeaders: at.credentialHeaders,
     credentialQuery: at.credentialQuery,
@@ -84,6 +90,7 @@ export function deny(at: Attempt, reason: Reason, details: DenyDetails): Decisio
     needed,
     had,
     limits: details.limits ?? NONE,
+    unsettled: NONE,
     tightest: details.tightest ?? -1,
     credentialHeaders: at.credentialHeaders,
     credentialQuery: at.credentialQuery,
@@ -111,6 +118,7 @@ export function refuse(reason: Reason, from: Decision | null = null): Decision {
     needed: NONE,
     had: NONE,
     limits: from?.limits ?? NONE,
+    unsettled: NONE,
     tightest: from?.tightest ?? -1,
     credentialHeaders: from?.credentialHeaders ?? NONE,
     credentialQuery: from?.credentialQuery ?? NONE,
@@ -136,8 +144,8 @@ function tightestOf(limits: readonly LimitState[]): number {
   let tightest = -1
   let least = Infinity
   let index = 0
-  for (const { remaining, requests } of limits) {
-    const share = remaining / requests
+  for (const { remaining, amount } of limits) {
+    const share = remaining / amount
     if (share < least) [tightest, least] = [index, share]
     index += 1
   }

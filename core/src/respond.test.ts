@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { limitState } from '#core/fakes/request.ts'
 import type { Decision, LimitState } from './decision.ts'
 import { refuse } from './outcome.ts'
 import { reasons, type Reason } from './reasons.ts'
@@ -13,7 +14,7 @@ function headersOf(decision: Decision): readonly ResponseHeader[] {
 }
 
 const state = (policy: string, rest: Partial<LimitState> = {}): LimitState => {
-  return { policy, requests: 100, windowMs: 60_000, remaining: 50, resetMs: 30_000, retryAfterMs: 0, ...rest }
+  return limitState({ policy, amount: 100, remaining: 50, resetMs: 30_000, ...rest })
 }
 const decision = (reason: Reason, rest: Partial<Decision> = {}): Decision => ({ ...refuse(reason), ...rest })
 
@@ -110,7 +111,7 @@ test('405 says what is allowed', () => {
 })
 
 test('what is said about a policy follows its numbers', () => {
-  const limits = [state('a', { requests: 7, windowMs: 1_000 }), state('b')]
+  const limits = [state('a', { amount: 7, windowMs: 1_000 }), state('b')]
   const said = headersOf(decision('limit_exceeded', { limits, tightest: 0 })).find(
     ([name]) => name === 'RateLimit-Policy',
   )

@@ -107,7 +107,7 @@ function limitItem(limit: LimitState): string {
 
 /** What is said about one limit policy whatever its state. */
 interface LimitTexts {
-  readonly requests: number
+  readonly amount: number
   readonly windowMs: number
   readonly policyField: ResponseHeader
   readonly itemStart: string
@@ -119,12 +119,12 @@ const prepared = new Map<string, LimitTexts>()
 /** Policies of which texts are kept: more than one agent serves at a time. */
 const PREPARED_MAX = 10_000
 
-function textsOf({ policy, requests, windowMs }: LimitState): LimitTexts {
+function textsOf({ policy, amount, windowMs }: LimitState): LimitTexts {
   const known = prepared.get(policy)
-  if (known !== undefined && known.requests === requests && known.windowMs === windowMs) return known
-  const item = `"${policy}";q=${requests};w=${seconds(windowMs, 1)}`
+  if (known !== undefined && known.amount === amount && known.windowMs === windowMs) return known
+  const item = `"${policy}";q=${amount};w=${seconds(windowMs, 1)}`
   const texts: LimitTexts = {
-    requests,
+    amount,
     windowMs,
     policyField: ['RateLimit-Policy', item],
     itemStart: `"${policy}";r=`,

@@ -137,7 +137,7 @@ function foundKey(record: ApiKeyRecord | null): object | null {
   return {
     ...rest,
     addresses: addresses.map(({ text }) => text),
-    limits: limits.map(({ requests, windowMs, burst }) => [requests, windowMs, burst]),
+    limits: limits.map(({ amount, windowMs, burst }) => [amount, windowMs, burst]),
   }
 }
 

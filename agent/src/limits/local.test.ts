@@ -1,24 +1,15 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { CompiledLimit, LimitDemand } from '@headgate/core'
+import { type CompiledLimit, type LimitDemand, plainLimit } from '@headgate/core'
 import { createLocalLimits } from './local.ts'
 import { createLimitMemory } from './table.ts'
 
 function limit(changed: Partial<CompiledLimit> = {}): CompiledLimit {
-  return {
-    of: 'policy',
-    policy: 'per-minute',
-    origin: '',
-    id: 'production/per-minute',
-    requests: 2,
-    windowMs: 60_000,
-    burst: 2,
-    key: ['consumer'],
-    ...changed,
-  }
+  const plain = { policy: 'per-minute', id: 'production/per-minute', amount: 2, burst: 2, key: ['consumer'] }
+  return plainLimit({ ...plain, ...changed })
 }
 
-const demand = (key: string, of = limit()): LimitDemand => ({ limit: of, key })
+const demand = (key: string, of = limit()): LimitDemand => ({ limit: of, key, cost: 1 })
 
 function table(keysMax = 1_000) {
   const time = { nowMs: 0 }
@@ -43,7 +34,7 @@ test('environments of the same name do not share counters', () => {
 
 test('a request that one limit refuses takes nothing from the others', () => {
   const { limits } = table()
-  const wide = limit({ policy: 'wide', id: 'production/wide', requests: 10, burst: 10 })
+  const wide = limit({ policy: 'wide', id: 'production/wide', amount: 10, burst: 10 })
   const both = [demand('a'), demand('a', wide)]
   for (let time = 0; time < 5; time++) limits.take('env_1', both)
   const left = limits.take('env_1', [demand('a', wide)])
@@ -81,7 +72,7 @@ test('counters that are whole again make room before counters that are in use', 
 
 test('the caller that loses its counter is the one that used least', () => {
   const { limits } = table(1)
-  const wide = limit({ requests: 10, burst: 10 })
+  const wide = limit({ amount: 10, burst: 10 })
   for (let caller = 0; caller < 16; caller++) limits.take('env_1', [demand(`once ${caller}`, wide)])
   for (let caller = 1; caller < 16; caller++) limits.take('env_1', [demand(`once ${caller}`, wide)])
   limits.take('env_1', [demand('new', wide)])

@@ -85,7 +85,7 @@ export function createLocalLimits(memory: LimitMemory, monotonic: () => number):
   function giveBack(demands: readonly LimitDemand[]): void {
     for (let index = 0; index < written; index++) {
       const limit = demands[index]?.limit
-      if (limit !== undefined) table.giveBack(places[index] ?? 0, limit.windowMs / limit.requests)
+      if (limit !== undefined) table.giveBack(places[index] ?? 0, limit.windowMs / limit.amount)
     }
   }
 

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { test } from 'node:test'
 import { Worker } from 'node:worker_threads'
-import type { CompiledLimit, LimitDemand } from '@headgate/core'
+import { type CompiledLimit, type LimitDemand, plainLimit } from '@headgate/core'
 import { createLocalLimits } from './local.ts'
 import { createLimitMemory, type LimitMemory } from './table.ts'
 import type { HammerData } from './testing/hammer.ts'
@@ -13,16 +13,7 @@ import type { HammerData } from './testing/hammer.ts'
 const THREADS = 3
 
 function limit(policy: string, burst: number): CompiledLimit {
-  return {
-    of: 'policy',
-    policy,
-    origin: '',
-    id: `acme/production/${policy}`,
-    requests: burst,
-    windowMs: 3_600_000,
-    burst,
-    key: [],
-  }
+  return plainLimit({ policy, id: `acme/production/${policy}`, amount: burst, windowMs: 3_600_000, burst, key: [] })
 }
 
 interface Answer {
@@ -56,12 +47,12 @@ async function hammer(
 }
 
 test('threads that hammer one limit are let through exactly as often as its burst', async () => {
-  const one = { limit: limit('burst', 5_000), key: 'a' }
+  const one = { limit: limit('burst', 5_000), key: 'a', cost: 1 }
   assert.deepEqual(await hammer(createLimitMemory(1_000), [[one]], 20_000), [5_000])
 })
 
 test('threads that hammer many keys are let through exactly as often as each burst', async () => {
-  const demands = Array.from({ length: 200 }, (_, index) => [{ limit: limit('many', 50), key: `${index}` }])
+  const demands = Array.from({ length: 200 }, (_, index) => [{ limit: limit('many', 50), key: `${index}`, cost: 1 }])
   assert.deepEqual(
     await hammer(createLimitMemory(1_000), demands, 300),
     demands.map(() => 50),
@@ -72,8 +63,8 @@ test('threads that hammer many keys are let through exactly as often as each bur
 test('with two limits no thread passes too much, and what the narrow one refuses costs the wide one nothing', async () => {
   const memory = createLimitMemory(1_000)
   const [wide, narrow] = [
-    { limit: limit('wide', 4_000), key: 'a' },
-    { limit: limit('narrow', 1_000), key: 'a' },
+    { limit: limit('wide', 4_000), key: 'a', cost: 1 },
+    { limit: limit('narrow', 1_000), key: 'a', cost: 1 },
   ]
   assert.deepEqual(await hammer(memory, [[wide, narrow]], 5_000), [1_000])
   const after = createLocalLimits(memory, () => 1_000).take('env_1', [wide])
@@ -82,7 +73,7 @@ test('with two limits no thread passes too much, and what the narrow one refuses
 
 test('in a table that is far too small, threads end, and every counter has one owner', async () => {
   const memory = createLimitMemory(1)
-  const demands = Array.from({ length: 64 }, (_, index) => [{ limit: limit('many', 10), key: `${index}` }])
+  const demands = Array.from({ length: 64 }, (_, index) => [{ limit: limit('many', 10), key: `${index}`, cost: 1 }])
   const taken = await hammer(memory, demands, 200)
   // A counter that is taken over at the moment in which it is counted is inherited as it is: fewer may pass than a burst.
   for (const count of taken) assert.ok(count > 0, `${count}`)

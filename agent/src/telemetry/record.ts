@@ -125,7 +125,7 @@ function certificateRecord({ reason, principal }: Decision, peer: TlsPeer | null
 function limitRecord(state: LimitState): DecisionRecord['limits'][number] {
   return {
     policy: state.policy,
-    requests: state.requests,
+    requests: state.amount,
     window_ms: state.windowMs,
     remaining: state.remaining,
     reset_ms: Math.ceil(state.resetMs),

@@ -23,7 +23,8 @@ export interface Limiter {
   take(key: string): number
 }
 
-export function createLimiter({ clock, ...rate }: LimiterOptions): Limiter {
+export function createLimiter({ clock, requests: amount, windowMs, burst }: LimiterOptions): Limiter {
+  const rate = { amount, windowMs, burst }
   const tats = new Map<string, number>()
   return {
     take: (key) => {

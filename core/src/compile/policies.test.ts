@@ -86,26 +86,24 @@ test('limits add up, in the order of their names', () => {
     ['m', 'z'],
   )
   assert.deepEqual(release.routes.get('b')?.limits, [
-    {
-      of: 'policy',
+    plainLimit({
       policy: 'm',
       origin: 'f:policy/m',
       id: 'acme/production/m',
-      requests: 3,
+      amount: 3,
       windowMs: 60_000,
       burst: 2,
       key: ['consumer'],
-    },
-    {
-      of: 'policy',
+    }),
+    plainLimit({
       policy: 'z',
       origin: 'f:policy/z',
       id: 'acme/production/z',
-      requests: 2,
+      amount: 2,
       windowMs: 60_000,
       burst: 2,
       key: ['route', 'address'],
-    },
+    }),
   ])
 })
 

@@ -186,17 +186,35 @@ function putLimit(
     findings.error(subject, { code: 'limits_too_many', pointer: '/on', message, fix: 'Remove some of them' })
     return
   }
+  const amount = spec.bytes ?? spec.requests ?? 0
   const compiled: CompiledLimit = {
     of: 'policy',
     policy: name,
     origin: subject.origin,
     id,
-    requests: spec.requests,
-    windowMs: spec.window_ms,
-    burst: spec.burst ?? spec.requests,
+    algorithm: spec.algorithm,
+    unit: spec.bytes === undefined ? 'requests' : 'bytes',
+    amount,
+    windowMs: windowMsOf(spec),
+    burst: spec.burst ?? amount,
+    calendar: spec.period === undefined ? null : { period: spec.period, zone: spec.zone ?? 'UTC' },
     key: [...new Set(spec.key)],
+    ipv4Prefix: spec.ipv4_prefix ?? 32,
+    ipv6Prefix: spec.ipv6_prefix ?? 64,
+    costs: (spec.costs ?? []).map(({ routes = [], methods = [], cost }) => ({ routes, methods, cost })),
+    shared: spec.shared === undefined ? null : { mode: spec.shared.mode, onFailure: spec.shared.on_failure },
+    shadow: spec.shadow,
   }
   at.limits.push({ compiled, entry: { name, origin: subject.origin, from, spec } })
+}
+
+const DAY_MS = 86_400_000
+
+/** A day has up to 25 hours, and a month up to 31 days and one. */
+function windowMsOf({ window_ms: windowMs, period }: LimitSpec): number {
+  if (windowMs !== undefined) return windowMs
+  if (period === undefined) return 0
+  return (period === 'day' ? 1 : 31) * DAY_MS + DAY_MS / 24
 }
 
 /** Names cannot hold a slash, so that no two limits of an agent share an id. */

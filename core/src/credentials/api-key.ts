@@ -8,6 +8,7 @@
  * @module
  */
 import type { CompiledLimit } from '#core/compile.ts'
+import { plainLimit } from '#core/limits/plain-limit.ts'
 import type { Facts, Principal, Verified } from '#core/decision.ts'
 import { OBJECT_NAME } from '#core/kinds/common.ts'
 import { deniedTo, type HolderFields, type HolderRecord, judgeHolder } from './holder.ts'
@@ -175,12 +176,11 @@ export function apiKeyLimit(
   index: number,
   limit: { readonly requests: bigint; readonly windowMs: bigint; readonly burst: bigint },
 ): CompiledLimit | null {
-  const [requests, windowMs] = [Number(limit.requests), Number(limit.windowMs)]
-  if (!(requests > 0 && windowMs > 0)) return null
+  const [amount, windowMs] = [Number(limit.requests), Number(limit.windowMs)]
+  if (!(amount > 0 && windowMs > 0)) return null
   // The ids of policies have slashes, so no two limits are counted as one.
   const name = index === 0 ? 'api_key' : `api_key-${index + 1}`
-  const burst = Number(limit.burst) || requests
-  return { of: 'api_key', policy: name, origin: '', id: name, requests, windowMs, burst, key: ['credential'] }
+  return plainLimit({ of: 'api_key', policy: name, id: name, amount, windowMs, burst: Number(limit.burst) || amount })
 }
 
 /** What is known about a key, without the key. */

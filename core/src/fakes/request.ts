@@ -4,7 +4,9 @@
  * @module
  */
 import { formatApiKey } from '#core/credentials/api-key.ts'
-import type { DecisionPorts, Facts, Principal, RequestHead, TraceStep } from '#core/decision.ts'
+import type { DecisionPorts, Facts, LimitState, Principal, RequestHead, TraceStep } from '#core/decision.ts'
+
+import { plainLimit } from '#core/limits/plain-limit.ts'
 
 /** Fields by lower-case name; several values are several fields. */
 export type Fields = Readonly<Record<string, string | readonly string[]>>
@@ -55,12 +57,20 @@ export function ports(overrides: Partial<DecisionPorts> = {}): DecisionPorts & {
     verify: () => ({ kind: 'proven', principal: alice }),
     take: (demands) => ({
       kind: 'taken',
-      states: demands.map(({ limit: { policy, requests, windowMs } }) => {
-        return { policy, requests, windowMs, remaining: requests - 1, resetMs: 1, retryAfterMs: 0 }
+      states: demands.map(({ limit: { policy, algorithm, unit, amount, windowMs, shadow } }) => {
+        const state = { remaining: amount - 1, resetMs: 1, retryAfterMs: 0, exceeded: false }
+        return { policy, algorithm, unit, amount, windowMs, ...state, shadow }
       }),
     }),
     trace: (step) => void steps.push(step),
     steps,
     ...overrides,
   }
+}
+
+/** State of a limit of one a minute. */
+export function limitState(fields: Partial<LimitState>): LimitState {
+  const { policy, algorithm, unit, amount, windowMs, shadow } = plainLimit({})
+  const state = { remaining: 0, resetMs: 0, retryAfterMs: 0, exceeded: false }
+  return { policy, algorithm, unit, amount, windowMs, ...state, shadow, ...fields }
 }

@@ -75,3 +75,15 @@ export const certificateChain = z
 
 /** The key that belongs to a chain. */
 export const privateKeyReference = secretReference.describe('Where the agent reads the private key (PEM)')
+
+/** Where a policy sits. For `access` and `https` the nearest wins as a whole; `limit` policies add up. */
+export const attachment = z
+  .union(
+    [
+      z.strictObject({ environment: z.literal(true) }),
+      z.strictObject({ service: objectName }),
+      z.strictObject({ route: objectName }),
+    ],
+    { error: 'give environment: true, or the name of one service or route' },
+  )
+  .describe('environment: true, or the name of a service or route')

@@ -8,19 +8,8 @@ import { isTimeZone, weekdays } from '#core/access/times.ts'
 import { parseAddressRange } from '#core/credentials/addresses.ts'
 import { certificateIdentities } from '#core/credentials/kinds.ts'
 import { EXPRESSION_LENGTH_MAX } from '#core/expressions/bounds.ts'
-import { objectName, scopeName } from './common.ts'
-
-/** Where a policy sits. For `access` and `https` the nearest wins as a whole; `limit` policies add up. */
-export const attachment = z
-  .union(
-    [
-      z.strictObject({ environment: z.literal(true) }),
-      z.strictObject({ service: objectName }),
-      z.strictObject({ route: objectName }),
-    ],
-    { error: 'give environment: true, or the name of one service or route' },
-  )
-  .describe('environment: true, or the name of a service or route')
+import { attachment, objectName, scopeName } from './common.ts'
+import { limitPolicySpec } from './limit.ts'
 
 /**
  * Fields with a meaning of their own. One that carries a credential is not forwarded, and these must be forwarded or
@@ -180,25 +169,6 @@ export const accessPolicySpec = z
   })
   .describe('Who may call')
 
-/** What a limit counts by. On public routes `consumer` and `credential` stand for the source address. */
-export const limitKey = z.enum(['consumer', 'credential', 'address', 'service', 'route'])
-
-export const limitPolicySpec = z
-  .strictObject({
-    type: z.literal('limit'),
-    on: attachment,
-    requests: z.int().min(1).max(1_000_000_000).describe('Requests per window'),
-    window_ms: z.int().min(100).max(86_400_000).describe('Length of the window, in milliseconds'),
-    burst: z
-      .int()
-      .min(1)
-      .max(1_000_000_000)
-      .optional()
-      .describe('Requests that may come at once; default: as many as requests'),
-    key: z.array(limitKey).min(1).max(5).default(['consumer']).describe('What is counted apart'),
-  })
-  .describe('How much may be called')
-
 /** What the list of hosts that browsers carry asks of an entry, in seconds. */
 const PRELOAD_AGE_S_MIN = 31_536_000
 
@@ -241,7 +211,5 @@ export const policySpec = z
 export type PolicySpec = z.input<typeof policySpec>
 /** An access policy as written. */
 export type AccessPolicySpec = z.input<typeof accessPolicySpec>
-/** A limit policy as written. */
-export type LimitPolicySpec = z.input<typeof limitPolicySpec>
 /** An HTTPS policy as written. */
 export type HttpsPolicySpec = z.input<typeof httpsPolicySpec>

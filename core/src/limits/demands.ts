@@ -20,12 +20,12 @@ export function limitDemands(route: CompiledRoute, facts: Facts, principal: Prin
   const own = principal?.limits ?? NONE
   // The usual route has one limit; a list that grows has room for many.
   if (only !== undefined && route.limits.length === 1 && own.length === 0) {
-    return [{ limit: only, key: demandText(only, route, facts, principal) }]
+    return [{ limit: only, key: demandText(only, route, facts, principal), cost: 1 }]
   }
   if (route.limits.length === 0 && own.length === 0) return NOTHING
   const demands: LimitDemand[] = []
-  for (const limit of route.limits) demands.push({ limit, key: demandText(limit, route, facts, principal) })
-  for (const limit of own) demands.push({ limit, key: demandText(limit, route, facts, principal) })
+  for (const limit of route.limits) demands.push({ limit, key: demandText(limit, route, facts, principal), cost: 1 })
+  for (const limit of own) demands.push({ limit, key: demandText(limit, route, facts, principal), cost: 1 })
   return demands
 }
 

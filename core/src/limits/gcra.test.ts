@@ -20,7 +20,7 @@ function admitted(rate: Rate, nowMs: number, tries: number, startMs = 0): number
 
 const rates = fc
   .record({
-    requests: fc.integer({ min: 1, max: 500 }),
+    amount: fc.integer({ min: 1, max: 500 }),
     windowMs: fc.integer({ min: 100, max: 86_400_000 }),
     burst: fc.integer({ min: 1, max: 500 }),
   })
@@ -37,14 +37,14 @@ test('exactly a burst is admitted at once, however odd the numbers are', () => {
 
 /**
  * The reference: a bucket of `burst` tokens, filled evenly, in whole numbers (BigInt, so that nothing is rounded).
- * One token is `windowMs` units, and a millisecond brings `requests` units.
+ * One token is `windowMs` units, and a millisecond brings `amount` units.
  */
-function bucket({ requests, windowMs, burst }: Rate): (nowMs: number) => boolean {
+function bucket({ amount, windowMs, burst }: Rate): (nowMs: number) => boolean {
   const full = BigInt(burst) * BigInt(windowMs)
   let units = full
   let last = 0
   return (nowMs) => {
-    const filled = units + BigInt(nowMs - last) * BigInt(requests)
+    const filled = units + BigInt(nowMs - last) * BigInt(amount)
     units = filled < full ? filled : full
     last = nowMs
     if (units < BigInt(windowMs)) return false
@@ -57,11 +57,11 @@ test('it admits what a bucket of tokens admits', () => {
   // Windows that divide evenly are where rounding would show; the others are off by less than a request's thousandth.
   const evenly = fc
     .record({
-      requests: fc.integer({ min: 1, max: 50 }),
+      amount: fc.integer({ min: 1, max: 50 }),
       stepMs: fc.integer({ min: 4, max: 1000 }),
       burst: fc.integer({ min: 1, max: 50 }),
     })
-    .map(({ requests, stepMs, burst }) => ({ requests, windowMs: requests * stepMs, burst }))
+    .map(({ amount, stepMs, burst }) => ({ amount, windowMs: amount * stepMs, burst }))
   const pauses = fc.array(fc.integer({ min: 0, max: 3000 }), { maxLength: 80 })
   fc.assert(
     fc.property(evenly, pauses, (rate, gaps) => {
@@ -93,7 +93,7 @@ test('over a long time no more passes than burst and rate allow', () => {
         if (result.allowed) passed++
       }
       // Half a request is what the tolerance for rounding may be at most.
-      assert.ok(passed <= rate.burst + 0.5 + ((nowMs - NOW_MS) * rate.requests) / rate.windowMs)
+      assert.ok(passed <= rate.burst + 0.5 + ((nowMs - NOW_MS) * rate.amount) / rate.windowMs)
     }),
   )
 })
@@ -106,7 +106,7 @@ test('what it says comes true: so many pass now, and one more after the wait', (
       const nowMs = NOW_MS + pause
       const state = gcraPeek(tatMs, nowMs, rate)
       // Steps of whole milliseconds are exact; the rounding of others may add up to one request.
-      const isExact = rate.windowMs % rate.requests === 0
+      const isExact = rate.windowMs % rate.amount === 0
       const difference = admitted(rate, nowMs, state.remaining + 3, state.tatMs) - state.remaining
       assert.ok(Math.abs(difference) <= (isExact ? 0 : 1), JSON.stringify({ rate, taken, pause, difference }))
       assert.equal(state.allowed, state.remaining > 0)
@@ -121,7 +121,7 @@ test('what it says comes true: so many pass now, and one more after the wait', (
 })
 
 test('a new key is whole', () => {
-  const rate = { requests: 10, windowMs: 1000, burst: 5 }
+  const rate = { amount: 10, windowMs: 1000, burst: 5 }
   assert.deepEqual(gcraPeek(0, NOW_MS, rate), {
     allowed: true,
     tatMs: NOW_MS,
@@ -139,7 +139,7 @@ test('a new key is whole', () => {
 })
 
 test('a refused request takes nothing', () => {
-  const rate = { requests: 1, windowMs: 1000, burst: 1 }
+  const rate = { amount: 1, windowMs: 1000, burst: 1 }
   const first = gcra(0, NOW_MS, rate)
   const second = gcra(first.tatMs, NOW_MS + 400, rate)
   assert.deepEqual(second, {
@@ -153,13 +153,13 @@ test('a refused request takes nothing', () => {
 
 // Guards against a clock that is set back: the key would be shut out until the old time came again.
 test('a stored time that is further ahead than a full limit counts as a full limit', () => {
-  const rate = { requests: 10, windowMs: 1000, burst: 10 }
+  const rate = { amount: 10, windowMs: 1000, burst: 10 }
   const state = gcraPeek(NOW_MS + 3_600_000, NOW_MS, rate)
   assert.equal(state.allowed, false)
   assert.ok(state.resetMs <= 1000 && state.retryAfterMs <= 100)
 })
 
 test('a limit whose steps are near the resolution of the clock is kept within an eighth', () => {
-  const count = admitted({ requests: 1_000_000, windowMs: 1000, burst: 4000 }, NOW_MS, 10_000)
+  const count = admitted({ amount: 1_000_000, windowMs: 1000, burst: 4000 }, NOW_MS, 10_000)
   assert.ok(count > 3500 && count < 4500, String(count))
 })

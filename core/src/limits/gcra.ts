@@ -2,7 +2,7 @@
  * The arithmetic of a limit: the generic cell rate algorithm, one number per counted key.
  *
  * That number is the theoretical arrival time (`tat`): the time at which the key would be whole again. A request
- * moves it on by `windowMs / requests`, and is refused if that would put it more than `burst` such steps ahead of now.
+ * moves it on by `windowMs / amount`, and is refused if that would put it more than `burst` such steps ahead of now.
  * It behaves as a bucket of `burst` tokens that is refilled evenly, without ever touching idle keys.
  *
  * Source: ITU-T I.371, annex A (virtual scheduling). Pure; times are milliseconds, whole or not.
@@ -12,7 +12,7 @@
 import type { CompiledLimit } from '#core/compile.ts'
 
 /** What the arithmetic needs of a limit. */
-export type Rate = Pick<CompiledLimit, 'requests' | 'windowMs' | 'burst'>
+export type Rate = Pick<CompiledLimit, 'amount' | 'windowMs' | 'burst'>
 
 /**
  * Distance of neighbouring numbers near today's milliseconds since 1970: each step may be off by half of it. A limit of
@@ -40,7 +40,7 @@ export interface GcraResult {
  */
 export function gcra(tatMs: number, nowMs: number, rate: Rate): GcraResult {
   const before = settle(tatMs, nowMs, rate)
-  const after = before + rate.windowMs / rate.requests
+  const after = before + rate.windowMs / rate.amount
   const allowed = after - nowMs <= toleranceMs(rate)
   return gcraState(allowed ? after : before, nowMs, rate, allowed)
 }
@@ -48,12 +48,12 @@ export function gcra(tatMs: number, nowMs: number, rate: Rate): GcraResult {
 /** What is left, without taking. `allowed` is whether the next request passes. */
 export function gcraPeek(tatMs: number, nowMs: number, rate: Rate): GcraResult {
   const settled = settle(tatMs, nowMs, rate)
-  const next = settled + rate.windowMs / rate.requests
+  const next = settled + rate.windowMs / rate.amount
   return gcraState(settled, nowMs, rate, next - nowMs <= toleranceMs(rate))
 }
 
 function gcraState(tatMs: number, nowMs: number, rate: Rate, allowed: boolean): GcraResult {
-  const intervalMs = rate.windowMs / rate.requests
+  const intervalMs = rate.windowMs / rate.amount
   const resetMs = tatMs - nowMs
   const spareMs = toleranceMs(rate) - resetMs
   const remaining = Math.min(rate.burst, Math.max(0, Math.floor(spareMs / intervalMs)))
@@ -67,12 +67,12 @@ function gcraState(tatMs: number, nowMs: number, rate: Rate, allowed: boolean): 
  * is after the clock was set back or the limit was lowered; without the bound, a key could be shut out for days.
  */
 function settle(tatMs: number, nowMs: number, rate: Rate): number {
-  const ceilingMs = nowMs + (rate.windowMs / rate.requests) * rate.burst
+  const ceilingMs = nowMs + (rate.windowMs / rate.amount) * rate.burst
   return tatMs > nowMs ? Math.min(tatMs, ceilingMs) : nowMs
 }
 
 /** `burst` steps, and what their rounding may add up to: the last request of a burst is not lost to it. */
-function toleranceMs({ requests, windowMs, burst }: Rate): number {
-  const intervalMs = windowMs / requests
+function toleranceMs({ amount, windowMs, burst }: Rate): number {
+  const intervalMs = windowMs / amount
   return intervalMs * burst + Math.min(intervalMs / 2, burst * RESOLUTION_MS)
 }

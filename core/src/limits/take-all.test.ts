@@ -3,15 +3,20 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import type { CompiledLimit } from '#core/compile.ts'
 import type { LimitDemand } from '#core/decision.ts'
+import { plainLimit } from './plain-limit.ts'
 import { demandKey, takeAll } from './take-all.ts'
 
 const NOW_MS = 1_800_000_000_000
 
 function limit(policy: string, burst: number): CompiledLimit {
   const id = `acme/production/${policy}`
-  return { of: 'policy', policy, origin: '', id, requests: burst, windowMs: 86_400_000, burst, key: ['consumer'] }
+  return plainLimit({ policy, id, amount: burst, windowMs: 86_400_000, burst, key: ['consumer'] })
 }
-const demand = (policy: string, burst: number, key = 'c1:x;'): LimitDemand => ({ limit: limit(policy, burst), key })
+const demand = (policy: string, burst: number, key = 'c1:x;'): LimitDemand => ({
+  limit: limit(policy, burst),
+  key,
+  cost: 1,
+})
 
 function counter() {
   const stored = new Map<string, number>()

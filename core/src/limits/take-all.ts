@@ -68,7 +68,8 @@ function takeOne(
   return { kind: 'taken', states: [stateOf(limit, result)] }
 }
 
-function stateOf({ policy, requests, windowMs }: CompiledLimit, result: GcraResult): LimitState {
-  const { remaining, resetMs, retryAfterMs } = result
-  return { policy, requests, windowMs, remaining, resetMs, retryAfterMs }
+function stateOf(limit: CompiledLimit, result: GcraResult): LimitState {
+  const { policy, algorithm, unit, amount, windowMs, shadow } = limit
+  const { allowed, remaining, resetMs, retryAfterMs } = result
+  return { policy, algorithm, unit, amount, windowMs, remaining, resetMs, retryAfterMs, exceeded: !allowed, shadow }
 }

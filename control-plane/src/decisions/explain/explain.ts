@@ -190,15 +190,8 @@ function principalView(principal: Principal): NonNullable<View['principal']> {
   }
 }
 
-function limitView({
-  policy,
-  requests,
-  windowMs,
-  remaining,
-  resetMs,
-  retryAfterMs,
-}: LimitState): View['limits'][number] {
-  return { policy, requests, window_ms: windowMs, remaining, reset_ms: resetMs, retry_after_ms: retryAfterMs }
+function limitView({ policy, amount, windowMs, remaining, resetMs, retryAfterMs }: LimitState): View['limits'][number] {
+  return { policy, requests: amount, window_ms: windowMs, remaining, reset_ms: resetMs, retry_after_ms: retryAfterMs }
 }
 
 function pick<T extends object, K extends keyof T>(value: T, names: readonly K[]): Pick<T, K> {

@@ -173,7 +173,7 @@ function recordOf({ method, address, scheme }: CaseRequest, { decision, host, pa
           },
     limits: limits.map((state) => ({
       policy: state.policy,
-      requests: state.requests,
+      requests: state.amount,
       window_ms: state.windowMs,
       remaining: state.remaining,
       reset_ms: state.resetMs,

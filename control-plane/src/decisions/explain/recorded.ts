@@ -18,6 +18,7 @@ import {
   type Verified,
   credentialKinds,
   formatApiKey,
+  plainLimit,
   reasons,
 } from '@headgate/core'
 import { type Evaluation, assumedPeer, evaluate, requestHead } from './evaluate.ts'
@@ -162,8 +163,7 @@ function verify(record: DecisionRecord, release: CompiledRelease | null): Verifi
 function ownLimits({ limits, route }: DecisionRecord, release: CompiledRelease | null): readonly CompiledLimit[] {
   const others = release?.routes.get(route ?? '')?.limits.length ?? limits.length
   return limits.slice(others).map(({ policy, requests, window_ms: windowMs }) => {
-    const counted = { id: policy, requests, windowMs, burst: requests, key: ['credential'] as const }
-    return { of: 'api_key', policy, origin: '', ...counted }
+    return plainLimit({ of: 'api_key', policy, id: policy, amount: requests, windowMs, burst: requests })
   })
 }
 
@@ -191,13 +191,17 @@ function principalOf(principal: NonNullable<DecisionRecord['principal']>): Princ
 
 function take({ reason, limits, tightest }: DecisionRecord): Taken {
   if (reason === 'limit_unavailable') return { kind: 'unavailable' }
-  const states = limits.map((limit) => ({
+  const states = limits.map((limit, index) => ({
     policy: limit.policy,
-    requests: limit.requests,
+    algorithm: 'rate' as const,
+    unit: 'requests' as const,
+    amount: limit.requests,
     windowMs: limit.window_ms,
     remaining: limit.remaining,
     resetMs: limit.reset_ms,
     retryAfterMs: limit.retry_after_ms,
+    exceeded: reason === 'limit_exceeded' && index === tightest,
+    shadow: false,
   }))
   return reason === 'limit_exceeded'
     ? { kind: 'exceeded', states, exceeded: Math.max(0, tightest) }
