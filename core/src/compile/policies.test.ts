@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { plainLimit } from '#core/limits/plain-limit.ts'
 import {
   certificate,
   compiled,
