@@ -17,8 +17,8 @@ interface Case {
   /** What is written once preface and settings are exchanged. */
   readonly send: readonly Buffer[]
   readonly outcome: string | readonly string[]
-  /** Requests that the service gets. */
-  readonly requests?: number
+  /** Requests that the service gets; several numbers where it depends on what is faster. */
+  readonly requests?: number | readonly number[]
   readonly stream?: number
   /** Without the exchange. */
   readonly raw?: true
@@ -122,13 +122,14 @@ const cases: readonly Case[] = [
     outcome: PROTOCOL,
   },
   { title: '5.1.1 a stream of the server', send: [f.headers(2, GET)], outcome: PROTOCOL, stream: 2 },
-  // It could be one that was there and is forgotten, so its frames are skipped.
+  // It could be one that was there and is forgotten, so its frames are skipped. Where they end the connection instead,
+  // what the other stream asked for may not be on its way yet.
   {
     title: '5.1.1 a stream below another',
     send: [f.headers(5, GET), f.headers(3, GET), f.ping()],
     outcome: [PROTOCOL, 'ignored'],
     stream: 3,
-    requests: 1,
+    requests: [0, 1],
   },
   // RFC 9113 took dependencies away; what is left of them is ignored.
   {
@@ -484,9 +485,10 @@ suite('HTTP/2 by the letter', () => {
       const isOver = (): boolean =>
         !['nothing', ...(expected.includes('ignored') ? [] : ['ignored'])].includes(client.outcome(stream))
       const expected = [outcome].flat()
-      await client.until(isOver, 1_000)
+      await client.until(isOver, 10_000)
       assert.ok(expected.includes(client.outcome(stream)), client.outcome(stream))
-      if (requests !== undefined) assert.equal(service.arrived.length - before, requests)
+      const count = service.arrived.length - before
+      if (requests !== undefined) assert.ok([requests].flat().includes(count), `${count} requests arrived`)
       for (const arrived of service.arrived.slice(before)) {
         assert.deepEqual(
           arrived.fields.filter(([name]) => name === 'x-other' || name.includes(' ')),

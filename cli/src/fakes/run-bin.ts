@@ -28,7 +28,7 @@ export function runBin(args: readonly string[], { cwd, env = {}, input = '' }: B
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [BIN, ...args], {
       cwd,
-      env: { PATH: process.env['PATH'] ?? '', HOME: cwd, ...env },
+      env: { PATH: process.env['PATH'], HOME: cwd, NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'], ...env },
       timeout: TIMEOUT_MS,
       killSignal: 'SIGKILL',
     })

@@ -45,6 +45,7 @@ async function withAgent(work: (world: World) => Promise<void>): Promise<void> {
   await publish(world, seeded, objectsWith('orders'))
   const env = {
     PATH: process.env['PATH'],
+    NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'],
     HEADGATE_STATE_DIR: stateDir,
     HEADGATE_JOIN_TOKEN: await newToken(world, seeded.groupId),
     HEADGATE_AGENT_NAME: 'real',

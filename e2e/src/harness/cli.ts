@@ -58,10 +58,10 @@ export function paste(line: string, options: CliOptions): Pasted {
 
 function launch(program: string, args: readonly string[], options: CliOptions, group: boolean) {
   const { directory, env = {}, input, timeoutMs = 30_000 } = options
-  const { PATH = '', HOME = '', TMPDIR } = process.env
+  const { PATH, HOME, TMPDIR, NODE_COMPILE_CACHE } = process.env
   const child = spawn(program, args, {
     cwd: directory,
-    env: { PATH, HOME, ...(TMPDIR !== undefined && { TMPDIR }), ...env },
+    env: { PATH, HOME, TMPDIR, NODE_COMPILE_CACHE, ...env },
     stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
     timeout: timeoutMs,
     killSignal: 'SIGKILL',
