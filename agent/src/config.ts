@@ -33,6 +33,10 @@ const settings = defineSettings({
     doc: 'Where to serve HTTP/2 without TLS to clients that know that it is there, such as gRPC inside a network. Over HTTPS it is always offered',
     default: 'off',
   }),
+  HTTP_H2C: flag({
+    doc: 'Serve HTTP/2 without TLS on HTTP_LISTEN too, to clients that begin with it (prior knowledge). Upgrade: h2c is never followed',
+    default: false,
+  }),
   IO: choice({
     doc: 'What carries plain connections: sockets of Node.js (net), or an io_uring of Linux 6.1 or newer (uring). TLS is on sockets always',
     oneOf: ['net', 'uring'],
@@ -262,6 +266,7 @@ export interface AgentSettings {
   readonly httpListen: ListenAddress | undefined
   readonly httpsListen: ListenAddress | undefined
   readonly h2cListen: ListenAddress | undefined
+  readonly httpH2c: boolean
   readonly io: 'net' | 'uring'
   readonly adminListen: ListenAddress | undefined
   /** Threads that serve; 0: the main thread does, which is for tests. */
@@ -343,6 +348,7 @@ export function readAgentSettings(env: Readonly<Record<string, string | undefine
       httpListen: values.HTTP_LISTEN,
       httpsListen: values.HTTPS_LISTEN,
       h2cListen: values.H2C_LISTEN,
+      httpH2c: values.HTTP_H2C,
       io: values.IO,
       adminListen: values.ADMIN_LISTEN,
       workers,

@@ -14,7 +14,7 @@ import { Arena } from './http/arena.ts'
 import { createEngine, createSharedParts } from './http/engine.ts'
 import { createRequestIds } from './http/request-id.ts'
 import { Http2Connector } from './http2/connector.ts'
-import { listenH2c } from './http2/listen.ts'
+import { listenH2c, takeHttp2 } from './http2/listen.ts'
 import { createSessions } from './http2/sessions.ts'
 import type { KnownKeys } from './issuers/known-keys.ts'
 import type { IssuerPort } from './issuers/link.ts'
@@ -142,8 +142,9 @@ export async function createServing(options: ServingOptions): Promise<Serving> {
   })
   const listening = { ...settings, reusePort, engine, io, clock, log: log.child({ area: 'http' }), onMalformed }
   const { httpListen, httpsListen } = settings
+  const onHttp = settings.httpH2c ? { ...listening, onPreface: takeHttp2({ ...listening, sessions }) } : listening
   const http =
-    httpListen === undefined ? null : await (uring?.listen(httpListen, listening) ?? listenHttp(httpListen, listening))
+    httpListen === undefined ? null : await (uring?.listen(httpListen, onHttp) ?? listenHttp(httpListen, onHttp))
   if (http !== null) listeners.push(http)
   const https =
     httpsListen === undefined

@@ -18,6 +18,7 @@ import type { EngineParts } from './engine-parts.ts'
 import type { Exchange, Fields, Forwarding } from './exchange.ts'
 import { steps } from './head.ts'
 import type { Io } from './io.ts'
+import { isPreface } from './preface.ts'
 import { writeRefusal } from './refusals.ts'
 import { connectionSays } from './response-writer.ts'
 import { wireRefusal } from './wire-refusal.ts'
@@ -62,6 +63,8 @@ const READING: ReadonlySet<number> = new Set([states.gathering, states.body, sta
 
 export abstract class RequestConnection extends BufferedConnection implements Exchange {
   readonly tls: string | null
+  /** Takes the connection over, with what has arrived, when it begins with HTTP/2; null: nobody does. */
+  onPreface: ((connection: RequestConnection, first: Buffer) => void) | null = null
   protected readonly request: ClientRequest
   protected readonly body: ClientBody
   protected state: number = states.head
@@ -189,6 +192,10 @@ export abstract class RequestConnection extends BufferedConnection implements Ex
       return false
     }
     if (step === steps.refused) {
+      if (this.#isPreface(arena.bytes)) {
+        this.#handOver()
+        return false
+      }
       this.request.toHead = head.method === 'HEAD' && head.methodKnown
       this.refuseWire(head.reason)
       return false
@@ -206,6 +213,19 @@ export abstract class RequestConnection extends BufferedConnection implements Ex
     this.keepAlive = head.keepAlive && head.methodKnown && this.#requests < settings.connectionRequestsMax
     this.#handle()
     return true
+  }
+
+  #isPreface(bytes: Buffer): boolean {
+    if (this.onPreface === null || this.#requests > 0 || this.#blankBytes > 0) return false
+    return isPreface(bytes, this.at, this.end)
+  }
+
+  /** From here on the connection is somebody else's. */
+  #handOver(): void {
+    const first = Buffer.from(this.parts.arena.bytes.subarray(this.at, this.end))
+    this.state = states.closing
+    this.gone()
+    this.onPreface?.(this, first)
   }
 
   /** Some clients send a line's end too much (RFC 9112 section 2.2). */

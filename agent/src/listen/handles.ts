@@ -45,6 +45,17 @@ export function wrapSecured(secured: TLSSocket, onread: OnRead): Socket | null {
   return wrapped
 }
 
+/** @returns a socket like any other in place of one that was wrapped; the same one when it has no handle. */
+export function unwrap(wrapped: Socket): Socket {
+  const handle = takeHandle(wrapped)
+  if (handle === null) return wrapped
+  // The types do not know that a handle may be given.
+  const options: object = { handle }
+  const socket = new Socket(options)
+  wrapped.destroy()
+  return socket
+}
+
 function wrap(handle: object, onread: OnRead): Socket {
   // The types do not know that a handle may be given.
   const options: object = { handle, allowHalfOpen: true, onread }

@@ -10,6 +10,7 @@ import type { Clock } from '@headgate/kit/clock.ts'
 import type { Log } from '@headgate/kit/log.ts'
 import type { ListenAddress } from '@headgate/kit/settings.ts'
 import type { Engine } from '#agent/http/engine.ts'
+import type { Connection } from '#agent/http/io.ts'
 import type { Certificates } from './certificates.ts'
 import { createHandshakes, type HandshakeCause } from './handshakes.ts'
 import type { NetIo } from './net-io.ts'
@@ -28,6 +29,11 @@ export interface ListenerOptions {
   /** Other threads listen on the same address, and the kernel deals connections out. Default: nobody does. */
   readonly reusePort?: boolean
   readonly onMalformed: (reason: string) => void
+}
+
+export interface HttpListenerOptions {
+  /** Takes over the connections that begin with the preface of HTTP/2. Without it they are refused as bad requests. */
+  readonly onPreface?: ((socket: Socket) => void) | undefined
 }
 
 export interface HttpsListenerOptions {
@@ -59,12 +65,20 @@ export interface Listener {
 }
 
 /** @throws when the address cannot be listened on. */
-export async function listenHttp(address: ListenAddress, options: ListenerOptions): Promise<Listener> {
-  const { engine, io } = options
+export async function listenHttp(
+  address: ListenAddress,
+  options: ListenerOptions & HttpListenerOptions,
+): Promise<Listener> {
+  const { engine, io, onPreface } = options
+  const handOver =
+    onPreface === undefined
+      ? null
+      : (connection: Connection, first: Buffer): void => onPreface(io.letGo(connection, first))
   const server = createServer({ noDelay: true, pauseOnConnect: true, allowHalfOpen: true }, (socket) => {
     const connection = engine.accept(io, 'http', addressOf(socket), null)
-    if (connection === null) socket.destroy()
-    else io.accept(connection, socket)
+    if (connection === null) return void socket.destroy()
+    connection.onPreface = handOver
+    io.accept(connection, socket)
   })
   return await listen(server, address, 'http', options.reusePort)
 }

@@ -6,8 +6,10 @@ import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, request } from 'node:http'
 import { createServer as createSecureServer, request as requestSecure } from 'node:https'
+import { connect as connectHttp2, performServerHandshake } from 'node:http2'
 import { type AddressInfo, connect, type Server, type Socket } from 'node:net'
 import { test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { connect as connectTls, createServer as createTlsServer, type TLSSocket } from 'node:tls'
 import { systemClock } from '@headgate/kit/clock.ts'
 import { createLog } from '@headgate/kit/log.ts'
@@ -53,7 +55,7 @@ interface Proxy extends AsyncDisposable {
   readonly connections: () => number
 }
 
-async function startProxy(wraps: boolean, target: string): Promise<Proxy> {
+async function startProxy(wraps: boolean, target: string, onPreface?: (socket: Socket) => void): Promise<Proxy> {
   const settings = testSettings()
   const log = createLog({ name: 'test', level: 'fatal' })
   const arena = new Arena()
@@ -83,7 +85,7 @@ async function startProxy(wraps: boolean, target: string): Promise<Proxy> {
     },
     onMalformed,
   })
-  const listening = { ...settings, engine, io, clock: systemClock, log, reusePort: false, onMalformed }
+  const listening = { ...settings, engine, io, clock: systemClock, log, reusePort: false, onMalformed, onPreface }
   const listener = await listenHttp({ host: '127.0.0.1', port: 0 }, listening)
   const secure = createTlsServer({ ...identity, allowHalfOpen: true, noDelay: true }, (socket) => {
     const connection = engine.accept(io, 'https', '127.0.0.1', socket.getProtocol())
@@ -102,6 +104,30 @@ async function startProxy(wraps: boolean, target: string): Promise<Proxy> {
       engine[Symbol.dispose]()
     },
   }
+}
+
+for (const wraps of [true, false]) {
+  test(`a connection that begins with HTTP/2 is let go with every byte, ${wraps ? 'wrapped' : 'with events'}`, async () => {
+    let sockets = 0
+    await using proxy = await startProxy(wraps, 'http://127.0.0.1:9', (socket) => {
+      sockets += 1
+      socket.on('close', () => (sockets -= 1))
+      performServerHandshake(socket).on('stream', (stream) => {
+        stream.respond()
+        stream.pipe(stream)
+      })
+    })
+    const session = connectHttp2(proxy.http)
+    const body = randomBytes(MIB)
+    const stream = session.request({ ':method': 'POST' })
+    stream.end(body)
+    const got: Buffer[] = []
+    for await (const piece of stream as AsyncIterable<Buffer>) got.push(piece)
+    assert.ok(Buffer.concat(got).equals(body))
+    assert.deepEqual([sockets, proxy.connections()], [1, 0])
+    session.close()
+    while (sockets > 0) await sleep(2)
+  })
 }
 
 /** Sends random bytes, reads the answer now and then slowly, and compares. */

@@ -14,7 +14,7 @@ import { connect as connectTls, type TLSSocket } from 'node:tls'
 import type { Arena } from '#agent/http/arena.ts'
 import { INPUT_BYTES } from '#agent/http/arena.ts'
 import type { Connection, Connector, OutgoingConnection, ServiceAddress } from '#agent/http/io.ts'
-import { type OnRead, wrapAccepted, wrapSecured } from './handles.ts'
+import { type OnRead, unwrap, wrapAccepted, wrapSecured } from './handles.ts'
 
 const NOTHING = Buffer.alloc(0)
 
@@ -56,6 +56,22 @@ export class NetIo implements Connector {
     else this.#watch(connection, socket)
     this.#awaitDrain(connection)
     return socketOf(connection).resume()
+  }
+
+  /**
+   * Lets go of a plain connection, of which `first` was read.
+   *
+   * @returns what a session of `node:http2` can take over at once, which reads these bytes first. Nobody else: what
+   *   reads through Node's own streams would read into our memory.
+   */
+  letGo(connection: Connection, first: Buffer): Socket {
+    const known = socketOf(connection)
+    connection.closed = true
+    known.removeAllListeners('data').pause()
+    const socket = this.#wraps ? unwrap(known) : known
+    socket.allowHalfOpen = false
+    socket.unshift(first)
+    return socket
   }
 
   connect(connection: OutgoingConnection, { host, port, serverName, tls }: ServiceAddress): void {

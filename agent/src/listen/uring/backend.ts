@@ -9,7 +9,7 @@ import { arch, endianness, platform } from 'node:os'
 import type { Arena } from '#agent/http/arena.ts'
 import type { Connector } from '#agent/http/io.ts'
 import type { ListenAddress } from '@headgate/kit/settings.ts'
-import type { Listener, ListenerOptions } from '#agent/listen/listeners.ts'
+import type { HttpListenerOptions, Listener, ListenerOptions } from '#agent/listen/listeners.ts'
 import { createDescriptors } from './descriptors.ts'
 import { loadNative, type Native, NativeError } from './native.ts'
 import { Ring } from './ring.ts'
@@ -22,7 +22,10 @@ export { RING_ROOM_BYTES } from './memory.ts'
 export interface UringBackend extends Disposable {
   readonly io: UringIo
   /** @throws when the address cannot be listened on. */
-  listen(address: ListenAddress, options: Pick<ListenerOptions, 'engine' | 'reusePort'>): Promise<Listener>
+  listen(
+    address: ListenAddress,
+    options: Pick<ListenerOptions, 'engine' | 'reusePort'> & HttpListenerOptions,
+  ): Promise<Listener>
 }
 
 /** What the errors of the kernel mean here. */
@@ -56,8 +59,8 @@ export async function createUringBackend(
     const disposal = stack.move()
     return {
       io,
-      listen: async (address, { engine, reusePort }) =>
-        await listenOnRing(address, { native, ring, io, engine, reusePort }),
+      listen: async (address, { engine, reusePort, onPreface }) =>
+        await listenOnRing(address, { native, ring, io, engine, reusePort, onPreface }),
       [Symbol.dispose]: () => disposal.dispose(),
     }
   } catch (thrown) {

@@ -140,7 +140,7 @@ export async function loadNative(descriptors: Int32Array) {
     },
     /** A descriptor was opened by the ring. */
     opened: (fd: number): void => noteDescriptor(descriptors, fd),
-    /** A descriptor is about to be closed by the ring. */
+    /** A descriptor is about to be closed by the ring, or to be somebody else's. */
     closing: (fd: number): void => crossOutDescriptor(descriptors, fd),
     setOption: (fd: number, level: number, option: number, value: number): void => {
       scratch.writeInt32LE(value)

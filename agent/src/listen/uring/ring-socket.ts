@@ -55,6 +55,7 @@ export class RingSocket extends Party {
   #wantsEnd = false
   #isShut = false
   #connecting: Connecting | null = null
+  #taken: ((fd: number, read: readonly Buffer[]) => void) | null = null
 
   constructor(parts: RingParts, connection: Connection, fd: number) {
     super()
@@ -149,6 +150,21 @@ export class RingSocket extends Party {
     if (this.pending === 0) this.#parts.later(this)
   }
 
+  /**
+   * Lets go of the descriptor, on which nothing was written yet.
+   *
+   * @param taken called when nothing is under way on it any more, with what was read meanwhile.
+   */
+  letGo(taken: (fd: number, read: readonly Buffer[]) => void): void {
+    if (this.isLeaving) return
+    this.#taken = taken
+    // What comes from now on is held.
+    this.connection.paused = true
+    if (this.#isReading) this.#parts.ring.cancelRecv(this)
+    this.isLeaving = true
+    if (this.pending === 0) this.#parts.later(this)
+  }
+
   completed(kind: number, result: number, flags: number): void {
     switch (kind) {
       case kinds.recv:
@@ -169,7 +185,10 @@ export class RingSocket extends Party {
   }
 
   left(): void {
-    this.connection.gone()
+    const { connection } = this
+    if (this.#taken === null) return connection.gone()
+    connection.closed = true
+    this.#taken(this.#fd, this.#held)
   }
 
   #received(result: number, flags: number): void {

@@ -6,7 +6,7 @@
  * @module
  */
 import { lookup } from 'node:dns'
-import { isIP } from 'node:net'
+import { isIP, Socket } from 'node:net'
 import type { Arena } from '#agent/http/arena.ts'
 import type { Connection, Connector, OutgoingConnection, ServiceAddress } from '#agent/http/io.ts'
 import { packAddress } from './address.ts'
@@ -41,6 +41,16 @@ export class UringIo implements Connector, Disposable {
     const socket = new RingSocket(this.#parts, connection, fd)
     connection.socket = socket
     socket.read()
+  }
+
+  /** Lets go of a connection, of which `first` was read. @param taken is given a socket that reads these bytes first. */
+  letGo(connection: Connection, first: Buffer, taken: (socket: Socket) => void): void {
+    socketOf(connection).letGo((fd, read) => {
+      this.#native.closing(fd)
+      const socket = new Socket({ fd, readable: true, writable: true })
+      socket.unshift(Buffer.concat([first, ...read]))
+      taken(socket)
+    })
   }
 
   connect(connection: OutgoingConnection, address: ServiceAddress): void {

@@ -7,7 +7,8 @@ import { lookup } from 'node:dns/promises'
 import { isIP } from 'node:net'
 import type { Engine } from '#agent/http/engine.ts'
 import type { ListenAddress } from '@headgate/kit/settings.ts'
-import type { Listener } from '#agent/listen/listeners.ts'
+import type { Connection } from '#agent/http/io.ts'
+import type { HttpListenerOptions, Listener } from '#agent/listen/listeners.ts'
 import { AF_INET6, packAddress, readHost, readPort } from './address.ts'
 import { type Native, NativeError } from './native.ts'
 import { COMPLETION_MORE, kinds, Party, type Ring } from './ring.ts'
@@ -23,7 +24,7 @@ const BACKLOG = 4_096
 /** Pause after a connection could not be taken, such as for want of descriptors, in milliseconds. */
 const PAUSE_MS = 100
 
-export interface RingListenerOptions {
+export interface RingListenerOptions extends HttpListenerOptions {
   readonly native: Native
   readonly ring: Ring
   readonly io: UringIo
@@ -67,12 +68,15 @@ export async function listenOnRing(address: ListenAddress, options: RingListener
 class RingListener extends Party {
   readonly #options: RingListenerOptions
   readonly #fd: number
+  readonly #handOver: ((connection: Connection, first: Buffer) => void) | null
   accepted = 0
 
   constructor(options: RingListenerOptions, fd: number) {
     super()
     this.#options = options
     this.#fd = fd
+    const { io, onPreface } = options
+    this.#handOver = onPreface === undefined ? null : (connection, first) => io.letGo(connection, first, onPreface)
     options.ring.add(this)
     options.ring.accept(this, fd)
   }
@@ -108,7 +112,8 @@ class RingListener extends Party {
     native.opened(fd)
     const peer = native.peerAddress(fd)
     const connection = peer === null ? null : engine.accept(io, 'http', readHost(peer), null)
-    if (connection === null) native.close(fd)
-    else io.accept(connection, fd)
+    if (connection === null) return native.close(fd)
+    connection.onPreface = this.#handOver
+    io.accept(connection, fd)
   }
 }
