@@ -10,7 +10,7 @@ import { ROOT } from '../tooling/paths.ts'
 /**
  * - `unit`: many in one process, without servers
  * - `services`: `x.services.test.ts`, a process each, with Postgres and Redis
- * - `e2e`: one after another, each with processes of its own
+ * - `e2e`: a process each, which starts processes of the product
  */
 export type Kind = 'unit' | 'services' | 'e2e'
 

@@ -1,8 +1,10 @@
 /**
- * Runs the tests by kind: unit tests in a few processes, then those with servers, then the end-to-end ones.
+ * Runs the tests side by side, what takes long first: unit tests in a few processes, all others in a process for each
+ * file. Those that promise a time to users come last, one after the other.
  *
  * @module
  */
+import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { ROOT } from '../tooling/paths.ts'
 import { type Kind, findTests, needsBrowser } from './files.ts'
@@ -10,8 +12,11 @@ import { type NamedResult, printClosing, printFile } from './report.ts'
 import { type RunOptions, runFiles } from './run-file.ts'
 import { startServers } from './servers.ts'
 
-/** Processes of tests that run at once: more would measure each other on a small machine. */
-const AT_ONCE = 2
+/**
+ * Processes of tests that run at once: most wait for a third of their time, for timers and for processes that start. Far
+ * more would measure each other.
+ */
+const AT_ONCE = Math.min(availableParallelism() + 1, 4)
 
 /** Files of unit tests for one process: all of them in one would take longer than a process may. */
 const UNIT_FILES_MAX = 60
@@ -19,10 +24,17 @@ const UNIT_FILES_MAX = 60
 /** End-to-end files that promise a time to users: nothing else runs beside them. */
 const MEASURES = /\/(?:revocation|survival)\.test\.ts$/
 
-/** Longest test and longest file, in milliseconds. */
+/** Files of half a minute and more. They begin early, so that none of them is alone at the end. */
+const LONG =
+  /\/src\/(?:(?:cases|tour|writes|callers|pages)(?:\.services)?\.test\.ts|commands\/|fleet\/(?:fleet|certificates)\.|.*\/slow\.)/
+
+/**
+ * Longest test and longest file, in milliseconds: many times what they take, because they are there to end what hangs,
+ * and machines differ.
+ */
 const TIMEOUTS = {
-  unit: { testTimeoutMs: 60_000, fileTimeoutMs: 180_000 },
-  services: { testTimeoutMs: 60_000, fileTimeoutMs: 180_000 },
+  unit: { testTimeoutMs: 120_000, fileTimeoutMs: 400_000 },
+  services: { testTimeoutMs: 120_000, fileTimeoutMs: 400_000 },
   e2e: { testTimeoutMs: 180_000, fileTimeoutMs: 600_000 },
 } as const satisfies Record<Kind, Omit<RunOptions, 'signal'>>
 
@@ -73,11 +85,16 @@ export async function runTests(kinds: readonly Kind[], filters: readonly string[
   const together = dealOut(unit, Math.ceil(unit.length / UNIT_FILES_MAX)).map(
     (files) => () => runTogether(files, signal),
   )
-  await runAll([...together, ...services.map(withServer('services'))], AT_ONCE)
+  const alone = e2e.filter((file) => MEASURES.test(file))
+  const beside = [
+    ...e2e.filter((file) => !MEASURES.test(file)).map((file) => ({ file, job: withServer('e2e')(file) })),
+    ...services.map((file) => ({ file, job: withServer('services')(file) })),
+  ]
+  const jobs = (isLong: boolean) => beside.filter(({ file }) => LONG.test(file) === isLong).map(({ job }) => job)
+  // What mostly computes beside what mostly waits.
+  await runAll([...inTurn(together, jobs(true)), ...jobs(false)], AT_ONCE)
   const missing = ((await starting)?.missing ?? []).map((line) => `SKIPPED what needs it: ${line}`)
   for (const line of missing) console.log(line)
-  const [beside, alone] = [e2e.filter((file) => !MEASURES.test(file)), e2e.filter((file) => MEASURES.test(file))]
-  await runAll(beside.map(withServer('e2e')), AT_ONCE)
   await runAll(alone.map(withServer('e2e')), 1)
 
   const passed = printClosing(results, missing, performance.now() - started)
@@ -90,6 +107,15 @@ export async function runTests(kinds: readonly Kind[], filters: readonly string[
 /** Files of one folder take similar times and stand together, so they are dealt out in turn. */
 function dealOut(files: readonly string[], count: number): readonly (readonly string[])[] {
   return Array.from({ length: count }, (_, hand) => files.filter((_file, index) => index % count === hand))
+}
+
+/** The first of each, then the second of each, and so on. */
+function inTurn<T>(some: readonly T[], others: readonly T[]): readonly T[] {
+  const length = Math.max(some.length, others.length)
+  return Array.from({ length }, (_, index) => [
+    ...some.slice(index, index + 1),
+    ...others.slice(index, index + 1),
+  ]).flat()
 }
 
 async function runTogether(files: readonly string[], signal: AbortSignal): Promise<NamedResult> {

@@ -57,7 +57,7 @@ export function paste(line: string, options: CliOptions): Pasted {
 }
 
 function launch(program: string, args: readonly string[], options: CliOptions, group: boolean) {
-  const { directory, env = {}, input, timeoutMs = 30_000 } = options
+  const { directory, env = {}, input, timeoutMs = 90_000 } = options
   const { PATH, HOME, TMPDIR, NODE_COMPILE_CACHE } = process.env
   const child = spawn(program, args, {
     cwd: directory,

@@ -22,7 +22,7 @@ const OUTPUT_MAX = 8 * 1024 * 1024
 const SHOWN_LINES = 60
 
 /** Longest wait for a program that was told to end, in milliseconds. */
-const STOP_TIMEOUT_MS = 8_000
+const STOP_TIMEOUT_MS = 30_000
 
 export interface Exit {
   readonly code: number | null

@@ -26,7 +26,7 @@ export class Hopeless extends Error {
 export async function until<T>(
   what: string,
   ask: () => Promise<T | undefined | false> | T | undefined | false,
-  { timeoutMs = 15_000, everyMs = 20 }: Bounds = {},
+  { timeoutMs = 60_000, everyMs = 20 }: Bounds = {},
 ): Promise<T> {
   const end = performance.now() + timeoutMs
   let cause: unknown
