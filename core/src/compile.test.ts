@@ -61,6 +61,7 @@ test('a release has what an agent needs of services and certificates', () => {
       panicPercent: 25,
     },
     breaker: { requestsMax: null, pendingMax: null, connectionsMax: null },
+    overload: { isAdaptive: true, concurrencyMin: 100, concurrencyMax: null },
     retries: { attemptsMax: 2, budgetPercent: 10, onTimeout: false },
     tls: null,
     identity: {

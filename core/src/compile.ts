@@ -8,7 +8,7 @@
  */
 import { compileCertificates } from './compile/certificates.ts'
 import { findingList, type FindingList } from './compile/findings.ts'
-import { compileIssuers, compileRoles } from './compile/issuers.ts'
+import { compileIssuers, compileRolePriorities, compileRoles } from './compile/issuers.ts'
 import { policyTable } from './compile/policies.ts'
 import { readObjects, type ReadObject, type ReadObjects } from './compile/read-objects.ts'
 import { routeTable, type RouteEntry } from './compile/route-table.ts'
@@ -153,6 +153,7 @@ export function compile(input: ReleaseInput): Compiled {
     hosts: [...hosts].toSorted(),
     issuers,
     roles: compileRoles(objects.byKind.role),
+    rolePriorities: compileRolePriorities(objects.byKind.role),
     services,
     routes: new Map(entries.map(({ route }): [string, CompiledRoute] => [route.name, route])),
     effective,

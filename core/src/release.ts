@@ -10,6 +10,7 @@ import type { CompiledLimit } from './compile.ts'
 import type { AddressRange } from './credentials/addresses.ts'
 import type { CertificateIdentity, CredentialKind } from './credentials/kinds.ts'
 import type { TlsProfile } from './kinds/certificate.ts'
+import type { Priority } from './kinds/role.ts'
 import { treesHaveHost } from './match/hosts.ts'
 import type { RouteIndex } from './match/match.ts'
 import type { ClaimRules } from './tokens/claims.ts'
@@ -43,6 +44,15 @@ export interface CompiledService {
     readonly requestsMax: number | null
     readonly pendingMax: number | null
     readonly connectionsMax: number | null
+  }
+  /** How much it has waiting for an answer at a time, in each serving thread. */
+  readonly overload: {
+    /** Whether less is sent to it when it shows that it has too much. */
+    readonly isAdaptive: boolean
+    /** So much is always sent to it. */
+    readonly concurrencyMin: number
+    /** Never more than this; null: as much as there is. */
+    readonly concurrencyMax: number | null
   }
   readonly retries: {
     /** Attempts for one request, the first included. */
@@ -369,6 +379,8 @@ export interface CompiledRelease {
   readonly issuers: ReadonlyMap<string, CompiledIssuer>
   /** Scopes of each role, by its name. */
   readonly roles: ReadonlyMap<string, readonly string[]>
+  /** Of those roles that have one, by the name of the role. */
+  readonly rolePriorities: ReadonlyMap<string, Priority>
   /** By name. */
   readonly services: ReadonlyMap<string, CompiledService>
   /** By name. */

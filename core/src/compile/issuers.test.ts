@@ -88,3 +88,9 @@ test('claims are paths, and a token without type is one with an empty type', () 
   assert.deepEqual(rules.required, [{ path: ['org', 'id'], values: ['acme'] }])
   assert.deepEqual([rules.lifeMsMax, admitsUnknown], [3_600_000, true])
 })
+
+test('priorities of roles arrive at the agent, those of others do not', () => {
+  const roles = [object('role', 'gold', { scopes: [], priority: 'high' }), object('role', 'reader', { scopes: [] })]
+  const release = compiled(route('r', '/'), keyed('p', environment), ...roles)
+  assert.deepEqual([...release.rolePriorities], [['gold', 'high']])
+})

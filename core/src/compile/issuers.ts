@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Priority } from '#core/kinds/role.ts'
 import type { CompiledIntrospection, CompiledIssuer } from '#core/release.ts'
 import type { ReadObject } from './read-objects.ts'
 import type { Specs } from './spec.ts'
@@ -78,4 +79,9 @@ export function compileClient(
 /** Scopes by the name of the role. */
 export function compileRoles(objects: readonly ReadObject<'role'>[]): ReadonlyMap<string, readonly string[]> {
   return new Map(objects.map(({ name, spec }) => [name, [...new Set(spec.scopes)].toSorted()]))
+}
+
+/** By the name of the role; those without a priority are left out. */
+export function compileRolePriorities(objects: readonly ReadObject<'role'>[]): ReadonlyMap<string, Priority> {
+  return new Map(objects.flatMap(({ name, spec: { priority } }) => (priority === undefined ? [] : [[name, priority]])))
 }

@@ -27,6 +27,7 @@ test('everything that can be said about a service arrives at the agent', () => {
     health: { active: { path: '/healthz', statuses: [200] }, panic_percent: 0 },
     retries: { attempts_max: 2, budget_percent: 20, try_timeout_ms: 500 },
     breaker: { requests_max: 1, pending_max: 0, connections_max: 2 },
+    overload: { adaptive: 'off', concurrency_max: 40 },
     tls: { ca: PEM, server_name: 'x.test', certificate: { chain: PEM, key: 'env://KEY' } },
     request_timeout_ms: 5_000,
     stream_idle_ms: 0,
@@ -45,6 +46,8 @@ test('everything that can be said about a service arrives at the agent', () => {
   })
   assert.deepEqual(service.retries, { attemptsMax: 2, budgetPercent: 20, onTimeout: true })
   assert.deepEqual(service.breaker, { requestsMax: 1, pendingMax: 0, connectionsMax: 2 })
+  // What it always gets is never more than what it gets at most.
+  assert.deepEqual(service.overload, { isAdaptive: false, concurrencyMin: 40, concurrencyMax: 40 })
   assert.deepEqual(service.tls, { ca: PEM, serverName: 'x.test', certificate: { chain: PEM, key: 'env://KEY' } })
   assert.deepEqual([service.requestTimeoutMs, service.streamIdleMs, service.responseTimeoutMs], [5_000, 0, 500])
 })

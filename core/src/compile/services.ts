@@ -62,6 +62,11 @@ export function compileService({ name, spec, subject }: ReadObject<'service'>): 
       pendingMax: breaker.pending_max ?? null,
       connectionsMax: breaker.connections_max ?? null,
     },
+    overload: {
+      isAdaptive: spec.overload.adaptive === 'on',
+      concurrencyMin: Math.min(spec.overload.concurrency_min, spec.overload.concurrency_max ?? Infinity),
+      concurrencyMax: spec.overload.concurrency_max ?? null,
+    },
     retries: {
       attemptsMax: retries.attempts_max,
       budgetPercent: retries.budget_percent,

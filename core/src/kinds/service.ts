@@ -136,6 +136,30 @@ const breaker = z
   })
   .describe('Bounds of the service in each serving thread of an agent; more is refused at once with 503')
 
+/** A service that has fewer requests waiting in a serving thread is never taken for overloaded: far above the usual. */
+export const CONCURRENCY_MIN = 100
+
+const overload = z
+  .strictObject({
+    adaptive: z
+      .enum(['on', 'off'])
+      .default('on')
+      .describe('Send less to the service while all its answers take far longer than when nobody waits'),
+    concurrency_min: z
+      .int()
+      .min(1)
+      .max(1_000_000)
+      .default(CONCURRENCY_MIN)
+      .describe('Requests waiting for an answer that it always gets, however long answers take'),
+    concurrency_max: z
+      .int()
+      .min(1)
+      .max(1_000_000)
+      .optional()
+      .describe('Requests waiting for an answer that it never has more of; default: what breaker and agent allow'),
+  })
+  .describe('What the service is spared in each serving thread of an agent, the less important requests first')
+
 const retries = z
   .strictObject({
     attempts_max: z.int().min(1).max(2).default(2).describe('Attempts for one request; 1: no second one'),
@@ -184,6 +208,7 @@ export const serviceSpec = z
     health: health.prefault({}),
     retries: retries.prefault({}),
     breaker: breaker.prefault({}),
+    overload: overload.prefault({}),
     connect_timeout_ms: z
       .int()
       .min(10)
