@@ -13,7 +13,7 @@
  *
  * @module
  */
-import { type CompiledLimit, type LimitDemand, takeAll, type Taken } from '@headgate/core'
+import { type CompiledLimit, type LimitDemand, takeAllRates, type Taken } from '@headgate/core'
 import { type HashBeginning, type LimitMemory, LimitTable } from './table.ts'
 
 export interface LocalLimits {
@@ -103,7 +103,7 @@ export function createLocalLimits(memory: LimitMemory, monotonic: () => number):
         count = 0
         written = 0
         outrun = false
-        const taken = takeAll(demands, nowMs, read, write)
+        const taken = takeAllRates(demands, nowMs, read, write)
         if (!outrun) return taken
         giveBack(demands)
       }

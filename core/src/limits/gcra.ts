@@ -1,78 +1,118 @@
 /**
- * The arithmetic of a limit: the generic cell rate algorithm, one number per counted key.
+ * The arithmetic of a rate: the generic cell rate algorithm, one number per counted key.
  *
- * That number is the theoretical arrival time (`tat`): the time at which the key would be whole again. A request
- * moves it on by `windowMs / amount`, and is refused if that would put it more than `burst` such steps ahead of now.
- * It behaves as a bucket of `burst` tokens that is refilled evenly, without ever touching idle keys.
+ * That number is the theoretical arrival time (`tat`): the time at which the key would be whole again. Each unit moves
+ * it on by one step, `windowMs / amount`, and a request is refused if that would put it more than `burst` steps ahead
+ * of now. It behaves as a bucket of `burst` tokens that is refilled evenly, without ever touching idle keys.
  *
- * Source: ITU-T I.371, annex A (virtual scheduling). Pure; times are milliseconds, whole or not.
+ * Times are counted in ticks of 2^-11 ms, which sums of times since 1970 keep exactly for another eighty years: so nothing
+ * is rounded on the way, and what is said to remain is what passes. Steps are whole ticks, rounded up. A limit therefore
+ * never admits more than its rate, and up to 32,000 a second less by one part in 64 at most (at 1,000 a second: by
+ * nothing). Above that, steps of a single unit would be too coarse: what each request takes is rounded up as a whole.
+ *
+ * Source: ITU-T I.371, annex A (virtual scheduling). Pure; times are milliseconds, and read down to a whole tick.
  *
  * @module
  */
 import type { CompiledLimit } from '#core/compile.ts'
+import { type LimitOutcome, neededUnits } from './outcome.ts'
 
 /** What the arithmetic needs of a limit. */
-export type Rate = Pick<CompiledLimit, 'amount' | 'windowMs' | 'burst'>
+export type Rate = Pick<CompiledLimit, 'amount' | 'windowMs' | 'burst'> & Partial<Pick<CompiledLimit, 'unit'>>
+
+/** Numbers as large as the milliseconds since 1970 are told apart by this much until 2109. */
+const TICKS_PER_MS = 2_048
+
+/** Steps of fewer ticks are not rounded by themselves. */
+const STEP_TICKS_MIN = 64
 
 /**
- * Distance of neighbouring numbers near today's milliseconds since 1970: each step may be off by half of it. A limit of
- * 100,000 a second is therefore kept within 1.2 %, one of 1,000 within a hundredth of that.
+ * Longest debt that is kept of bytes, which pass before they are counted, beyond a full limit: no clock that was set
+ * back and no limit that was lowered shuts a key out for longer. Requests have no debt.
  */
-const RESOLUTION_MS = 2 ** -12
+const DEBT_MS_MAX = 86_400_000
 
 /** Outcome of one request. */
-export interface GcraResult {
-  readonly allowed: boolean
+export interface GcraResult extends LimitOutcome {
   /** To be stored; unchanged when refused. */
   readonly tatMs: number
-  /** Whole requests that may come at once after this one. */
-  readonly remaining: number
-  /** Until the limit is whole again. */
-  readonly resetMs: number
-  /** Until one more request passes; 0 when one passes now. */
-  readonly retryAfterMs: number
 }
 
 /**
  * Takes one request.
  *
  * @param tatMs what was stored; 0 for a new key.
+ * @param cost units that it takes; 0: it passes while one is left, and is charged later.
  */
-export function gcra(tatMs: number, nowMs: number, rate: Rate): GcraResult {
-  const before = settle(tatMs, nowMs, rate)
-  const after = before + rate.windowMs / rate.amount
-  const allowed = after - nowMs <= toleranceMs(rate)
-  return gcraState(allowed ? after : before, nowMs, rate, allowed)
+export function gcra(tatMs: number, nowMs: number, rate: Rate, cost = 1): GcraResult {
+  const now = tick(nowMs)
+  const before = current(tatMs, now, rate)
+  if (before + costMs(rate, neededUnits(cost)) - now > capacityMs(rate)) return refused(before, now, rate, cost)
+  return passed(before + costMs(rate, cost), now, rate)
 }
 
-/** What is left, without taking. `allowed` is whether the next request passes. */
-export function gcraPeek(tatMs: number, nowMs: number, rate: Rate): GcraResult {
-  const settled = settle(tatMs, nowMs, rate)
-  const next = settled + rate.windowMs / rate.amount
-  return gcraState(settled, nowMs, rate, next - nowMs <= toleranceMs(rate))
+/** What is left, without taking. `allowed` is whether a request of this cost would pass. */
+export function gcraPeek(tatMs: number, nowMs: number, rate: Rate, cost = 1): GcraResult {
+  const now = tick(nowMs)
+  const before = current(tatMs, now, rate)
+  if (before + costMs(rate, neededUnits(cost)) - now > capacityMs(rate)) return refused(before, now, rate, cost)
+  return passed(before, now, rate)
 }
 
-function gcraState(tatMs: number, nowMs: number, rate: Rate, allowed: boolean): GcraResult {
-  const intervalMs = rate.windowMs / rate.amount
-  const resetMs = tatMs - nowMs
-  const spareMs = toleranceMs(rate) - resetMs
-  const remaining = Math.min(rate.burst, Math.max(0, Math.floor(spareMs / intervalMs)))
-  // The tolerance may be a hair wider than the burst: never promise a time that has passed.
-  const retryAfterMs = remaining > 0 ? 0 : Math.max(0, intervalMs - spareMs)
-  return { allowed, tatMs, remaining, resetMs, retryAfterMs }
+/** The stored time once units have passed, whether there was room for them or not. */
+export function gcraCharge(tatMs: number, nowMs: number, rate: Rate, units: number): number {
+  const now = tick(nowMs)
+  return Math.min(current(tatMs, now, rate) + costMs(rate, units), furthestMs(now, rate))
 }
 
-/**
- * The stored time as it counts now: not before now, and not further ahead than a full limit can be. Further ahead it
- * is after the clock was set back or the limit was lowered; without the bound, a key could be shut out for days.
- */
-function settle(tatMs: number, nowMs: number, rate: Rate): number {
-  const ceilingMs = nowMs + (rate.windowMs / rate.amount) * rate.burst
-  return tatMs > nowMs ? Math.min(tatMs, ceilingMs) : nowMs
+/** The stored time without what a request had taken. It may be before now, which counts as now. */
+export function gcraGiveBack(tatMs: number, rate: Rate, cost: number): number {
+  return tatMs - costMs(rate, cost)
 }
 
-/** `burst` steps, and what their rounding may add up to: the last request of a burst is not lost to it. */
-function toleranceMs({ amount, windowMs, burst }: Rate): number {
-  const intervalMs = windowMs / amount
-  return intervalMs * burst + Math.min(intervalMs / 2, burst * RESOLUTION_MS)
+/** By how much units move the time. */
+export function costMs({ amount, windowMs }: Rate, units: number): number {
+  const stepTicks = (windowMs / amount) * TICKS_PER_MS
+  const ticks = stepTicks >= STEP_TICKS_MIN ? Math.ceil(stepTicks) * units : Math.ceil(stepTicks * units)
+  return ticks / TICKS_PER_MS
+}
+
+/** How far the time of a key may be ahead: `burst` steps, and room for one unit at least. */
+export function capacityMs(rate: Rate): number {
+  const stepTicks = (rate.windowMs / rate.amount) * TICKS_PER_MS
+  if (stepTicks >= STEP_TICKS_MIN) return costMs(rate, rate.burst)
+  return Math.max(Math.floor(stepTicks * rate.burst), Math.ceil(stepTicks)) / TICKS_PER_MS
+}
+
+const tick = (ms: number): number => Math.floor(ms * TICKS_PER_MS) / TICKS_PER_MS
+
+/** The stored time as it counts now: not before now, and not further ahead than a full limit and its debt can be. */
+function current(tatMs: number, now: number, rate: Rate): number {
+  if (tatMs <= now) return now
+  return Math.min(tatMs, furthestMs(now, rate))
+}
+
+const furthestMs = (now: number, rate: Rate): number =>
+  now + capacityMs(rate) + (rate.unit === 'bytes' ? DEBT_MS_MAX : 0)
+
+function passed(tatMs: number, now: number, rate: Rate): GcraResult {
+  const spareMs = capacityMs(rate) - (tatMs - now)
+  const remaining = unitsIn(spareMs, rate)
+  const retryAfterMs = remaining > 0 ? 0 : Math.max(0, costMs(rate, 1) - spareMs)
+  return { allowed: true, tatMs, remaining, resetMs: tatMs - now, retryAfterMs }
+}
+
+/** Who costs more than the burst never passes, and is told when the limit is whole. */
+function refused(tatMs: number, now: number, rate: Rate, cost: number): GcraResult {
+  const spareMs = capacityMs(rate) - (tatMs - now)
+  const resetMs = tatMs - now
+  const lackingMs = costMs(rate, neededUnits(cost)) - spareMs
+  const retryAfterMs = lackingMs > resetMs ? resetMs : lackingMs
+  return { allowed: false, tatMs, remaining: unitsIn(spareMs, rate), resetMs, retryAfterMs }
+}
+
+function unitsIn(spareMs: number, rate: Rate): number {
+  const stepTicks = (rate.windowMs / rate.amount) * TICKS_PER_MS
+  const whole = stepTicks >= STEP_TICKS_MIN ? Math.ceil(stepTicks) : stepTicks
+  return Math.min(rate.burst, Math.max(0, Math.floor((spareMs * TICKS_PER_MS) / whole)))
 }

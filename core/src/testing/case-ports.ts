@@ -10,7 +10,8 @@ import { judgeApiKey } from '#core/credentials/api-key.ts'
 import { judgeCredential } from '#core/credentials/credential.ts'
 import { type ConsumerRecord, judgeToken } from '#core/credentials/token.ts'
 import type { Credential, DecisionPorts, Facts, Principal, TlsPeer, VerifiedPeer, Verified } from '#core/decision.ts'
-import { demandKey, takeAll } from '#core/limits/take-all.ts'
+import { memoryStore } from '#core/limits/memory-store.ts'
+import { takeAll } from '#core/limits/take-all.ts'
 import { type Reason, reasons } from '#core/reasons.ts'
 import { certificateFor, type CompiledIssuer, type CompiledRelease } from '#core/release.ts'
 import { judgeSignature, readSignature, type SignatureProblem } from '#core/signatures/message-signature.ts'
@@ -44,7 +45,7 @@ export function casePorts(
 ): DecisionPorts {
   const keys = caseKeyRecords(file, nowMs)
   const credentials = caseCredentialRecords(file, nowMs)
-  const counters = new Map<string, number>()
+  const counters = memoryStore(() => nowMs)
   const seen = new Set<string>()
   const strikes = new Map<string, number>()
 
@@ -168,13 +169,7 @@ export function casePorts(
       if (verified.kind === 'denied' && reasons[verified.reason].status === 401) strikes.set(facts.address, before + 1)
       return verified
     },
-    take: (demands) =>
-      takeAll(
-        demands,
-        nowMs,
-        (demand) => counters.get(demandKey(demand)) ?? 0,
-        (demand, tatMs) => void counters.set(demandKey(demand), tatMs),
-      ),
+    take: (demands) => takeAll(demands, counters),
   }
 }
 

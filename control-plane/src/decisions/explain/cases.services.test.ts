@@ -17,6 +17,7 @@ import {
   caseKey,
   caseOutcome,
   compile,
+  memoryStore,
 } from '@headgate/core'
 import { type CaseMaterial, type SentCase, caseMaterial } from '@headgate/core/testing/case-material.ts'
 import { casePeer } from '@headgate/core/testing/case-ports.ts'
@@ -52,7 +53,7 @@ for (const name of readdirSync(FOLDER).filter((file) => file.endsWith('.json')))
   test(`explain agrees with every case of ${name}: ${file.about}`, async (context) => {
     const material = caseMaterial(file, { nowMs: Date.now() })
     const { scope, credentials } = await publish(name.replace('.json', ''), file, material)
-    const counters = new Map<string, number>()
+    const counters = memoryStore(() => Date.now())
     const { objects } = await loadLive(controlPlane.app.db, scope)
     const compiled = compile({ tenant: scope.tenantName, environment: scope.environmentName, number: 1, objects })
     assert.ok(compiled.kind === 'compiled')

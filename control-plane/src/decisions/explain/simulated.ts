@@ -8,11 +8,12 @@
 import type { Given } from '@headgate/admin-api'
 import {
   type CompiledRelease,
+  type LimitStore,
   type RequestHead,
   type TlsPeer,
   type TraceStep,
-  demandKey,
   formatApiKey,
+  memoryStore,
   readJws,
   takeAll,
   tokenBinding,
@@ -34,8 +35,8 @@ interface Simulation {
   readonly request: SimulatedRequest
   /** Milliseconds since 1970-01-01 UTC. */
   readonly nowMs: number
-  /** Counters of limits, by key; new ones are fresh. */
-  readonly counters?: Map<string, number>
+  /** Counters of limits; default: fresh ones. */
+  readonly counters?: LimitStore
   /** Client certificate of the connection; null: none. Default: that of `as_credential`. */
   readonly peer?: TlsPeer | null
 }
@@ -47,7 +48,7 @@ export async function simulate({
   release,
   request,
   nowMs,
-  counters = new Map(),
+  counters = memoryStore(() => nowMs),
   peer,
 }: Simulation): Promise<Evaluation> {
   const { as_key: keyId, as_credential: credentialId, as_claims: assumed = null, as_token: token } = request
@@ -65,13 +66,7 @@ export async function simulate({
   const evaluation = await evaluate(release, headOf(request, environment, release, asCredential, peer), {
     now: () => nowMs,
     verify: (credential, facts) => prove(prover, credential, facts),
-    take: (demands) =>
-      takeAll(
-        demands,
-        nowMs,
-        (demand) => counters.get(demandKey(demand)) ?? 0,
-        (demand, tatMs) => void counters.set(demandKey(demand), tatMs),
-      ),
+    take: (demands) => takeAll(demands, counters),
   })
   return { ...evaluation, steps: evaluation.steps.map((step) => withNotes(step, notes)) }
 }
