@@ -176,6 +176,10 @@ export async function createApp(options: AppOptions): Promise<App> {
             return prometheusText(side.counters, { ...gauges(), dropped: telemetry.dropped() })
           },
           state,
+          tls:
+            settings.adminTls === undefined
+              ? null
+              : { ...settings.adminTls, env, profile: settings.tlsProfile, log: log.child({ area: 'admin' }) },
         })
   if (admin !== null) stack.use(admin)
   stack.use(side)

@@ -60,6 +60,43 @@ test('the admin endpoint is not opened to other machines by accident', () => {
   }
 })
 
+test('the admin endpoint is opened to other machines by what makes them prove who they are', () => {
+  const all = {
+    HEADGATE_ADMIN_LISTEN: '0.0.0.0:9090',
+    HEADGATE_ADMIN_CERTIFICATE: 'file:///run/secrets/admin.pem',
+    HEADGATE_ADMIN_KEY: 'env://ADMIN_KEY',
+    HEADGATE_ADMIN_CLIENT_CA: 'file:///run/secrets/watchers.pem',
+  }
+  const read = readAgentSettings(all)
+  assert.ok(read.kind === 'ok')
+  assert.deepEqual(read.settings.adminTls, {
+    certificate: 'file:///run/secrets/admin.pem',
+    key: 'env://ADMIN_KEY',
+    clientCa: 'file:///run/secrets/watchers.pem',
+    probesOpen: false,
+  })
+  // Half of it, however it comes about, is never taken for none.
+  for (const missing of ['HEADGATE_ADMIN_CERTIFICATE', 'HEADGATE_ADMIN_KEY', 'HEADGATE_ADMIN_CLIENT_CA'] as const) {
+    for (const open of ['false', 'true']) {
+      const { [missing]: _, ...half } = all
+      const without = readAgentSettings({ ...half, HEADGATE_ADMIN_OPEN: open })
+      assert.ok(without.kind === 'invalid', missing)
+      assert.match(without.problems.join(), /give all three/)
+    }
+  }
+  const probes = readAgentSettings({ HEADGATE_ADMIN_PROBES_OPEN: 'true' })
+  assert.match(probes.kind === 'invalid' ? probes.problems.join() : '', /says nothing without/)
+})
+
+test('a key that is given in place of a reference to it is refused, and not printed', () => {
+  for (const value of ['-----BEGIN PRIVATE KEY-----\nplanted', 'planted.pem', 'file://planted', 'vault://planted']) {
+    const read = readAgentSettings({ HEADGATE_ADMIN_KEY: value })
+    assert.ok(read.kind === 'invalid', value)
+    assert.match(read.problems.join(), /HEADGATE_ADMIN_KEY must be file:/)
+    assert.ok(!read.problems.join().includes('planted'))
+  }
+})
+
 test('as many threads serve as there are cores, unless a number is set', () => {
   const workersOf = (value?: string): unknown => {
     const read = readAgentSettings(value === undefined ? {} : { HEADGATE_WORKERS: value })

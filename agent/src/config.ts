@@ -21,6 +21,8 @@ import {
   type SettingSource,
   text,
 } from '@headgate/kit/settings.ts'
+import type { AdminTlsSettings } from './listen/admin-tls.ts'
+import { secretReference } from './listen/secrets.ts'
 import { proxyRanges } from './trusted-proxies.ts'
 
 const settings = defineSettings({
@@ -46,6 +48,17 @@ const settings = defineSettings({
     doc: 'Where to serve /livez, /readyz, /metrics and /state. Off unless set, because nobody signs in there',
     default: 'off',
   }),
+  ADMIN_CERTIFICATE: secretReference({
+    doc: 'Chain that ADMIN_LISTEN presents over TLS, in PEM: file:///path or env://NAME. With it go ADMIN_KEY and ADMIN_CLIENT_CA; all are read again when they change',
+  }),
+  ADMIN_KEY: secretReference({ doc: 'Key of ADMIN_CERTIFICATE, in PEM: file:///path or env://NAME', isKey: true }),
+  ADMIN_CLIENT_CA: secretReference({
+    doc: 'Authorities of whoever may use ADMIN_LISTEN, in PEM: file:///path or env://NAME. Who shows no certificate of theirs is refused in the handshake',
+  }),
+  ADMIN_PROBES_OPEN: flag({
+    doc: 'Answer /livez and /readyz on such an ADMIN_LISTEN also without a certificate, for a kubelet, which has none',
+    default: false,
+  }),
   TRUSTED_PROXIES: proxyRanges({
     doc: 'Addresses of the proxies in front, as ranges between commas. They are believed when they say who asked them, and over http or https; nobody else is',
   }),
@@ -55,7 +68,7 @@ const settings = defineSettings({
     default: 'intermediate',
   }),
   ADMIN_OPEN: flag({
-    doc: 'Serve ADMIN_LISTEN also to other machines, although nobody signs in there',
+    doc: 'Serve ADMIN_LISTEN also to other machines, although nobody signs in there. Not needed with ADMIN_CERTIFICATE',
     default: false,
   }),
   WORKERS: text({ doc: 'Threads that serve: a number, or auto for one per core', default: 'auto' }),
@@ -269,6 +282,8 @@ export interface AgentSettings {
   readonly httpH2c: boolean
   readonly io: 'net' | 'uring'
   readonly adminListen: ListenAddress | undefined
+  /** How the admin endpoint knows who asks; undefined: it does not, and speaks plain HTTP. */
+  readonly adminTls: AdminTlsSettings | undefined
   /** Threads that serve; 0: the main thread does, which is for tests. */
   readonly workers: number
   readonly trustedProxies: readonly AddressRange[]
@@ -332,7 +347,8 @@ export function readAgentSettings(env: Readonly<Record<string, string | undefine
   if (values.OTLP_ENDPOINT !== undefined && !URL.canParse(values.OTLP_ENDPOINT)) {
     return { kind: 'invalid', problems: [`HEADGATE_OTLP_ENDPOINT=${values.OTLP_ENDPOINT} must be a URL`] }
   }
-  const problem = adminProblem(values.ADMIN_LISTEN, values.ADMIN_OPEN)
+  const adminTls = adminTlsOf(values)
+  const problem = adminTls.problem ?? adminProblem(values.ADMIN_LISTEN, values.ADMIN_OPEN, adminTls.settings)
   if (problem !== null) return { kind: 'invalid', problems: [problem] }
   const workers = values.WORKERS === 'auto' ? availableParallelism() : Number(values.WORKERS)
   if (!/^(?:auto|[0-9]{1,3})$/.test(values.WORKERS) || workers > WORKERS_MAX) {
@@ -351,6 +367,7 @@ export function readAgentSettings(env: Readonly<Record<string, string | undefine
       httpH2c: values.HTTP_H2C,
       io: values.IO,
       adminListen: values.ADMIN_LISTEN,
+      adminTls: adminTls.settings,
       workers,
       trustedProxies: values.TRUSTED_PROXIES,
       tlsProfile: values.TLS_PROFILE,
@@ -395,10 +412,37 @@ export function readAgentSettings(env: Readonly<Record<string, string | undefine
 
 const WORKERS_MAX = 256
 
+interface AdminTlsValues {
+  readonly ADMIN_CERTIFICATE: string | undefined
+  readonly ADMIN_KEY: string | undefined
+  readonly ADMIN_CLIENT_CA: string | undefined
+  readonly ADMIN_PROBES_OPEN: boolean
+}
+
+/** Half of it must not be taken for none: then everybody would be let in. */
+function adminTlsOf(values: AdminTlsValues): {
+  readonly settings: AdminTlsSettings | undefined
+  readonly problem: string | null
+} {
+  const { ADMIN_CERTIFICATE: certificate, ADMIN_KEY: key, ADMIN_CLIENT_CA: clientCa } = values
+  const probesOpen = values.ADMIN_PROBES_OPEN
+  if (certificate !== undefined && key !== undefined && clientCa !== undefined)
+    return { settings: Object.freeze({ certificate, key, clientCa, probesOpen }), problem: null }
+  const isNothing = certificate === undefined && key === undefined && clientCa === undefined
+  const together = 'HEADGATE_ADMIN_CERTIFICATE, HEADGATE_ADMIN_KEY and HEADGATE_ADMIN_CLIENT_CA'
+  if (!isNothing) return { settings: undefined, problem: `${together} go together: give all three` }
+  const problem = probesOpen ? `HEADGATE_ADMIN_PROBES_OPEN=true says nothing without ${together}` : null
+  return { settings: undefined, problem }
+}
+
 /** @returns null when nobody can reach it who should not. */
-function adminProblem(address: ListenAddress | undefined, open: boolean): string | null {
-  if (address === undefined || open || LOOPBACK.test(address.host)) return null
-  return `HEADGATE_ADMIN_LISTEN=${address.host}:${address.port} can be reached from other machines, and nobody signs in there: use 127.0.0.1, or say HEADGATE_ADMIN_OPEN=true`
+function adminProblem(
+  address: ListenAddress | undefined,
+  open: boolean,
+  tls: AdminTlsSettings | undefined,
+): string | null {
+  if (address === undefined || open || tls !== undefined || LOOPBACK.test(address.host)) return null
+  return `HEADGATE_ADMIN_LISTEN=${address.host}:${address.port} can be reached from other machines, and nobody signs in there: use 127.0.0.1, demand certificates with HEADGATE_ADMIN_CERTIFICATE, or say HEADGATE_ADMIN_OPEN=true`
 }
 
 const LOOPBACK = /^(?:127(?:\.[0-9]{1,3}){3}|::1|localhost)$/

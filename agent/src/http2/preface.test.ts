@@ -78,7 +78,7 @@ for (const [io, skip] of [
     const pieces = [body.subarray(0, 16_000), body.subarray(16_000, 32_000), body.subarray(32_000, 48_000)]
     await using client = await openFrames(agent.http, false)
     client.write(
-      ...[PREFACE, settings(), SETTINGS_ACK, headers(1, POST, 0)],
+      Buffer.concat([PREFACE, settings(), SETTINGS_ACK, headers(1, POST, 0)]),
       ...pieces.map((piece) => data(1, piece)),
       data(1, body.subarray(48_000), true),
     )

@@ -9,13 +9,14 @@
  *
  * @module
  */
-import { constants, createHash, createPrivateKey, X509Certificate } from 'node:crypto'
+import { constants, type X509Certificate } from 'node:crypto'
 import { createSecureContext, type TlsOptions } from 'node:tls'
 import type { CompiledCertificate, TlsProfile } from '@headgate/core'
 import type { Clock } from '@headgate/kit/clock.ts'
 import { errorText } from '@headgate/kit/errors.ts'
 import type { Log } from '@headgate/kit/log.ts'
 import type { Live } from '#agent/live-table.ts'
+import { certificatesOf, fingerprintOf, readPairs } from './key-pairs.ts'
 import { readRevocationLists, type RevocationLists } from './revocation-lists.ts'
 import { readSecret } from './secrets.ts'
 import { TICKET_LIFE_S } from './ticket-keys.ts'
@@ -256,27 +257,6 @@ async function makeWorking(
 /** Longest that OpenSSL takes, in bytes. */
 const SESSION_CONTEXT_LENGTH = 32
 
-/** @throws when a chain, a key or both together are no good. */
-function readPairs(chains: readonly string[], keys: readonly string[]): readonly X509Certificate[] {
-  const kinds = new Set<string | undefined>()
-  return chains.map((chain, index) => {
-    const leaf = new X509Certificate(chain)
-    const key = createPrivateKey(keys[index] ?? '')
-    // A TLS library notices a key of the wrong kind only when a client comes.
-    if (!leaf.checkPrivateKey(key)) throw new Error('the key belongs to another certificate')
-    if (kinds.has(key.asymmetricKeyType)) throw new Error('both keys are of the same kind')
-    kinds.add(key.asymmetricKeyType)
-    return leaf
-  })
-}
-
-/** @throws when one of them is no certificate: a TLS library leaves it out silently. */
-function certificatesOf(pem: string): readonly string[] {
-  const blocks = pem.split(/(?<=-----END CERTIFICATE-----)\s*/).filter((block) => block.trim() !== '')
-  for (const block of blocks) void new X509Certificate(block)
-  return blocks
-}
-
 /** Why a certificate is not valid at that time; null: all are. */
 function outdatedWhy(leaves: readonly X509Certificate[], nowMs: number): string | null {
   for (const { validFrom, validTo } of leaves) {
@@ -284,10 +264,4 @@ function outdatedWhy(leaves: readonly X509Certificate[], nowMs: number): string 
     if (nowMs < Date.parse(validFrom)) return `it is not valid before ${new Date(validFrom).toISOString()}`
   }
   return null
-}
-
-function fingerprintOf(parts: readonly string[]): string {
-  const hash = createHash('sha256')
-  for (const part of parts) hash.update(`${part.length} ${part}`)
-  return hash.digest('hex')
 }

@@ -6,9 +6,28 @@
  * @module
  */
 import { readFile } from 'node:fs/promises'
+import type { Setting } from '@headgate/kit/settings.ts'
 
 /** Longest secret, in bytes: a mistaken path must not fill the memory. */
 const SECRET_BYTES_MAX = 1_048_576
+
+/** A setting that names a secret. @param isKey what is given by mistake in place of a reference is not printed. */
+export function secretReference({ doc, isKey = false }: ReferenceOptions): Setting<string | undefined> {
+  return {
+    doc,
+    secret: isKey,
+    fallback: undefined,
+    parse: (value) => (REFERENCE.test(value) ? { value } : { problem: 'must be file:///path or env://NAME' }),
+    absent: { value: undefined },
+  }
+}
+
+interface ReferenceOptions {
+  readonly doc: string
+  readonly isKey?: boolean
+}
+
+const REFERENCE = /^(?:file:\/\/|env:\/)\/[^\r\n]+$/
 
 export type SecretRead =
   | { readonly kind: 'secret'; readonly value: string }
