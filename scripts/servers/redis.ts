@@ -1,38 +1,37 @@
 /**
  * A Redis for the tests: the one of `REDIS_URL`, else one that is installed, else Debian's packages unpacked into the
- * cache, else (as root) installed.
+ * cache, else (as root) installed. And the program itself, for tests that kill and pause servers of their own.
  *
  * Unpacking needs no rights and changes nothing on the machine, so it comes before installing.
  *
  * @module
  */
-import { spawn } from 'node:child_process'
-import { glob, mkdir, mkdtemp, rm } from 'node:fs/promises'
-import { connect, createServer } from 'node:net'
-import { tmpdir } from 'node:os'
-import { delimiter, join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { type RedisProgram, startTestRedis } from '@headgate/kit/redis-testing.ts'
+import { glob, mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
 import { CACHE } from '../tooling/paths.ts'
 import { aptInstall, canApt, execute, onPath } from './system.ts'
 
 /** `redis-server` and the libraries that it needs and a small system may lack. */
 const PACKAGES = ['redis-server', 'redis-tools', 'libjemalloc2', 'liblzf1']
 
-const START_TIMEOUT_MS = 10_000
-
-type Program = { readonly path: string; readonly libraries?: string }
-
-export type RedisServer = AsyncDisposable & { readonly url: string }
-
-/** @returns undefined when there is no Redis and no way to get one here. */
-export async function startRedis(): Promise<RedisServer | undefined> {
-  const given = process.env['REDIS_URL']
-  if (given !== undefined) return { url: given, [Symbol.asyncDispose]: () => Promise.resolve() }
-  const program = await findProgram()
-  return program === undefined ? undefined : launch(program)
+export interface Redis extends AsyncDisposable {
+  readonly url: string
+  /** Undefined: only the server of `REDIS_URL` is there. */
+  readonly program: RedisProgram | undefined
 }
 
-async function findProgram(): Promise<Program | undefined> {
+/** @returns undefined when there is no Redis and no way to get one here. */
+export async function startRedis(): Promise<Redis | undefined> {
+  const given = process.env['REDIS_URL']
+  const program = await findProgram()
+  if (given !== undefined) return { url: given, program, [Symbol.asyncDispose]: () => Promise.resolve() }
+  if (program === undefined) return undefined
+  const server = await startTestRedis(program)
+  return { url: server.url, program, [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]() }
+}
+
+async function findProgram(): Promise<RedisProgram | undefined> {
   const installed = (await onPath('redis-server')) ?? (await onPath('valkey-server'))
   if (installed !== undefined) return { path: installed }
   const unpacked = await unpack()
@@ -42,7 +41,7 @@ async function findProgram(): Promise<Program | undefined> {
   return path === undefined ? undefined : { path }
 }
 
-async function unpack(): Promise<Program | undefined> {
+async function unpack(): Promise<RedisProgram | undefined> {
   const folder = join(CACHE, 'redis')
   const found = await unpackedIn(folder)
   if (found !== undefined) return found
@@ -56,7 +55,7 @@ async function unpack(): Promise<Program | undefined> {
   return unpackedIn(folder)
 }
 
-async function unpackedIn(folder: string): Promise<Program | undefined> {
+async function unpackedIn(folder: string): Promise<RedisProgram | undefined> {
   const program = await first(glob('usr/bin/redis-server', { cwd: folder }))
   const library = await first(glob('usr/lib/*/liblzf.so.1', { cwd: folder }))
   if (program === undefined || library === undefined) return undefined
@@ -66,64 +65,4 @@ async function unpackedIn(folder: string): Promise<Program | undefined> {
 async function first(files: AsyncIterable<string>): Promise<string | undefined> {
   for await (const file of files) return file
   return undefined
-}
-
-async function launch({ path, libraries }: Program): Promise<RedisServer> {
-  const directory = await mkdtemp(join(tmpdir(), 'headgate-redis-'))
-  const port = await freePort()
-  const settings = [
-    '--bind',
-    '127.0.0.1',
-    '--port',
-    String(port),
-    '--dir',
-    directory,
-    '--save',
-    '',
-    '--appendonly',
-    'no',
-  ]
-  const libraryPath = [libraries, process.env['LD_LIBRARY_PATH']].filter((part) => part !== undefined).join(delimiter)
-  const child = spawn(path, settings, {
-    stdio: 'ignore',
-    // Its own process group: an interrupt typed in the terminal reaches the tests first.
-    detached: true,
-    env: { ...process.env, ...(libraryPath === '' ? {} : { LD_LIBRARY_PATH: libraryPath }) },
-  })
-  const exited = new Promise<void>((resolve) => {
-    child.once('exit', () => resolve())
-    child.once('error', () => resolve())
-  })
-  const end = performance.now() + START_TIMEOUT_MS
-  while (!(await isListening(port))) {
-    if (child.exitCode !== null || performance.now() > end) throw new Error(`${path} did not start`)
-    await sleep(10)
-  }
-  return {
-    url: `redis://127.0.0.1:${port}`,
-    async [Symbol.asyncDispose]() {
-      child.kill('SIGTERM')
-      await exited
-      await rm(directory, { recursive: true, force: true })
-    },
-  }
-}
-
-function isListening(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1', () => resolve(true))
-    socket.once('error', () => resolve(false))
-    socket.once('connect', () => socket.destroy())
-  })
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer()
-    server.once('error', reject)
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address()
-      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0))
-    })
-  })
 }

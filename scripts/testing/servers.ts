@@ -1,6 +1,7 @@
 /**
  * Starts what the tests share, and says it through the environment, which the test files' processes inherit:
- * `TEST_DATABASE_URL` (a superuser of a Postgres that is thrown away), `REDIS_URL` and `HEADGATE_CHROMIUM`.
+ * `TEST_DATABASE_URL` (a superuser of a Postgres that is thrown away), `REDIS_URL`, `HEADGATE_REDIS_SERVER` and
+ * `HEADGATE_REDIS_LIBRARIES` (for servers of a test's own) and `HEADGATE_CHROMIUM`.
  *
  * @module
  */
@@ -28,6 +29,9 @@ export async function startServers(browser: boolean): Promise<Servers> {
   else {
     stack.use(redis)
     process.env['REDIS_URL'] = redis.url
+    if (redis.program === undefined) missing.push('no redis-server that tests could stop: install redis-server')
+    else process.env['HEADGATE_REDIS_SERVER'] = redis.program.path
+    if (redis.program?.libraries !== undefined) process.env['HEADGATE_REDIS_LIBRARIES'] = redis.program.libraries
   }
   if (chromium !== undefined) process.env['HEADGATE_CHROMIUM'] = chromium
   else if (browser) missing.push('no Chromium: set HEADGATE_CHROMIUM or install chromium')
