@@ -11,6 +11,7 @@
  * @module
  */
 import { z } from 'zod'
+import type { Ban } from './access/bans.ts'
 import { apiKeyLimit, apiKeyRecord, formatApiKey, parseApiKey, type ApiKeyRecord } from './credentials/api-key.ts'
 import { parseAddressRanges } from './credentials/addresses.ts'
 import { credentialRecord, type CredentialRecord } from './credentials/credential.ts'
@@ -177,6 +178,10 @@ export const caseFile = z.strictObject({
   client_certificates: z
     .array(z.strictObject({ alias, uri: z.string(), trusted: z.boolean().default(true) }))
     .default([]),
+  /** Who is shut out. */
+  bans: z
+    .array(z.strictObject({ alias, source: z.string().optional(), consumer: objectName.optional(), expires }))
+    .default([]),
   tokens: z.array(token).default([]),
   proofs: z.array(proof).default([]),
   signatures: z.array(signature).default([]),
@@ -245,6 +250,16 @@ export function caseKeyRecords(file: CaseFile, nowMs: number): ReadonlyMap<strin
 
 function caseConsumer(file: CaseFile, name: string): CaseFile['consumers'][number] {
   return file.consumers.find((consumer) => consumer.name === name) ?? { name, disabled: false, roles: [] }
+}
+
+/** Who is shut out in a file. */
+export function caseBans(file: CaseFile, nowMs: number): readonly Ban[] {
+  return file.bans.map(({ alias: id, source = null, consumer, expires: end }) => ({
+    id: `ban_${id}`,
+    source,
+    consumerId: consumer === undefined ? null : `cns_${consumer}`,
+    expiresAtMs: caseExpiryMs(end, nowMs),
+  }))
 }
 
 /** Records of all other credentials, by kind and name as the directory has them. Their keys are with the material. */

@@ -9,6 +9,7 @@
  */
 import type { CompiledLimit } from './compile.ts'
 import { lackingAddress } from './access/addresses.ts'
+import type { Ban } from './access/bans.ts'
 import { internalRanges, isInternal } from './access/exposure.ts'
 import { effectiveScopes, lackingAccess } from './access/judge.ts'
 import { lackingClient, lackingTls, peerForHost } from './connection.ts'
@@ -17,7 +18,7 @@ import { findCredential, type FoundCredential } from './credentials/find.ts'
 import type { Credential, Decision, DecisionPorts, Facts, LimitDemand, Taken, TlsPeer, Verified } from './decision.ts'
 import { limitDemands } from './limits/demands.ts'
 import { matchRoute } from './match/match.ts'
-import { allow, attempt, deny, type Attempt } from './outcome.ts'
+import { allow, attempt, deny, type Attempt, type DenyDetails } from './outcome.ts'
 import { reasons } from './reasons.ts'
 import type { CompiledAccess, CompiledRelease, CompiledRoute, CompiledSources } from './release.ts'
 import { describe, step } from './trace.ts'
@@ -29,6 +30,9 @@ const NONE: readonly never[] = []
 
 /** Decides one request. Never throws by itself. */
 export function decide(release: CompiledRelease, facts: Facts, ports: DecisionPorts): Pending {
+  // Before anything that costs more than the refusal.
+  const ban = ports.bans?.()?.ofSource(facts.address, ports.now()) ?? null
+  if (ban !== null) return deny(attempt(release, facts, null, ports), 'source_banned', byBan(ban, facts.address))
   const match = matchRoute(release.index, facts.host, facts.path, facts.method)
   const at = attempt(release, facts, match.kind === 'route' ? match.route : null, ports)
   // Before anything that could be learnt about routes.
@@ -120,6 +124,8 @@ function readCredential(
   return { kind: 'api_key', text }
 }
 
+const byBan = ({ id }: Ban, who: string): DenyDetails => ({ rule: { kind: 'ban', name: id, origin: '' }, had: [who] })
+
 /** A signature that nothing satisfies. */
 const UNSATISFIABLE = { covered: ['@never'], ageMsMax: 0 } as const
 
@@ -148,6 +154,9 @@ function checkVerified(
     return deny(at, 'credential_repeated', { needed: access.sources.kinds })
   }
   at.ports.trace?.(step('identity', describe.principal(verified.principal)))
+  const { consumerId, consumer } = verified.principal
+  const ban = consumerId === '' ? null : (at.ports.bans?.()?.ofConsumer(consumerId, at.ports.now()) ?? null)
+  if (ban !== null) return deny(at, 'consumer_banned', byBan(ban, consumer))
   return checkAccess(at, route, access)
 }
 

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Bans } from './access/bans.ts'
 import type { CompiledLimit } from './compile.ts'
 import type { CertificateIdentity, CredentialKind } from './credentials/kinds.ts'
 import type { LimitAlgorithm } from './kinds/limit.ts'
@@ -182,6 +183,8 @@ export interface TraceStep {
 export interface DecisionPorts {
   /** The clock, in milliseconds since 1970-01-01 UTC. */
   now(): number
+  /** Who is shut out; null or absent: nobody is. */
+  bans?(): Bans | null
   /** Proves a credential. Never throws for a bad credential: that is a `denied` value. */
   verify(credential: Credential, facts: Facts): Verified | Promise<Verified>
   /** Takes what is asked from each limit, or from none of them. */

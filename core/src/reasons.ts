@@ -29,6 +29,7 @@ export const reasons = {
   target_invalid: reason(400, 'network', 'The request target is not an absolute path'),
   proxy_chain_invalid: reason(400, 'network', 'The proxies on the way do not say plainly where the request came from'),
   path_ambiguous: reason(400, 'network', 'Two readers could understand this path differently'),
+  source_banned: reason(403, 'network', 'An operator has shut out the address that the request comes from'),
   // by the connection (RFC 9110 section 15.4.9 and 15.5.20)
   client_certificate_missing: reason(421, 'tls', 'This host is reached over HTTPS with a client certificate only'),
   https_redirect: reason(308, 'tls', 'This route is served over HTTPS, where Location says'),
@@ -76,6 +77,7 @@ export const reasons = {
   // 5. access
   access_undecided: reason(403, 'access', 'Nobody has decided who may call this route'),
   consumer_disabled: reason(403, 'access', 'The consumer is switched off'),
+  consumer_banned: reason(403, 'access', 'An operator has shut out the consumer'),
   address_not_allowed: reason(403, 'access', 'The credential may not be used from this address'),
   consumer_unknown: reason(403, 'access', 'The caller is no consumer here'),
   consumer_not_allowed: reason(403, 'access', 'The consumer may not call this route'),

@@ -52,6 +52,12 @@ export const reasonTexts: Readonly<Record<Reason, ReasonText>> = {
       'The host asks for a client certificate in the handshake, and this request came over a connection without one: over plain HTTP, or over a connection that was opened for another host.',
     fix: 'Open a connection to this very host over HTTPS, with a client certificate of one of its authorities.',
   },
+  source_banned: {
+    meaning:
+      'Somebody who runs this environment has shut out a range that the address is in, until a time or until it is taken back. Nothing else of the request was looked at.',
+    fix: 'Find out why with `headgate bans ls`, and take the ban back when the reason is gone.',
+    command: 'headgate bans rm <ban>',
+  },
   https_redirect: {
     meaning: 'The route is served over HTTPS. The request carried no credential, so it is sent on.',
     fix: 'Call the address in `Location`.',
@@ -242,6 +248,11 @@ export const reasonTexts: Readonly<Record<Reason, ReasonText>> = {
     meaning: 'Neither the route, nor its service, nor the environment has an access policy. Such a route is closed.',
     fix: 'Write an access policy: who may call, or that the route is public, with an owner and a reason.',
     command: 'headgate policies ls',
+  },
+  consumer_banned: {
+    meaning: 'Somebody who runs this environment has shut the consumer out, until a time or until it is taken back.',
+    fix: 'Find out why with `headgate bans ls`, and take the ban back when the reason is gone.',
+    command: 'headgate bans rm <ban>',
   },
   consumer_disabled: {
     meaning: 'The consumer is switched off, so none of its credentials counts.',

@@ -221,7 +221,9 @@ export function createApplier({ live, disk, signingKeys, log }: ApplierOptions):
         const unknown = delta.$unknown?.[0]
         if (unknown !== undefined) return [`the change has the unknown field ${unknown.no}: update this agent`]
         const store = live.directory(environmentId)
-        if (store.apply(delta) === 'gap') {
+        const applied = store.apply(delta)
+        if (typeof applied === 'object') return [applied.why]
+        if (applied === 'gap') {
           return [`the change starts from sequence ${delta.fromSequence}, this agent holds ${store.sequence}`]
         }
         // Behind an entry that is not whole nothing more would be read.

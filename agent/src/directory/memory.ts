@@ -28,6 +28,8 @@ export interface MemoryHandle {
   /** A power of two. */
   readonly slotCount: number
   readonly cellCount: number
+  /** Who is shut out, whatever memory the rest is in; absent: nobody can be. */
+  readonly bans?: SharedArrayBuffer
 }
 
 /** Parts of a memory, as one thread sees them. */

@@ -10,7 +10,8 @@
  *
  * @module
  */
-import { apiKeyRecord, type ApiKeyRecord, type ConsumerRecord, type CredentialRecord } from '@headgate/core'
+import { apiKeyRecord, type ApiKeyRecord, type Bans, type ConsumerRecord, type CredentialRecord } from '@headgate/core'
+import { BanReader } from './bans.ts'
 import { consumerAt, keyId, keyLast4, numberAt, stateAt, type StoredConsumer } from './entries.ts'
 import { type Grant, readGrant } from './grant.ts'
 import {
@@ -48,6 +49,8 @@ export interface DirectoryReader {
    * @param name of a certificate: kind and name, such as `uri:spiffe://acme/ci`; of a signing key: its `keyid`.
    */
   findCredential(kind: 'certificate' | 'signing_key', name: string): CredentialRecord | null
+  /** Null: nobody is shut out. The same object as long as that has not changed. */
+  bans(): Bans | null
 }
 
 /** Keys that one thread remembers in ready form; a power of two. About 400 bytes each. */
@@ -55,9 +58,12 @@ const REMEMBERED = 4_096
 /** Consumers, grants and names that one thread remembers. */
 const PARTS_MAX = 4_096
 
-/** @param newest the memory that took the place of one that was given up. */
-export function createDirectoryReader(newest: () => DirectoryMemory): DirectoryReader {
-  return new Reader(newest)
+/**
+ * @param newest the memory that took the place of one that was given up.
+ * @param bans where bans are; default: where the handle of the memory says.
+ */
+export function createDirectoryReader(newest: () => DirectoryMemory, bans?: SharedArrayBuffer): DirectoryReader {
+  return new Reader(newest, bans)
 }
 
 /** What was found by a name, and what has to be as it was. */
@@ -74,6 +80,8 @@ interface Named {
 class Reader implements DirectoryReader {
   readonly #newest: () => DirectoryMemory
   #memory: DirectoryMemory
+  readonly #banBlock: SharedArrayBuffer | undefined
+  #bans: BanReader | null = null
   // Keys that were found last, by slot: where the key was, its cell, where the consumer was, and what that makes.
   #places = new Int32Array(0)
   #cells = new Int32Array(0)
@@ -87,10 +95,12 @@ class Reader implements DirectoryReader {
     signing_key: new Map(),
   }
 
-  constructor(newest: () => DirectoryMemory) {
+  constructor(newest: () => DirectoryMemory, bans?: SharedArrayBuffer) {
     this.#newest = newest
+    this.#banBlock = bans
     this.#memory = newest()
     this.#forget()
+    this.#readBans()
   }
 
   get known(): boolean {
@@ -112,10 +122,22 @@ class Reader implements DirectoryReader {
     return this.#find(kind, name)?.credential ?? null
   }
 
+  bans(): Bans | null {
+    this.#current()
+    return this.#bans === null ? null : this.#bans.current()
+  }
+
+  /** They stay where they are while memories come and go. */
+  #readBans(): void {
+    const block = this.#banBlock ?? this.#memory.handle.bans
+    if (this.#bans === null && block !== undefined) this.#bans = new BanReader(block)
+  }
+
   #current(): DirectoryMemory {
     if (Atomics.load(this.#memory.control, SUPERSEDED) !== 0) {
       this.#memory = this.#newest()
       this.#forget()
+      this.#readBans()
     }
     return this.#memory
   }

@@ -12,13 +12,19 @@
  */
 import { setImmediate as turn } from 'node:timers/promises'
 import { create, toBinary } from '@bufbuild/protobuf'
-import { type Directory, type DirectoryDelta, DirectorySchema } from '@headgate/proto'
+import { type Ban, type Directory, type DirectoryDelta, DirectorySchema } from '@headgate/proto'
+import { BanWriter, changeBans, type KeptBans } from './bans.ts'
 import { consumerAt } from './entries.ts'
 import { KNOWN, type MemoryHandle, type Room, SUPERSEDED } from './memory.ts'
 import { consumerMessage, credentialFields, credentialMessage, keyMessage } from './messages.ts'
 import { cutDirectory, PART_ENTRIES, readParts } from './parts.ts'
 import { createDirectoryReader, type DirectoryReader } from './reader.ts'
 import { consumerRoom, credentialRoom, DirectoryWriter, keyRoom } from './writer.ts'
+
+/** Why a change was not taken. Nothing has changed. */
+export interface Refused {
+  readonly why: string
+}
 
 export interface DirectoryStore extends DirectoryReader {
   readonly environmentId: string
@@ -34,7 +40,11 @@ export interface DirectoryStore extends DirectoryReader {
     readonly bytes: number
     readonly bytesUsed: number
   }
-  /** Takes a whole directory in place of everything. */
+  /**
+   * Takes a whole directory in place of everything.
+   *
+   * @throws RangeError when it has bans that cannot be kept.
+   */
   replace(directory: Directory): void
   /**
    * The same in parts, with turns of the event loop in between; until it is done everything stays as it was.
@@ -44,7 +54,7 @@ export interface DirectoryStore extends DirectoryReader {
    */
   load(bytes: Uint8Array): Promise<string | null>
   /** Applies a delta as a whole, or answers `gap` and changes nothing when it starts from another sequence. */
-  apply(delta: DirectoryDelta): 'applied' | 'gap'
+  apply(delta: DirectoryDelta): 'applied' | 'gap' | Refused
   /** Everything, in the form in which it travels; sorted by id. */
   toMessage(): Directory
   /** The same in bytes and in no order, with turns of the event loop in between. Nothing may change meanwhile. */
@@ -63,6 +73,8 @@ const GROWTH = 1.15
 /** Words of most keys, for a first guess. */
 const KEY_WORDS = 19
 
+const NO_BANS: KeptBans = new Map()
+
 type Parts = Pick<Directory, 'consumers' | 'apiKeys' | 'credentials'>
 
 /** @param onMemory a reader of another thread needs this memory from now on. */
@@ -72,13 +84,15 @@ export function createDirectoryStore(
 ): DirectoryStore {
   let writer = new DirectoryWriter(SPARE)
   let sequence = 0n
-  const reader = createDirectoryReader(() => writer.memory)
+  const bans = new BanWriter()
+  const reader = createDirectoryReader(() => writer.memory, bans.block)
+  const handleOf = ({ memory }: DirectoryWriter): MemoryHandle => ({ ...memory.handle, bans: bans.block })
 
   function publish(next: DirectoryWriter): void {
     const before = writer
     writer = next
     Atomics.store(next.memory.control, KNOWN, 1)
-    onMemory(next.memory.handle)
+    onMemory(handleOf(next))
     Atomics.store(before.memory.control, SUPERSEDED, 1)
   }
 
@@ -98,11 +112,15 @@ export function createDirectoryStore(
     findApiKey: (sha256) => reader.findApiKey(sha256),
     findConsumer: (name) => reader.findConsumer(name),
     findCredential: (kind, name) => reader.findCredential(kind, name),
-    handle: () => writer.memory.handle,
+    bans: () => reader.bans(),
+    handle: () => handleOf(writer),
     replace: (directory) => {
+      const banned = changeBans(NO_BANS, directory.bans)
+      if (typeof banned === 'string') throw new RangeError(banned)
       const next = new DirectoryWriter(enlarged(roomFor(directory)))
       put(next, directory)
       ;({ sequence } = directory)
+      bans.put(banned)
       publish(next)
     },
     load: async (bytes) => {
@@ -111,6 +129,7 @@ export function createDirectoryStore(
       const room = { entries, consumers: cuts.consumers, heapWords: entries * KEY_WORDS }
       const next = new DirectoryWriter(enlarged(room))
       let at = 0n
+      const found: Ban[] = []
       for (const part of readParts(bytes, cuts)) {
         const unknown = part.$unknown?.[0]
         if (unknown !== undefined) return `the directory has the unknown field ${unknown.no}: update this agent`
@@ -120,16 +139,22 @@ export function createDirectoryStore(
           next.grow({ consumers, heapWords: heapWords + (next.memory.heap.length >> 1) })
         }
         put(next, part)
+        for (const ban of part.bans) found.push(ban)
         if (part.sequence !== 0n) at = part.sequence
         await turn()
       }
+      const banned = changeBans(NO_BANS, found)
+      if (typeof banned === 'string') return banned
       sequence = at
+      bans.put(banned)
       publish(next)
       return null
     },
     apply: (delta) => {
       const { deletedConsumerIds, deletedApiKeyIds, deletedCredentialIds } = delta
       if (!reader.known || delta.fromSequence !== sequence || delta.toSequence < delta.fromSequence) return 'gap'
+      const banned = changeBans(bans.bans, delta.bans, delta.deletedBanIds)
+      if (typeof banned === 'string') return { why: banned }
       const room = roomFor(delta)
       // What marks a deleted consumer takes room as well.
       for (const id of deletedConsumerIds) room.heapWords += consumerRoom({ id, name: '', roles: [] })
@@ -138,6 +163,7 @@ export function createDirectoryStore(
       for (const id of deletedConsumerIds) target.dropConsumer(id)
       for (const id of deletedApiKeyIds) target.dropKey(id)
       for (const id of deletedCredentialIds) target.dropCredential(id)
+      if (delta.bans.length > 0 || delta.deletedBanIds.length > 0) bans.put(banned)
       sequence = delta.toSequence
       if (target !== writer) publish(target)
       return 'applied'
@@ -153,10 +179,13 @@ export function createDirectoryStore(
         consumers: consumers.toSorted(byId),
         apiKeys: apiKeys.toSorted(byId),
         credentials: credentials.toSorted(byId),
+        bans: [...bans.bans.values()].toSorted(byId),
       })
     },
     toBytes: async () => {
-      const written: Uint8Array[] = [toBinary(DirectorySchema, create(DirectorySchema, { environmentId, sequence }))]
+      const written: Uint8Array[] = [
+        toBinary(DirectorySchema, create(DirectorySchema, { environmentId, sequence, bans: [...bans.bans.values()] })),
+      ]
       const write = (part: Partial<Parts>): number =>
         written.push(toBinary(DirectorySchema, create(DirectorySchema, part)))
       for (const places of chunks(livingConsumers(writer))) {

@@ -73,8 +73,7 @@ export class AllowedRequest extends Watched implements Forwarding {
     this.#parts = parts
     this.#allowed = allowed
     this.#exchange = exchange
-    // What belongs to nobody does not end with anybody's credential.
-    if (principal !== null) parts.inFlight.add(this)
+    parts.inFlight.add(this)
   }
 
   // Rarely asked for, so it is not looked up for every request.
@@ -93,7 +92,6 @@ export class AllowedRequest extends Watched implements Forwarding {
 
   look(nowMs: number): void {
     const { decision, environment, facts, nowMs: allowedMs } = this.#allowed
-    if (decision.principal === null) return
     const reason = judgeAgain(environment, decision.principal, facts, allowedMs, nowMs)
     if (reason !== null) this.#exchange.withdraw(reason)
   }

@@ -42,6 +42,7 @@ function environment(directory: Partial<DirectoryReader>, skewMs = 30_000): Live
     findApiKey: () => null,
     findConsumer: () => null,
     findCredential: () => null,
+    bans: () => null,
     ...directory,
   }
   return { id: 'env_1', release: compiled.release, number: 1, directory: reader }

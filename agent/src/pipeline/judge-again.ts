@@ -1,27 +1,38 @@
 /**
  * Whether what allowed a request still counts, asked again while it is in flight: a stream outlives its decision.
  *
- * Credential and consumer are asked about, and the time; not the release, which is for new requests. What cannot be
+ * Credential, consumer and bans are asked about, and the time; not the release, which is for new requests. What cannot be
  * found out ends nothing.
  *
  * @module
  */
-import { type Facts, judgeApiKey, judgeCredential, type Principal, type Reason, type Verified } from '@headgate/core'
+import {
+  type Bans,
+  type Facts,
+  judgeApiKey,
+  judgeCredential,
+  type Principal,
+  type Reason,
+  type Verified,
+} from '@headgate/core'
 import type { DirectoryReader } from '#agent/directory/reader.ts'
 import type { LiveEnvironment } from '#agent/live-table.ts'
 
 /**
+ * @param principal null: nobody was asked who calls, so that only its source can be shut out.
  * @param allowedMs when it was allowed, and `nowMs`, in milliseconds since 1970-01-01 UTC.
  * @returns why it does not; null: it does.
  */
 export function judgeAgain(
   environment: LiveEnvironment,
-  principal: Principal,
+  principal: Principal | null,
   facts: Facts,
   allowedMs: number,
   nowMs: number,
 ): Reason | null {
   const { directory } = environment
+  const banned = judgeBans(directory.bans(), principal, facts, nowMs)
+  if (banned !== null || principal === null) return banned
   switch (principal.credentialKind) {
     case 'api_key': {
       if (!directory.known || principal.lookup === undefined) return null
@@ -45,6 +56,13 @@ export function judgeAgain(
       if (hasExpired(environment, principal, allowedMs, nowMs)) return 'credential_expired'
       return directory.known ? judgeConsumer(directory, principal) : null
   }
+}
+
+function judgeBans(bans: Bans | null, principal: Principal | null, { address }: Facts, nowMs: number): Reason | null {
+  if (bans === null) return null
+  if (bans.ofSource(address, nowMs) !== null) return 'source_banned'
+  const consumerId = principal === null ? '' : principal.consumerId
+  return consumerId !== '' && bans.ofConsumer(consumerId, nowMs) !== null ? 'consumer_banned' : null
 }
 
 /** Of a token, the consumer is what we can take back. */

@@ -22,9 +22,10 @@ export function createPorts({ clock, callers, limits }: PortsOptions): (environm
   return (environment) => {
     let ports = made.get(environment)
     if (ports === undefined) {
-      const { id } = environment
+      const { id, directory } = environment
       ports = {
         now: () => clock.now(),
+        bans: () => directory.bans(),
         verify: callers.of(environment),
         take: (demands) => limits.take(id, demands),
       }

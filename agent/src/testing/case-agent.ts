@@ -5,11 +5,12 @@
  */
 import { hash, X509Certificate } from 'node:crypto'
 import { create } from '@bufbuild/protobuf'
-import { type CaseFile, caseExpiryMs, caseKey } from '@headgate/core'
+import { caseBans, type CaseFile, caseExpiryMs, caseKey } from '@headgate/core'
 import { type CaseMaterial, caseMaterial } from '@headgate/core/testing/case-material.ts'
 import { createAuthority } from '@headgate/kit/pki.ts'
 import {
   ApiKeySchema,
+  BanSchema,
   ConsumerSchema,
   type Credential,
   CredentialSchema,
@@ -74,6 +75,11 @@ export function caseDirectory(file: CaseFile, material: CaseMaterial): Directory
         expiresAtMs: BigInt(caseExpiryMs(expires, Date.now())),
         proof: proofOf(credential, material),
       })
+    }),
+    bans: caseBans(file, Date.now()).map(({ id, source, consumerId, expiresAtMs }) => {
+      const value = source ?? consumerId ?? ''
+      const who = { case: source === null ? 'consumerId' : 'source', value } as const
+      return create(BanSchema, { id, who, expiresAtMs: BigInt(expiresAtMs) })
     }),
   })
 }

@@ -29,7 +29,7 @@ export function parseAddressRange(text: string): AddressRange | null {
   if (!/^(?:0|[1-9][0-9]{0,2})$/.test(length) || Number(length) > bits) return null
   const prefix = Number(length)
   // Host bits: `10.0.0.5/8` is ten million addresses to one reader and one to another.
-  if (words.some((word, index) => (word & ~mask(prefix, index)) !== 0)) return null
+  if (words.some((word, index) => (word & ~prefixMask(prefix, index)) !== 0)) return null
   return { kind: 'range', text, words, prefix }
 }
 
@@ -50,11 +50,11 @@ export function rangesContain(ranges: readonly AddressRange[], address: string):
 
 function contains(range: AddressRange, words: Words): boolean {
   if (range.kind === 'none' || range.words.length !== words.length) return false
-  return range.words.every((word, index) => ((word ^ (words[index] ?? 0)) & mask(range.prefix, index)) === 0)
+  return range.words.every((word, index) => ((word ^ (words[index] ?? 0)) & prefixMask(range.prefix, index)) === 0)
 }
 
 /** Which bits of the word at `index` belong to a prefix. */
-function mask(prefix: number, index: number): number {
+export function prefixMask(prefix: number, index: number): number {
   const bits = Math.min(32, Math.max(0, prefix - 32 * index))
   // Shifts count modulo 32.
   return bits === 0 ? 0 : -1 << (32 - bits)

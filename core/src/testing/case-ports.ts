@@ -5,7 +5,8 @@
  * @module
  */
 import { createHash, createHmac, createPublicKey, hash, verify, type webcrypto } from 'node:crypto'
-import { caseCredentialRecords, caseKeyRecords, type CaseFile, type CaseRequest } from '#core/cases.ts'
+import { indexBans } from '#core/access/bans.ts'
+import { caseBans, caseCredentialRecords, caseKeyRecords, type CaseFile, type CaseRequest } from '#core/cases.ts'
 import { judgeApiKey } from '#core/credentials/api-key.ts'
 import { judgeCredential } from '#core/credentials/credential.ts'
 import { type ConsumerRecord, judgeToken } from '#core/credentials/token.ts'
@@ -45,6 +46,7 @@ export function casePorts(
 ): DecisionPorts {
   const keys = caseKeyRecords(file, nowMs)
   const credentials = caseCredentialRecords(file, nowMs)
+  const bans = indexBans(caseBans(file, nowMs))
   const counters = memoryStore(() => nowMs)
   const seen = new Set<string>()
   const strikes = new Map<string, number>()
@@ -159,6 +161,7 @@ export function casePorts(
 
   return {
     now: () => nowMs,
+    bans: () => bans,
     verify: (credential, facts) => {
       const max = file.bad_credentials_max
       if (max === undefined) return prove(credential, facts)

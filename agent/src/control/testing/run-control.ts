@@ -42,7 +42,7 @@ function watchStore(store: DirectoryStore): DirectoryStore {
     },
     apply: (...args: Parameters<DirectoryStore['apply']>) => {
       const outcome = store.apply(...args)
-      sayDirectory(outcome)
+      sayDirectory(typeof outcome === 'object' ? outcome.why : outcome)
       return outcome
     },
   })

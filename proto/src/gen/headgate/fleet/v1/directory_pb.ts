@@ -10,7 +10,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file headgate/fleet/v1/directory.proto.
  */
 export const file_headgate_fleet_v1_directory: GenFile = /*@__PURE__*/
-  fileDesc("CiFoZWFkZ2F0ZS9mbGVldC92MS9kaXJlY3RvcnkucHJvdG8SEWhlYWRnYXRlLmZsZWV0LnYxIkUKCENvbnN1bWVyEgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkSEAoIZGlzYWJsZWQYAyABKAgSDQoFcm9sZXMYBCADKAki8QEKBkFwaUtleRIKCgJpZBgBIAEoCRITCgtjb25zdW1lcl9pZBgCIAEoCRIOCgZzaGEyNTYYAyABKAwSDgoGc2NvcGVzGAQgAygJEjEKBXN0YXRlGAUgASgOMiIuaGVhZGdhdGUuZmxlZXQudjEuQ3JlZGVudGlhbFN0YXRlEhUKDWV4cGlyZXNfYXRfbXMYBiABKAQSEQoJYWRkcmVzc2VzGAcgAygJEg0KBWxhc3Q0GAggASgJEg0KBWRlY295GAkgASgIEisKBmxpbWl0cxgKIAMoCzIbLmhlYWRnYXRlLmZsZWV0LnYxLktleUxpbWl0Ij4KCEtleUxpbWl0EhAKCHJlcXVlc3RzGAEgASgEEhEKCXdpbmRvd19tcxgCIAEoBBINCgVidXJzdBgDIAEoBCKfAgoKQ3JlZGVudGlhbBIKCgJpZBgBIAEoCRITCgtjb25zdW1lcl9pZBgCIAEoCRIOCgZzY29wZXMYAyADKAkSMQoFc3RhdGUYBCABKA4yIi5oZWFkZ2F0ZS5mbGVldC52MS5DcmVkZW50aWFsU3RhdGUSFQoNZXhwaXJlc19hdF9tcxgFIAEoBBIRCglhZGRyZXNzZXMYBiADKAkSPQoLY2VydGlmaWNhdGUYByABKAsyJi5oZWFkZ2F0ZS5mbGVldC52MS5DZXJ0aWZpY2F0ZUlkZW50aXR5SAASOwoLc2lnbmluZ19rZXkYCCABKAsyJC5oZWFkZ2F0ZS5mbGVldC52MS5SZXF1ZXN0U2lnbmluZ0tleUgAQgcKBXByb29mIicKE0NlcnRpZmljYXRlSWRlbnRpdHkSEAoIaWRlbnRpdHkYASABKAkiXwoRUmVxdWVzdFNpZ25pbmdLZXkSDgoGa2V5X2lkGAEgASgJEhwKEmVkMjU1MTlfcHVibGljX2tleRgCIAEoCUgAEhUKC2htYWNfc2VjcmV0GAMgASgJSABCBQoDa2V5IsYBCglEaXJlY3RvcnkSFgoOZW52aXJvbm1lbnRfaWQYASABKAkSEAoIc2VxdWVuY2UYAiABKAQSLgoJY29uc3VtZXJzGAMgAygLMhsuaGVhZGdhdGUuZmxlZXQudjEuQ29uc3VtZXISKwoIYXBpX2tleXMYBCADKAsyGS5oZWFkZ2F0ZS5mbGVldC52MS5BcGlLZXkSMgoLY3JlZGVudGlhbHMYBSADKAsyHS5oZWFkZ2F0ZS5mbGVldC52MS5DcmVkZW50aWFsIsACCg5EaXJlY3RvcnlEZWx0YRIWCg5lbnZpcm9ubWVudF9pZBgBIAEoCRIVCg1mcm9tX3NlcXVlbmNlGAIgASgEEhMKC3RvX3NlcXVlbmNlGAMgASgEEi4KCWNvbnN1bWVycxgEIAMoCzIbLmhlYWRnYXRlLmZsZWV0LnYxLkNvbnN1bWVyEisKCGFwaV9rZXlzGAUgAygLMhkuaGVhZGdhdGUuZmxlZXQudjEuQXBpS2V5EhwKFGRlbGV0ZWRfY29uc3VtZXJfaWRzGAYgAygJEhsKE2RlbGV0ZWRfYXBpX2tleV9pZHMYByADKAkSMgoLY3JlZGVudGlhbHMYCCADKAsyHS5oZWFkZ2F0ZS5mbGVldC52MS5DcmVkZW50aWFsEh4KFmRlbGV0ZWRfY3JlZGVudGlhbF9pZHMYCSADKAkqjQEKD0NyZWRlbnRpYWxTdGF0ZRIgChxDUkVERU5USUFMX1NUQVRFX1VOU1BFQ0lGSUVEEAASGwoXQ1JFREVOVElBTF9TVEFURV9BQ1RJVkUQARIdChlDUkVERU5USUFMX1NUQVRFX0RJU0FCTEVEEAISHAoYQ1JFREVOVElBTF9TVEFURV9SRVZPS0VEEANiBnByb3RvMw");
+  fileDesc("CiFoZWFkZ2F0ZS9mbGVldC92MS9kaXJlY3RvcnkucHJvdG8SEWhlYWRnYXRlLmZsZWV0LnYxIkUKCENvbnN1bWVyEgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkSEAoIZGlzYWJsZWQYAyABKAgSDQoFcm9sZXMYBCADKAki8QEKBkFwaUtleRIKCgJpZBgBIAEoCRITCgtjb25zdW1lcl9pZBgCIAEoCRIOCgZzaGEyNTYYAyABKAwSDgoGc2NvcGVzGAQgAygJEjEKBXN0YXRlGAUgASgOMiIuaGVhZGdhdGUuZmxlZXQudjEuQ3JlZGVudGlhbFN0YXRlEhUKDWV4cGlyZXNfYXRfbXMYBiABKAQSEQoJYWRkcmVzc2VzGAcgAygJEg0KBWxhc3Q0GAggASgJEg0KBWRlY295GAkgASgIEisKBmxpbWl0cxgKIAMoCzIbLmhlYWRnYXRlLmZsZWV0LnYxLktleUxpbWl0Ij4KCEtleUxpbWl0EhAKCHJlcXVlc3RzGAEgASgEEhEKCXdpbmRvd19tcxgCIAEoBBINCgVidXJzdBgDIAEoBCKfAgoKQ3JlZGVudGlhbBIKCgJpZBgBIAEoCRITCgtjb25zdW1lcl9pZBgCIAEoCRIOCgZzY29wZXMYAyADKAkSMQoFc3RhdGUYBCABKA4yIi5oZWFkZ2F0ZS5mbGVldC52MS5DcmVkZW50aWFsU3RhdGUSFQoNZXhwaXJlc19hdF9tcxgFIAEoBBIRCglhZGRyZXNzZXMYBiADKAkSPQoLY2VydGlmaWNhdGUYByABKAsyJi5oZWFkZ2F0ZS5mbGVldC52MS5DZXJ0aWZpY2F0ZUlkZW50aXR5SAASOwoLc2lnbmluZ19rZXkYCCABKAsyJC5oZWFkZ2F0ZS5mbGVldC52MS5SZXF1ZXN0U2lnbmluZ0tleUgAQgcKBXByb29mIicKE0NlcnRpZmljYXRlSWRlbnRpdHkSEAoIaWRlbnRpdHkYASABKAkiXwoRUmVxdWVzdFNpZ25pbmdLZXkSDgoGa2V5X2lkGAEgASgJEhwKEmVkMjU1MTlfcHVibGljX2tleRgCIAEoCUgAEhUKC2htYWNfc2VjcmV0GAMgASgJSABCBQoDa2V5IlgKA0JhbhIKCgJpZBgBIAEoCRIQCgZzb3VyY2UYAiABKAlIABIVCgtjb25zdW1lcl9pZBgDIAEoCUgAEhUKDWV4cGlyZXNfYXRfbXMYBCABKARCBQoDd2hvIuwBCglEaXJlY3RvcnkSFgoOZW52aXJvbm1lbnRfaWQYASABKAkSEAoIc2VxdWVuY2UYAiABKAQSLgoJY29uc3VtZXJzGAMgAygLMhsuaGVhZGdhdGUuZmxlZXQudjEuQ29uc3VtZXISKwoIYXBpX2tleXMYBCADKAsyGS5oZWFkZ2F0ZS5mbGVldC52MS5BcGlLZXkSMgoLY3JlZGVudGlhbHMYBSADKAsyHS5oZWFkZ2F0ZS5mbGVldC52MS5DcmVkZW50aWFsEiQKBGJhbnMYBiADKAsyFi5oZWFkZ2F0ZS5mbGVldC52MS5CYW4i/wIKDkRpcmVjdG9yeURlbHRhEhYKDmVudmlyb25tZW50X2lkGAEgASgJEhUKDWZyb21fc2VxdWVuY2UYAiABKAQSEwoLdG9fc2VxdWVuY2UYAyABKAQSLgoJY29uc3VtZXJzGAQgAygLMhsuaGVhZGdhdGUuZmxlZXQudjEuQ29uc3VtZXISKwoIYXBpX2tleXMYBSADKAsyGS5oZWFkZ2F0ZS5mbGVldC52MS5BcGlLZXkSHAoUZGVsZXRlZF9jb25zdW1lcl9pZHMYBiADKAkSGwoTZGVsZXRlZF9hcGlfa2V5X2lkcxgHIAMoCRIyCgtjcmVkZW50aWFscxgIIAMoCzIdLmhlYWRnYXRlLmZsZWV0LnYxLkNyZWRlbnRpYWwSHgoWZGVsZXRlZF9jcmVkZW50aWFsX2lkcxgJIAMoCRIkCgRiYW5zGAogAygLMhYuaGVhZGdhdGUuZmxlZXQudjEuQmFuEhcKD2RlbGV0ZWRfYmFuX2lkcxgLIAMoCSqNAQoPQ3JlZGVudGlhbFN0YXRlEiAKHENSRURFTlRJQUxfU1RBVEVfVU5TUEVDSUZJRUQQABIbChdDUkVERU5USUFMX1NUQVRFX0FDVElWRRABEh0KGUNSRURFTlRJQUxfU1RBVEVfRElTQUJMRUQQAhIcChhDUkVERU5USUFMX1NUQVRFX1JFVk9LRUQQA2IGcHJvdG8z");
 
 /**
  * A configured caller.
@@ -320,6 +320,58 @@ export const RequestSigningKeySchema: GenMessage<RequestSigningKey> = /*@__PURE_
   messageDesc(file_headgate_fleet_v1_directory, 5);
 
 /**
+ * Somebody whom an operator has shut out, whatever policies say.
+ *
+ * @generated from message headgate.fleet.v1.Ban
+ */
+export type Ban = Message<"headgate.fleet.v1.Ban"> & {
+  /**
+   * Id, `ban_...`. Empty is invalid.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * Who. A ban of nobody is refused, with everything that came with it: an agent that does not understand it cannot keep
+   * it.
+   *
+   * @generated from oneof headgate.fleet.v1.Ban.who
+   */
+  who: {
+    /**
+     * Source range in CIDR form.
+     *
+     * @generated from field: string source = 2;
+     */
+    value: string;
+    case: "source";
+  } | {
+    /**
+     * Id of the consumer.
+     *
+     * @generated from field: string consumer_id = 3;
+     */
+    value: string;
+    case: "consumerId";
+  } | { case: undefined; value?: undefined };
+
+  /**
+   * When it ends by time, in milliseconds since 1970-01-01 UTC. Zero: never.
+   *
+   * @generated from field: uint64 expires_at_ms = 4;
+   */
+  expiresAtMs: bigint;
+};
+
+/**
+ * Describes the message headgate.fleet.v1.Ban.
+ * Use `create(BanSchema)` to create a new message.
+ */
+export const BanSchema: GenMessage<Ban> = /*@__PURE__*/
+  messageDesc(file_headgate_fleet_v1_directory, 6);
+
+/**
  * The whole directory of an environment at a sequence number.
  *
  * @generated from message headgate.fleet.v1.Directory
@@ -359,6 +411,13 @@ export type Directory = Message<"headgate.fleet.v1.Directory"> & {
    * @generated from field: repeated headgate.fleet.v1.Credential credentials = 5;
    */
   credentials: Credential[];
+
+  /**
+   * All bans that are in force.
+   *
+   * @generated from field: repeated headgate.fleet.v1.Ban bans = 6;
+   */
+  bans: Ban[];
 };
 
 /**
@@ -366,7 +425,7 @@ export type Directory = Message<"headgate.fleet.v1.Directory"> & {
  * Use `create(DirectorySchema)` to create a new message.
  */
 export const DirectorySchema: GenMessage<Directory> = /*@__PURE__*/
-  messageDesc(file_headgate_fleet_v1_directory, 6);
+  messageDesc(file_headgate_fleet_v1_directory, 7);
 
 /**
  * The changes of a directory between two sequence numbers.
@@ -437,6 +496,20 @@ export type DirectoryDelta = Message<"headgate.fleet.v1.DirectoryDelta"> & {
    * @generated from field: repeated string deleted_credential_ids = 9;
    */
   deletedCredentialIds: string[];
+
+  /**
+   * Bans that were created or changed, whole.
+   *
+   * @generated from field: repeated headgate.fleet.v1.Ban bans = 10;
+   */
+  bans: Ban[];
+
+  /**
+   * Ids of bans that are gone.
+   *
+   * @generated from field: repeated string deleted_ban_ids = 11;
+   */
+  deletedBanIds: string[];
 };
 
 /**
@@ -444,7 +517,7 @@ export type DirectoryDelta = Message<"headgate.fleet.v1.DirectoryDelta"> & {
  * Use `create(DirectoryDeltaSchema)` to create a new message.
  */
 export const DirectoryDeltaSchema: GenMessage<DirectoryDelta> = /*@__PURE__*/
-  messageDesc(file_headgate_fleet_v1_directory, 7);
+  messageDesc(file_headgate_fleet_v1_directory, 8);
 
 /**
  * State of a credential. Only `ACTIVE` admits; an unknown value is treated as revoked.
