@@ -19,8 +19,9 @@ import { createSessions } from './http2/sessions.ts'
 import type { KnownKeys } from './issuers/known-keys.ts'
 import type { IssuerPort } from './issuers/link.ts'
 import type { CallerMemory } from './limits/callers.ts'
+import { createLimits } from './limits/limits.ts'
 import { createLocalLimits } from './limits/local.ts'
-import type { LimitMemory } from './limits/table.ts'
+import type { LocalMemory } from './limits/memory.ts'
 import { type Certificates, createCertificates } from './listen/certificates.ts'
 import { canWrapHandles } from './listen/handles.ts'
 import { type Listener, listenHttp, listenHttps } from './listen/listeners.ts'
@@ -47,7 +48,9 @@ export interface ServingOptions {
   /** What services are told and shown, as the main thread says. */
   readonly secrets: ServiceSecrets
   /** Counters of limits; the same in all threads. */
-  readonly limitMemory: LimitMemory
+  readonly limitMemory: LocalMemory
+  /** Where the thread notes what it holds of limits, for whoever outlives it. */
+  readonly holdings: SharedArrayBuffer
   /** What is remembered of callers; the same in all threads. */
   readonly callerMemory: CallerMemory
   /** Keys of issuers, as they become known. */
@@ -115,7 +118,8 @@ export async function createServing(options: ServingOptions): Promise<Serving> {
   const lockOut = { failuresMax: settings.lockOutFailures, lockedMsMax: settings.lockOutMsMax }
   const onLockedOut = (environmentId: string): void => slots.countEvent('lock_out', environmentId, '')
   const callers = stack.use(createCallers({ live, env, clock, memory, lockOut, known, issuers, onLockedOut }))
-  const limits = createLocalLimits(limitMemory, () => clock.monotonic())
+  const { holdings } = options
+  const limits = createLimits(createLocalLimits({ memory: limitMemory, clock, holdings }), null)
   const requestId = createRequestIds()
   const recorder = createRecorder({ slots, live, clock, agent, allowedPerS: settings.recordsAllowedPerS, keep })
   const inFlight = stack.use(new InFlight(clock))

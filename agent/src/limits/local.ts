@@ -1,113 +1,138 @@
 /**
- * Limits counted in this agent's memory: the `take` port of the decision.
+ * Limits counted in this agent's memory, over all its threads together.
  *
- * Every limit counts per agent for now, over all its threads. Time is the monotonic clock, so a jump of the wall clock
- * neither opens nor shuts a limit.
+ * Rates, windows and concurrency run on the monotonic clock, so a jump of the wall clock neither opens nor shuts a limit;
+ * quotas are of the calendar, so they run on the wall clock.
  *
- * Exact without a lock: a counter is one number, and it is moved on only from the value that the decision was made
- * with; whoever finds it moved by another thread decides anew. With several limits, what was taken from the first is
- * given back when another thread was faster at a later one. For that moment, some hundred nanoseconds, others may find
- * the first one a request lower than it is: one of them may be refused that could have passed. None passes too much,
- * but where a place of the table is full (see table.ts): a key that loses its counter begins anew, and one whose counter
- * was whole and is taken over in the very moment of its next request has that one request for nothing.
+ * Exact without a lock (each table says how). With several limits, what was taken from the first is given back when a
+ * later one refuses. For that moment, some hundred nanoseconds, others may find the first one a request lower than it
+ * is: one of them may be refused that could have passed. None passes too much, but where a place of a table is full: a
+ * key that loses its counter begins anew, and one whose counter was whole and is taken over in the very moment of its
+ * next request has that one request for nothing.
  *
  * @module
  */
-import { type CompiledLimit, type LimitDemand, takeAllRates, type Taken } from '@headgate/core'
-import { type HashBeginning, type LimitMemory, LimitTable } from './table.ts'
+import {
+  type CompiledLimit,
+  type LimitDemand,
+  type LimitOutcome,
+  type LimitState,
+  limitState,
+  type LimitStore,
+  settleAll,
+  takeAll,
+  type Taken,
+} from '@headgate/core'
+import { type Counting, HeldCounting, QuotaCounting, RateCounting, WindowCounting } from './counting.ts'
+import { createThreadHoldings, HeldTable } from './held-table.ts'
+import type { HashBeginning } from './key-places.ts'
+import type { LocalMemory } from './memory.ts'
+import { QuotaTable } from './quota-table.ts'
+import { LimitTable } from './table.ts'
+import { WindowTable } from './window-table.ts'
 
+/** Limits of which nobody else knows. It answers at once. */
 export interface LocalLimits {
-  /** Takes one unit from each, or from none. `environmentId` keeps environments of the same name apart. */
+  /** As in `Limits`. */
   take(environmentId: string, demands: readonly LimitDemand[]): Taken
-  /** Counters that are not whole. Looks at all of them. */
-  readonly size: number
-  /** Counters that were given up although their limit was not whole. */
-  readonly evicted: number
+  /** As in `Limits`. */
+  settle(environmentId: string, demands: readonly LimitDemand[], bytes: number): void
+  /** Undoes a `take` of these demands, because another limit refused the request. */
+  giveBack(environmentId: string, demands: readonly LimitDemand[]): void
 }
 
-interface Beginning extends HashBeginning {
-  readonly environment: string
+export interface LocalOptions {
+  /** Shared by all threads that count together. */
+  readonly memory: LocalMemory
+  /** Its monotonic time is since the same moment on all of those threads. */
+  readonly clock: { now(): number; monotonic(): number }
+  /** Where the thread notes what it holds, for whoever outlives it; default: nobody does. */
+  readonly holdings?: SharedArrayBuffer
 }
 
-/** Whoever is faster has moved on, so one more try is mostly enough. Without a bound, a bug here would block a thread. */
-const TRIES_MAX = 1_000
-const UNAVAILABLE: Taken = { kind: 'unavailable' }
-
-/**
- * @param memory shared by all threads that count together.
- * @param monotonic milliseconds that never go back, since the same moment on all of those threads.
- */
-export function createLocalLimits(memory: LimitMemory, monotonic: () => number): LocalLimits {
-  const table = new LimitTable(memory)
-  // Made once for each limit that is live, and forgotten with it.
-  const beginnings = new WeakMap<CompiledLimit, Beginning>()
-  // Of the request that is being counted, one for each demand: the two functions are made once, and not for each.
-  const places: number[] = []
-  const tags: number[] = []
-  const seen: bigint[] = []
-  let environment = ''
-  let nowMs = 0
-  let count = 0
-  let written = 0
-  let outrun = false
-
-  /** Of the keys of a limit, which holds no space: so no two combinations with an environment read the same. */
-  const beginningOf = (limit: CompiledLimit): HashBeginning => {
-    let known = beginnings.get(limit)
-    if (known === undefined || known.environment !== environment) {
-      known = { environment, ...table.beginning(`${environment} ${limit.id} `) }
-      beginnings.set(limit, known)
-    }
-    return known
-  }
-  const read = ({ limit, key }: LimitDemand): number => {
-    const at = table.find(beginningOf(limit), key, nowMs, places, count)
-    const bits = table.bits(at)
-    places[count] = at
-    tags[count] = table.tag
-    seen[count] = bits
-    count += 1
-    return table.numberOf(bits)
-  }
-  // Called in the order of the reads, once for each.
-  const write = (_demand: LimitDemand, tatMs: number): void => {
-    if (outrun) return
-    const [at = 0, tag = 0, bits = 0n] = [places[written], tags[written], seen[written]]
-    if (!table.exchange(at, bits, tatMs)) {
-      outrun = true
-      return
-    }
-    written += 1
-    // Taken over by another key between the look and the exchange.
-    if (!table.belongs(at, tag)) outrun = true
-  }
-
-  function giveBack(demands: readonly LimitDemand[]): void {
-    for (let index = 0; index < written; index++) {
-      const limit = demands[index]?.limit
-      if (limit !== undefined) table.giveBack(places[index] ?? 0, limit.windowMs / limit.amount)
-    }
-  }
-
+export function createLocalLimits(options: LocalOptions): LocalLimits {
+  const store = new LocalStore(options)
   return {
-    get size() {
-      return table.inUse(monotonic())
-    },
-    get evicted() {
-      return table.evicted
-    },
     take: (environmentId, demands) => {
-      environment = environmentId
-      for (let tries = 0; tries < TRIES_MAX; tries++) {
-        nowMs = monotonic()
-        count = 0
-        written = 0
-        outrun = false
-        const taken = takeAllRates(demands, nowMs, read, write)
-        if (!outrun) return taken
-        giveBack(demands)
-      }
-      return UNAVAILABLE
+      store.begin(environmentId)
+      return takeAll(demands, store)
     },
+    settle: (environmentId, demands, bytes) => {
+      store.begin(environmentId)
+      settleAll(demands, bytes, store)
+    },
+    giveBack: (environmentId, demands) => {
+      store.begin(environmentId)
+      for (const demand of demands) store.giveBack(demand)
+    },
+  }
+}
+
+/** How the keys of a limit begin, and who counts them. Names hold no space, so no two limits read the same. */
+interface Counted {
+  readonly environmentId: string
+  readonly beginning: HashBeginning
+  readonly counting: Counting
+}
+
+class LocalStore implements LimitStore {
+  readonly #clock: LocalOptions['clock']
+  readonly #countings: Readonly<Record<CompiledLimit['algorithm'], Counting>>
+  readonly #all: readonly Counting[]
+  // Made once for each limit that is live, and forgotten with it.
+  readonly #counted = new WeakMap<CompiledLimit, Counted>()
+  readonly #times = { now: 0, monotonic: 0 }
+  #environmentId = ''
+
+  constructor({ memory, clock, holdings = createThreadHoldings() }: LocalOptions) {
+    this.#clock = clock
+    this.#countings = {
+      rate: new RateCounting(new LimitTable(memory.rates)),
+      sliding_window: new WindowCounting(new WindowTable(memory.windows)),
+      concurrency: new HeldCounting(new HeldTable(memory.held, holdings)),
+      quota: new QuotaCounting(new QuotaTable(memory.quotas)),
+    }
+    this.#all = Object.values(this.#countings)
+  }
+
+  /** What comes now belongs to one request. */
+  begin(environmentId: string): void {
+    this.#environmentId = environmentId
+    this.#times.now = this.#clock.now()
+    this.#times.monotonic = this.#clock.monotonic()
+    for (const counting of this.#all) counting.forget()
+  }
+
+  take(demand: LimitDemand): LimitState | null {
+    const { counting, beginning } = this.#countedOf(demand.limit)
+    const outcome = counting.take(beginning, demand, this.#times)
+    return outcome === null ? null : limitState(demand.limit, outcome)
+  }
+
+  peek(demand: LimitDemand): LimitState {
+    const { counting, beginning } = this.#countedOf(demand.limit)
+    const outcome: LimitOutcome = counting.state(beginning, demand, this.#times)
+    return limitState(demand.limit, outcome)
+  }
+
+  giveBack(demand: LimitDemand): void {
+    const { counting, beginning } = this.#countedOf(demand.limit)
+    counting.giveBack(beginning, demand, this.#times)
+  }
+
+  charge(demand: LimitDemand, units: number): void {
+    const { counting, beginning } = this.#countedOf(demand.limit)
+    counting.charge(beginning, demand, this.#times, units)
+  }
+
+  #countedOf(limit: CompiledLimit): Counted {
+    let counted = this.#counted.get(limit)
+    if (counted === undefined || counted.environmentId !== this.#environmentId) {
+      const environmentId = this.#environmentId
+      const counting = this.#countings[limit.algorithm]
+      counted = { environmentId, counting, beginning: counting.beginning(`${environmentId} ${limit.id}`, limit) }
+      this.#counted.set(limit, counted)
+    }
+    return counted
   }
 }

@@ -14,7 +14,8 @@
  *
  * @module
  */
-import { type HashBeginning, type LimitMemory, LimitTable } from './table.ts'
+import type { HashBeginning } from './key-places.ts'
+import { type LimitMemory, LimitTable } from './table.ts'
 
 export interface LockOutRules {
   /** Strikes that are free; 0: nobody is locked out. */

@@ -1,17 +1,15 @@
 /**
- * The counters of limits in memory that all threads share: one number for each key, in places of sixteen.
+ * The counters of rates in memory that all threads share: one number for each key, in places of sixteen.
  *
- * A key has one place, by its hash, and any of the sixteen counters there. When none is its own, it takes over the one
- * whose limit is nearest to being whole: mostly one that is whole, which is as good as a new one. Only when all sixteen
- * are in use does a caller lose its counter, which is counted. So the table is bounded, needs no sweeping, and one
- * request costs at most one place; a flood of new keys can blunt limits, and never memory.
- *
- * A key is told from another by 32 bits of its hash within its place. With 200,000 keys the chance that any two share a
- * counter is below one in ten thousand, and the hash is seeded anew by every process, so that nobody can choose it.
+ * When none of the counters of its place is its own, a key takes over the one whose limit is nearest to being whole:
+ * mostly one that is whole, which is as good as a new one. Only when all sixteen are in use does a caller lose its
+ * counter, which is counted. So the table is bounded, needs no sweeping, and one request costs at most one place; a
+ * flood of new keys can blunt limits, and never memory.
  *
  * @module
  */
 import { randomInt } from 'node:crypto'
+import { type HashBeginning, isAmong, KeyPlaces, placesFor, WAYS } from './key-places.ts'
 
 /** What is handed to another thread: it shares the memory, and copies nothing. */
 export interface LimitMemory {
@@ -20,14 +18,6 @@ export interface LimitMemory {
   readonly places: number
 }
 
-/** A hash that is gone on with. */
-export interface HashBeginning {
-  readonly a: number
-  readonly b: number
-}
-
-/** Counters of one place: their tags are one line of the processor's cache. */
-const WAYS = 16
 /** Counters for each key that is to be kept: places fill unevenly. */
 const SPARE = 2
 const TIME_BYTES = 8
@@ -37,7 +27,7 @@ const TAIL_BYTES = 8
 
 /** @param keysMax counters that are to be kept. */
 export function createLimitMemory(keysMax: number): LimitMemory {
-  const places = 2 ** Math.ceil(Math.log2(Math.max(1, (keysMax * SPARE) / WAYS)))
+  const places = placesFor(keysMax, SPARE)
   const buffer = new SharedArrayBuffer(places * WAYS * (TIME_BYTES + TAG_BYTES) + TAIL_BYTES)
   return { buffer, seed: randomInt(2 ** 32), places }
 }
@@ -47,22 +37,17 @@ export class LimitTable {
   readonly #times: BigInt64Array
   readonly #tags: Int32Array
   readonly #tail: Int32Array
-  readonly #mask: number
-  readonly #seed: number
+  readonly #keys: KeyPlaces
   // The bits of one number, as a number and as they are compared.
   readonly #number = new Float64Array(1)
   readonly #bits = new BigInt64Array(this.#number.buffer)
-  #tag = 0
-  #a = 0
-  #b = 0
 
   constructor({ buffer, seed, places }: LimitMemory) {
     const counters = places * WAYS
     this.#times = new BigInt64Array(buffer, 0, counters)
     this.#tags = new Int32Array(buffer, counters * TIME_BYTES, counters)
     this.#tail = new Int32Array(buffer, counters * (TIME_BYTES + TAG_BYTES), 1)
-    this.#mask = places - 1
-    this.#seed = seed
+    this.#keys = new KeyPlaces(seed, places)
   }
 
   /** Counters that were taken from callers although their limit was not whole. */
@@ -70,22 +55,26 @@ export class LimitTable {
     return Atomics.load(this.#tail, 0)
   }
 
-  /** Counters that are not whole. Looks at all of them. */
-  inUse(nowMs: number): number {
+  /** Counters that there are. */
+  get counters(): number {
+    return this.#tags.length
+  }
+
+  /** Counters from one to another that are not whole. */
+  inUse(nowMs: number, from: number, to: number): number {
     let count = 0
-    for (let at = 0; at < this.#tags.length; at++) if (this.numberOf(this.bits(at)) > nowMs) count++
+    for (let at = from; at < to; at++) if (this.numberOf(this.bits(at)) > nowMs) count++
     return count
   }
 
   /** The tag of the key that was looked for last. */
   get tag(): number {
-    return this.#tag
+    return this.#keys.tag
   }
 
   /** The hash of what is the same in front of many keys, so that it is not hashed for each. */
   beginning(text: string): HashBeginning {
-    this.#hash(this.#seed, ~this.#seed, text)
-    return { a: this.#a, b: this.#b }
+    return this.#keys.beginning(text)
   }
 
   /**
@@ -95,17 +84,18 @@ export class LimitTable {
    * @param kept counters that are not to be taken over: the first `keptCount` of them.
    */
   find(beginning: HashBeginning, rest: string, nowMs: number, kept: readonly number[], keptCount: number): number {
-    const first = this.#place(beginning, rest)
+    this.#keys.look(beginning, rest)
+    const { first, tag } = this.#keys
     const tags = this.#tags
-    const tag = this.#tag
     for (let at = first; at < first + WAYS; at++) if (tags[at] === tag) return at
     return this.#takeOver(first, tag, nowMs, kept, keptCount)
   }
 
   /** The counter of a key; -1: it has none, and is given none. */
   peek(beginning: HashBeginning, rest: string): number {
-    const first = this.#place(beginning, rest)
-    for (let at = first; at < first + WAYS; at++) if (this.#tags[at] === this.#tag) return at
+    this.#keys.look(beginning, rest)
+    const { first, tag } = this.#keys
+    for (let at = first; at < first + WAYS; at++) if (this.#tags[at] === tag) return at
     return -1
   }
 
@@ -135,26 +125,6 @@ export class LimitTable {
       const bits = this.bits(at)
       if (this.exchange(at, bits, this.numberOf(bits) - ms)) return
     }
-  }
-
-  /** Sets `#tag`; never 0, which is nobody's. */
-  #place({ a, b }: HashBeginning, rest: string): number {
-    this.#hash(a, b, rest)
-    this.#tag = this.#b === 0 ? 1 : this.#b
-    return ((this.#a ^ (this.#a >>> 15)) & this.#mask) * WAYS
-  }
-
-  /** Goes on with a hash, and leaves it in `#a` and `#b`. */
-  #hash(from: number, and: number, text: string): void {
-    let [a, b] = [from, and]
-    for (let index = 0; index < text.length; index++) {
-      const code = text.charCodeAt(index)
-      a = Math.imul(a ^ code, 0x01000193)
-      b = Math.imul(b ^ code, 0x5bd1e995)
-      b ^= b >>> 15
-    }
-    this.#a = a
-    this.#b = b
   }
 
   /**
@@ -195,9 +165,4 @@ export class LimitTable {
     }
     return chosen
   }
-}
-
-function isAmong(list: readonly number[], count: number, value: number): boolean {
-  for (let index = 0; index < count; index++) if (list[index] === value) return true
-  return false
 }

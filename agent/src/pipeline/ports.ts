@@ -8,13 +8,13 @@
 import type { DecisionPorts } from '@headgate/core'
 import type { Clock } from '@headgate/kit/clock.ts'
 import type { Callers } from '#agent/auth/verify.ts'
-import type { LocalLimits } from '#agent/limits/local.ts'
+import type { Limits } from '#agent/limits/port.ts'
 import type { LiveEnvironment } from '#agent/live-table.ts'
 
 export interface PortsOptions {
   readonly clock: Clock
   readonly callers: Callers
-  readonly limits: LocalLimits
+  readonly limits: Limits
 }
 
 export function createPorts({ clock, callers, limits }: PortsOptions): (environment: LiveEnvironment) => DecisionPorts {

@@ -12,7 +12,7 @@ import type { AgentSettings } from '#agent/config.ts'
 import type { PublishedKeys } from '#agent/issuers/known-keys.ts'
 import type { IssuerAnswer, IssuerQuestion } from '#agent/issuers/link.ts'
 import type { CallerMemory } from '#agent/limits/callers.ts'
-import type { LimitMemory } from '#agent/limits/table.ts'
+import type { LocalMemory } from '#agent/limits/memory.ts'
 import type { CertificateProblem } from '#agent/listen/certificates.ts'
 import type { TicketSecrets } from '#agent/listen/ticket-keys.ts'
 import type { DecisionRecord } from '#agent/telemetry/events.ts'
@@ -32,7 +32,9 @@ export interface ThreadData {
   readonly env: Readonly<Record<string, string | undefined>>
   readonly agentName: string
   readonly ticketSecrets: TicketSecrets
-  readonly limitMemory: LimitMemory
+  readonly limitMemory: LocalMemory
+  /** What it holds of limits, for whoever outlives it; of no other thread. */
+  readonly holdings: SharedArrayBuffer
   readonly callerMemory: CallerMemory
   /** Brings the memory of directories. */
   readonly memories: MessagePort

@@ -12,8 +12,9 @@ import type { AgentSettings } from '#agent/config.ts'
 import type { Issuers } from '#agent/issuers/keeper.ts'
 import { KnownKeys } from '#agent/issuers/known-keys.ts'
 import { createCallerMemory } from '#agent/limits/callers.ts'
+import { createThreadHoldings } from '#agent/limits/held-table.ts'
+import { createLocalMemory } from '#agent/limits/memory.ts'
 import { SeenTable } from '#agent/limits/seen.ts'
-import { createLimitMemory } from '#agent/limits/table.ts'
 import type { CertificateProblem, Certificates } from '#agent/listen/certificates.ts'
 import { TicketKeys } from '#agent/listen/ticket-keys.ts'
 import type { LiveState } from '#agent/live.ts'
@@ -107,9 +108,10 @@ export function createOwnSide(options: SideOptions): OwnSide {
       return serving?.certificates ?? null
     },
     listen: async () => {
-      const limitMemory = createLimitMemory(settings.limitKeysMax)
+      const limitMemory = createLocalMemory(settings.limitKeysMax)
+      const holdings = createThreadHoldings()
       const agent = (): string => agentName
-      const shared = { settings, env, live, tickets, secrets, limitMemory, callerMemory, knownKeys, issuers }
+      const shared = { settings, env, live, tickets, secrets, limitMemory, holdings, callerMemory, knownKeys, issuers }
       serving = await createServing({ ...shared, reusePort: false, clock, log, slots, agent, keep })
       return serving
     },

@@ -40,7 +40,7 @@ const SERVICES_EVERY = 10
 
 /** @param machineNs the machine's monotonic clock, in nanoseconds. */
 export function startThread(data: ThreadData, port: MessagePort, machineNs: () => bigint): void {
-  const { settings, env, worker, beat, limitMemory, callerMemory, descriptors } = data
+  const { settings, env, worker, beat, limitMemory, holdings, callerMemory, descriptors } = data
   const clock = clockSince(data.clockOriginNs, machineNs)
   const log = createLog({ name: 'agent', level: settings.logLevel }).child({ worker })
   const memoryOf = createMemories(data.memories)
@@ -104,6 +104,7 @@ export function startThread(data: ThreadData, port: MessagePort, machineNs: () =
         tickets,
         secrets,
         limitMemory,
+        holdings,
         callerMemory,
         knownKeys,
         issuers,

@@ -12,8 +12,9 @@ import type { CompiledRelease } from '@headgate/core'
 import type { ListenAddress } from '@headgate/kit/settings.ts'
 import { answerQuestion } from '#agent/issuers/link.ts'
 import { createCallerMemory } from '#agent/limits/callers.ts'
+import { createThreadHoldings, HeldTable } from '#agent/limits/held-table.ts'
+import { createLocalMemory } from '#agent/limits/memory.ts'
 import { SeenTable } from '#agent/limits/seen.ts'
-import { createLimitMemory } from '#agent/limits/table.ts'
 import { assertFree, canReusePort } from '#agent/listen/reuse-port.ts'
 import { followedBy, type TicketSecrets } from '#agent/listen/ticket-keys.ts'
 import type { LiveEnvironment } from '#agent/live-table.ts'
@@ -59,7 +60,8 @@ export async function createThreads(options: ThreadsOptions): Promise<ServingSid
   const share = shareOf(settings, count)
   const totals = createTotals()
   const dropped = { allowed: 0, refused: 0 }
-  const limitMemory = createLimitMemory(settings.limitKeysMax)
+  const limitMemory = createLocalMemory(settings.limitKeysMax)
+  const held = new HeldTable(limitMemory.held, null)
   const callerMemory = createCallerMemory(settings.proofsMax)
   const seen = new SeenTable(callerMemory.seen, () => clock.monotonic())
   const clockOriginNs = machineNs() - BigInt(Math.round(clock.monotonic() * 1e6))
@@ -84,6 +86,7 @@ export async function createThreads(options: ThreadsOptions): Promise<ServingSid
 
   /** Starts one that knows everything that is live, and does not listen yet. */
   function start(worker: number): ServingThread {
+    const holdings = createThreadHoldings()
     const thread = new ServingThread({
       entry,
       clock,
@@ -94,6 +97,7 @@ export async function createThreads(options: ThreadsOptions): Promise<ServingSid
         agentName,
         ticketSecrets,
         limitMemory,
+        holdings,
         callerMemory,
         clockOriginNs,
       },
@@ -112,7 +116,10 @@ export async function createThreads(options: ThreadsOptions): Promise<ServingSid
     for (const environment of live.environments()) thread.say(environmentOrder(environment))
     for (const keys of issuers.published()) thread.say({ kind: 'issuer keys', keys })
     for (const secret of secrets.values()) thread.say({ kind: 'service secret', secret })
-    void thread.ended.then(() => threads.delete(thread))
+    void thread.ended.then(() => {
+      threads.delete(thread)
+      held.giveBackAll(holdings)
+    })
     return thread
   }
 

@@ -28,7 +28,7 @@ import { createCallers } from '#agent/auth/verify.ts'
 import { KnownKeys } from '#agent/issuers/known-keys.ts'
 import { createCallerMemory } from '#agent/limits/callers.ts'
 import { createLocalLimits } from '#agent/limits/local.ts'
-import { createLimitMemory } from '#agent/limits/table.ts'
+import { createLocalMemory } from '#agent/limits/memory.ts'
 import { createLive } from '#agent/live.ts'
 import type { LiveEnvironment } from '#agent/live-table.ts'
 import { createPorts } from '#agent/pipeline/ports.ts'
@@ -131,7 +131,7 @@ function freshPorts(): DecisionPorts {
         }),
     },
   })
-  const limits = createLocalLimits(createLimitMemory(1_000), () => systemClock.monotonic())
+  const limits = createLocalLimits({ memory: createLocalMemory(1_000), clock: systemClock })
   return createPorts({ clock: systemClock, callers, limits })(environment)
 }
 

@@ -6,10 +6,10 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import type { LimitDemand } from '@headgate/core'
 import { createLocalLimits } from '#agent/limits/local.ts'
-import type { LimitMemory } from '#agent/limits/table.ts'
+import type { LocalMemory } from '#agent/limits/memory.ts'
 
 export interface HammerData {
-  readonly memory: LimitMemory
+  readonly memory: LocalMemory
   /** Not 0: go. */
   readonly start: Int32Array
   /** One after the other, again and again. */
@@ -17,9 +17,12 @@ export interface HammerData {
   readonly times: number
 }
 
+/** Some noon, in milliseconds since 1970-01-01 UTC. */
+const NOW_MS = 1_800_014_400_000
+
 const { memory, start, demands, times } = workerData as HammerData
 // Time stands still, so that what is let through is the burst and nothing else.
-const limits = createLocalLimits(memory, () => 1_000)
+const limits = createLocalLimits({ memory, clock: { now: () => NOW_MS, monotonic: () => 1_000 } })
 parentPort?.postMessage('ready')
 Atomics.wait(start, 0, 0)
 const taken = demands.map(() => 0)
