@@ -16,7 +16,7 @@ async function run(t: TestContext, content: string): Promise<FileResult> {
   await writeFile(file, `import { suite, test } from 'node:test'\n${content}`)
   const code = `
     import { runFiles } from ${JSON.stringify(RUN_FILE)}
-    const options = { testTimeoutMs: 500, fileTimeoutMs: 2000, signal: new AbortController().signal }
+    const options = { testTimeoutMs: 1500, fileTimeoutMs: 6000, signal: new AbortController().signal }
     const result = await runFiles([${JSON.stringify(file)}], options)
     const failures = result.failures.map((failure) => ({ ...failure, error: String(failure.error) }))
     console.log(JSON.stringify({ ...result, failures }))`
@@ -60,14 +60,14 @@ for (const [title, content] of [
   test(`fails within its bound: ${title}`, async (t) => {
     const result = await run(t, content)
     assert.ok(result.failures.length > 0)
-    assert.ok(result.durationMs < 5_000)
+    assert.ok(result.durationMs < 20_000)
   })
 }
 
 test('a timer that is left open does not keep the run from ending', async (t) => {
   const result = await run(t, "test('x', () => { setInterval(() => {}, 1000) })")
   assert.deepEqual([result.passed, result.failures.length], [1, 0])
-  assert.ok(result.durationMs < 2_000)
+  assert.ok(result.durationMs < 7_000)
 })
 
 // Guards against green runs of half a file: the forced end took what was not yet registered for not there.

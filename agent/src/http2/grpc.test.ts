@@ -29,8 +29,8 @@ async function stand(secure: boolean, change = (objects: Objects): Objects => ob
   }
   const service = await startEcho(secure ? pair : null)
   const url = secure ? `https://localhost:${service.port}` : `http://127.0.0.1:${service.port}`
-  const agent = await startAgent({ settings: { clientIdleMs: 300 } })
-  const objects = shop([url], { protocol: 'http2', response_timeout_ms: 400, ...(secure && { tls: { ca } }) })
+  const agent = await startAgent({ settings: { clientIdleMs: 1_000 } })
+  const objects = shop([url], { protocol: 'http2', response_timeout_ms: 1_500, ...(secure && { tls: { ca } }) })
   setRelease(agent.app.live, [...change(objects), await certificate('ours', 'api.example.com', ours)])
   await agent.app.certificates.settled()
   const credentials = secure ? grpc.credentials.createSsl(Buffer.from(ca)) : grpc.credentials.createInsecure()
@@ -56,7 +56,7 @@ async function unary(
   client: EchoClient,
   method: 'unary' | 'fail' | 'hang',
   text: string,
-  deadlineMs = 5_000,
+  deadlineMs = 30_000,
 ): Promise<Reply> {
   return await new Promise((resolve) => {
     let value = ''
@@ -108,7 +108,7 @@ for (const secure of [false, true]) {
       call.on('data', (message: Buffer) => {
         got.push(String(message))
         // Longer than `clientIdleMs` and `response_timeout_ms` of this agent.
-        if (got.length < 3) setTimeout(() => call.write(Buffer.from(`${got.length}`)), got.length === 2 ? 900 : 5)
+        if (got.length < 3) setTimeout(() => call.write(Buffer.from(`${got.length}`)), got.length === 2 ? 2_000 : 5)
         else call.end()
       })
       call.write(Buffer.from('0'))
@@ -116,20 +116,21 @@ for (const secure of [false, true]) {
       assert.deepEqual([code, got], [grpc.status.OK, ['0', '1', '2']])
     })
     await t.test('a deadline reaches the service', async () => {
-      await unary(client, 'unary', 'hello', 3_000)
+      await unary(client, 'unary', 'hello', 20_000)
       const leftMs = (service.deadlines.at(-1) ?? 0) - Date.now()
-      assert.ok(leftMs > 1_000 && leftMs <= 3_000, `${leftMs}`)
+      assert.ok(leftMs > 5_000 && leftMs <= 20_000, `${leftMs}`)
     })
-    await t.test('a call that is cancelled is let go by the service at once', async () => {
+    await t.test('a call that is cancelled is let go by the service, before its time is over', async () => {
       const cancelled = service.cancelled.length
       const call = client.hang(Buffer.from('x'), () => {})
       call.on('error', () => {})
       await sleep(100)
       const atMs = performance.now()
       call.cancel()
-      while (service.cancelled.length === cancelled && performance.now() - atMs < 2_000) await sleep(2)
-      assert.ok((service.cancelled.at(-1) ?? Infinity) - atMs < 500)
-      while (agent.records.at(-1)?.status !== 499 && performance.now() - atMs < 2_000) await sleep(2)
+      while (service.cancelled.length === cancelled && performance.now() - atMs < 10_000) await sleep(2)
+      assert.equal(service.cancelled.length, cancelled + 1)
+      // A call whose time is over would be told as 504.
+      while (agent.records.at(-1)?.status !== 499 && performance.now() - atMs < 10_000) await sleep(2)
       assert.equal(agent.records.at(-1)?.status, 499)
     })
     await t.test('a service that does not answer in time is UNAVAILABLE', async () => {

@@ -198,7 +198,7 @@ test('the first bytes of an event stream are not held back', async () => {
   await new Promise<void>((resolve) => stream.on('response', () => resolve()))
   assert.equal(saidMs, 0)
   await new Promise<void>((resolve) => stream.once('data', () => resolve()))
-  assert.ok(performance.now() - saidMs < 200)
+  assert.ok(performance.now() - saidMs < 2_000)
 })
 
 // Clients of gRPC measure the round trip with a PING for nearly every piece that they are sent.

@@ -433,7 +433,7 @@ test('what does not finish within the drain time is cut', async () => {
   await until('the request to arrive', () => service.arrived.length === 1)
   const startedMs = performance.now()
   await agent[Symbol.asyncDispose]()
-  assert.ok(performance.now() - startedMs < 2_000)
+  assert.ok(performance.now() - startedMs < 10_000)
   assert.equal(await client.ended(), '')
 })
 

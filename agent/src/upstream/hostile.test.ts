@@ -12,13 +12,16 @@ import { startAgent } from '#agent/testing/agent.ts'
 import { openRaw } from '#agent/testing/raw-client.ts'
 import { startService } from '#agent/testing/service.ts'
 
-const RESPONSE_MS = 150
-const REQUEST_MS = 300
+/** What the agent waits for a service that is to be too slow, and for one that is to be in time on any machine. */
+const TIMES = {
+  short: { response_timeout_ms: 500, request_timeout_ms: 1_000 },
+  long: { response_timeout_ms: 30_000, request_timeout_ms: 60_000 },
+}
 /** Callers of the hostile service at a time, and requests of each. */
 const CALLERS = 8
-const REQUESTS = 4
+const REQUESTS = 3
 /** Within this every caller of the hostile service must have an end: times, second attempts, and a busy machine. */
-const PATIENCE_MS = 5_000
+const PATIENCE_MS = 25_000
 
 /** `end`: the connection ended before the response was whole. */
 type Outcome = number | 'end'
@@ -27,6 +30,9 @@ interface Way {
   readonly title: string
   /** What is done when a request has arrived. */
   readonly act: (socket: Socket) => void
+  /** The agent gives it the short times: it is to be too slow. */
+  readonly isSlow?: true
+  /** The first one happens; others may. */
   readonly outcomes: readonly Outcome[]
 }
 
@@ -41,7 +47,7 @@ function every(socket: Socket, ms: number, write: () => void): void {
 
 const ways: readonly Way[] = [
   { title: 'resets', act: (socket) => socket.resetAndDestroy(), outcomes: [502] },
-  { title: 'hangs', act: () => {}, outcomes: [504] },
+  { title: 'hangs', act: () => {}, isSlow: true, outcomes: [504] },
   {
     title: 'drips its head',
     act: (socket) => {
@@ -49,6 +55,7 @@ const ways: readonly Way[] = [
       let at = 0
       every(socket, 10, () => socket.write(head[at++] ?? 'y'))
     },
+    isSlow: true,
     outcomes: [504],
   },
   {
@@ -57,7 +64,9 @@ const ways: readonly Way[] = [
       socket.write('HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n')
       every(socket, 10, () => socket.write('x'))
     },
-    outcomes: ['end'],
+    isSlow: true,
+    // On a busy machine even its head may be late.
+    outcomes: ['end', 504],
   },
   {
     title: 'promises more than it sends',
@@ -121,14 +130,14 @@ test('a hostile service ends as it should and in time, and harms no caller of an
   })
   // A usual budget would be used up by the first of the ways, and the others be judged without one.
   const retries = { budget_percent: 100 }
-  const times = { response_timeout_ms: RESPONSE_MS, request_timeout_ms: REQUEST_MS, retries }
   await using agent = await startAgent({
     settings: { recordsAllowedPerS: 1_000_000 },
     objects: [
-      service('hostile', `http://127.0.0.1:${port}`, times),
-      service('refusing', 'http://127.0.0.1:1', times),
+      service('slow', `http://127.0.0.1:${port}`, { ...TIMES.short, retries }),
+      service('hostile', `http://127.0.0.1:${port}`, { ...TIMES.long, retries }),
+      service('refusing', 'http://127.0.0.1:1', { ...TIMES.long, retries }),
       service('calm', calm.url, {}),
-      ...['hostile', 'refusing', 'calm'].map((name) => ({
+      ...['slow', 'hostile', 'refusing', 'calm'].map((name) => ({
         kind: 'route',
         name,
         spec: { service: name, path: `/${name}` },
@@ -159,7 +168,7 @@ test('a hostile service ends as it should and in time, and harms no caller of an
   for (const way of all) {
     await t.test(way.title, async () => {
       act = way.act
-      const path = way.title === 'refuses' ? '/refusing' : '/hostile'
+      const path = way.title === 'refuses' ? '/refusing' : way.isSlow === true ? '/slow' : '/hostile'
       const before = agent.records.length
       let stopped = false
       const calmly = watch(() => stopped)
@@ -170,11 +179,15 @@ test('a hostile service ends as it should and in time, and harms no caller of an
       const tookMs = performance.now() - startedMs
       stopped = true
       const calmMs = await calmly
-      assert.deepEqual(new Set(outcomes.flat()), new Set(way.outcomes))
+      const seen = new Set(outcomes.flat())
+      assert.ok(
+        seen.has(way.outcomes[0] ?? 0) && seen.isSubsetOf(new Set(way.outcomes)),
+        `${[...seen].join(' and ')} instead of ${way.outcomes.join(' or ')}`,
+      )
       assert.ok(tookMs < PATIENCE_MS, `${tookMs} ms`)
       // Its callers share a process and a machine with everybody else here: only a stall would be told by this.
       const p99 = calmMs[Math.floor(calmMs.length * 0.99)] ?? 0
-      assert.ok(p99 < 500, `${p99} ms`)
+      assert.ok(p99 < 2_000, `${p99} ms`)
       const records = agent.records.slice(before).filter((record) => record.path === path)
       assert.equal(records.length, CALLERS * REQUESTS)
     })

@@ -131,7 +131,7 @@ test('200 a record that is still on its way is waited for; 404 when it does not 
     404,
   )
   const tookMs = performance.now() - started
-  assert.ok(tookMs >= 1_900 && tookMs < 5_000, `${tookMs} ms`)
+  assert.ok(tookMs >= 1_900 && tookMs < 15_000, `${tookMs} ms`)
 })
 
 test('200 `last` is the request that was just made, even when its record comes a moment later', async () => {

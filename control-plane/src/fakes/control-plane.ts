@@ -77,7 +77,8 @@ export async function startControlPlane({
   const app = stack.use(await createApp({ settings, version: '0.0.0', clock, log, stop: stop.signal, print: () => {} }))
   stack.defer(() => stop.abort())
   const https = stack.use(createHttpsClient(app.restPort, app.certificate))
-  const clientOf = (token: string): Client => createClient({ baseUrl: 'https://127.0.0.1', token, fetch: https.fetch })
+  const clientOf = (token: string): Client =>
+    createClient({ baseUrl: 'https://127.0.0.1', token, fetch: https.fetch, timeoutMs: 120_000 })
   const owner = await firstOwner(https, await readFile(firstRunFile, 'utf8'), clientOf)
   let operators = 0
   const disposal = stack.move()

@@ -111,7 +111,7 @@ for (const [how, state] of [
       link.set('open')
       const revoked = await agent.waitFor((event) => event['sequence'] === Number(sequence), 'revocation')
       const release = await agent.waitFor(({ event, number }) => event === 'release' && number === 2, 'release')
-      assert.ok(Math.max(revoked.at, release.at) - healedAtMs < 5_000, `${release.at - healedAtMs} ms`)
+      assert.ok(Math.max(revoked.at, release.at) - healedAtMs < 15_000, `${release.at - healedAtMs} ms`)
       // What it acknowledged is written down, too.
       const receipt = await other.fleet.waitForRelease(seeded.environmentId, 2, 10_000)
       assert.deepEqual(
@@ -139,19 +139,19 @@ test('a change at one control plane reaches agents at another, and the receipt c
     const { sequence } = await changeDirectory(one, environmentId, async (tx, at) => {
       await tx.consumer.create({ data: { id: 'cns_1', environmentId, name: 'bob', sequence: at } })
     })
-    const receipt = await one.fleet.waitForDirectory(environmentId, sequence, 5_000)
+    const receipt = await one.fleet.waitForDirectory(environmentId, sequence, 20_000)
     assert.deepEqual(
       receipt.acked.map(({ name }) => name),
       ['a'],
     )
-    assert.ok(Date.now() - startedAtMs < 1_000)
+    assert.ok(Date.now() - startedAtMs < 4_000)
     const { id } = await one.db.agent.findFirstOrThrow()
     await one.db.$transaction(async (tx) => {
       await tx.agent.update({ where: { id }, data: { revokedAt: new Date() } })
       await one.fleet.notifyAgent(tx, id)
     })
     const tookMs = await eventually('the stream ends', () => two.fleet.connectedHere().length === 0)
-    assert.ok(tookMs < 1_000, `${tookMs} ms`)
+    assert.ok(tookMs < 4_000, `${tookMs} ms`)
     const after = await one.fleet.waitForDirectory(environmentId, sequence, 1_000)
     assert.deepEqual(after, { acked: [], pending: [], unreachable: [] }, 'a revoked agent owes nothing')
   }))
@@ -174,7 +174,7 @@ test('agents that are away are named as unreachable at once, and are not waited 
       receipt.unreachable.map(({ name }) => name),
       ['a'],
     )
-    assert.ok(Date.now() - startedAtMs < 1_000)
+    assert.ok(Date.now() - startedAtMs < 4_000)
   }))
 
 // A control plane that was killed cannot say that its streams are gone.

@@ -32,7 +32,7 @@ import { type FleetHub, type FleetSettings, createFleet } from './server.ts'
 const HOUR_MS = 3_600_000
 
 /** Longest wait for anything that an agent does, in milliseconds. */
-const WAIT_MS = 15_000
+const WAIT_MS = 60_000
 
 const AGENT = fileURLToPath(new URL('../../../agent/src/control/testing/run-control.ts', import.meta.url))
 

@@ -53,7 +53,7 @@ test('503 of every operation while Postgres cannot be reached, and none of them 
       assert.equal((answer.json as Problem).code, 'database_unavailable', id)
       assert.ok(Number(answer.headers['retry-after']) > 0)
       assert.doesNotMatch(answer.text, /127\.0\.0\.1|prisma|ECONN/i, id)
-      assert.ok(tookMs < 4_000, `${id} took ${tookMs} ms`)
+      assert.ok(tookMs < 10_000, `${id} took ${tookMs} ms`)
     }
     const ready = await controlPlane.send({ method: 'GET', path: '/readyz' })
     assert.deepEqual([ready.status, ready.text], [503, 'the database cannot be reached\n'])
@@ -76,7 +76,7 @@ test('503 within the bound of a statement when Postgres is frozen', async () => 
     const started = performance.now()
     const answer = await controlPlane.send({ method: 'GET', path: '/v1/tenants' }, controlPlane.owner.token)
     assert.equal(answer.status, 503, answer.text)
-    assert.ok(performance.now() - started < 15_000)
+    assert.ok(performance.now() - started < 30_000)
   } finally {
     proxy.heal()
   }

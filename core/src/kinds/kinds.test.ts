@@ -164,5 +164,5 @@ test('no pattern of a name takes long for a hostile text', () => {
   for (const schema of [objectName, scopeName, hostPattern, secretReference, pathPattern]) {
     for (const piece of ['a', 'a.', 'a-', '/a', '/{a', '*.', 'env://']) schema.safeParse(`${piece.repeat(50_000)}!`)
   }
-  assert.ok(performance.now() - start < 1000)
+  assert.ok(performance.now() - start < 5_000)
 })

@@ -93,7 +93,12 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       certificate,
       fetch: pinned,
       secrets: { welcomeCode, token, masterKey },
-      client: createClient({ baseUrl: url, token, fetch: pinned as unknown as typeof globalThis.fetch }),
+      client: createClient({
+        baseUrl: url,
+        token,
+        fetch: pinned as unknown as typeof globalThis.fetch,
+        timeoutMs: 120_000,
+      }),
       ready,
       async kill() {
         await program.end('SIGKILL')

@@ -119,7 +119,7 @@ test('a target that hangs, drips, floods or refuses fails its check in time', as
     const startedMs = performance.now()
     const why = await checkOnce({ address: address(port), host: 'x', protocol: 'http1' }, RULES)
     assert.equal(typeof why, 'string', title)
-    assert.ok(performance.now() - startedMs < 1_500, title)
+    assert.ok(performance.now() - startedMs < 10_000, title)
     server.close()
   }
   assert.match((await checkOnce({ address: address(1), host: 'x', protocol: 'http1' }, RULES)) ?? '', /ECONNREFUSED/)
