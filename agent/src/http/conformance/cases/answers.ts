@@ -7,7 +7,7 @@
  * @module
  */
 
-/** Text is written, a number is a pause in milliseconds. */
+/** Text is written, a number is a pause in milliseconds; 0: until the next turn. */
 export type Step = string | number | typeof END | typeof RESET
 
 /** The service closes in order. */
@@ -109,7 +109,7 @@ const statusLines: readonly AnswerCase[] = [
   passed('a status that few know', [answer(LENGTH, 'hello', '418 Teapot')], { status: 418, body: 'hello' }),
   passed(
     'an answer byte by byte',
-    OK.split('').flatMap((byte) => [byte, 1]),
+    OK.split('').flatMap((byte) => [byte, 0]),
     HELLO,
   ),
 ]
@@ -229,7 +229,7 @@ const chunked: readonly AnswerCase[] = [
     'chunks byte by byte',
     chunks(`5\r\nhello\r\n${LAST}`)
       .split('')
-      .flatMap((byte) => [byte, 1]),
+      .flatMap((byte) => [byte, 0]),
     HELLO,
   ),
   passed('1,000 chunks', [chunks('1\r\nx\r\n'.repeat(1_000) + LAST)], { status: 200, body: 'x'.repeat(1_000) }),
