@@ -110,7 +110,8 @@ export function compile(input: ReleaseInput): Compiled {
   for (const object of objects.byKind.route) {
     const service = serviceOf(object, services, objects, findings)
     if (service === null) continue
-    const { access, limits, https, guard, effective: all } = policies.of(object.name, service.name)
+    const applied = policies.of(object.name, service.name, object.spec.exposure)
+    const { access, limits, https, guard } = applied
     if (access === null) reportUndecided(object, findings)
     const { hosts, match, exposure, path, trailers, websocket } = object.spec
     const methods = methodLists.getOrInsert(object.spec.methods.join(), object.spec.methods)
@@ -131,7 +132,7 @@ export function compile(input: ReleaseInput): Compiled {
       guard,
     }
     entries.push({ route, hosts, match, subject })
-    effective.set(name, all)
+    effective.set(name, applied.effective)
   }
   const index = routeTable(entries, findings)
   const certificates = compileCertificates(objects.byKind.certificate, findings)

@@ -14,6 +14,7 @@ import {
   service,
   shortFindings,
 } from '#core/fakes/release.ts'
+import { effectivePolicy } from '#core/release.ts'
 
 test('the nearest access policy wins as a whole', () => {
   const release = compiled(
@@ -156,4 +157,27 @@ test('routes have the same guard exactly when access policy and limits are the s
   const guards = ['a', 'b', 'c', 'd'].map((name) => release.routes.get(name)?.guard)
   assert.equal(guards[0], guards[1])
   assert.equal(new Set(guards).size, 3)
+})
+
+test('a limit for one exposure counts on routes of that exposure only', () => {
+  const release = compiled(
+    route('open', '/open', { exposure: 'public' }),
+    route('inside', '/inside', { exposure: 'internal' }),
+    limit('all', environment, 9),
+    limit('outside', environment, 5, { exposure: 'public' }),
+    limit('within', environment, 50, { exposure: 'internal' }),
+  )
+  const names = (name: string) => release.routes.get(name)?.limits.map(({ policy }) => policy)
+  assert.deepEqual(
+    [names('open'), names('inside')],
+    [
+      ['all', 'outside'],
+      ['all', 'within'],
+    ],
+  )
+  assert.deepEqual(
+    effectivePolicy(release, 'inside')?.limits.map(({ name }) => name),
+    ['all', 'within'],
+  )
+  assert.notEqual(release.routes.get('open')?.guard, release.routes.get('inside')?.guard)
 })

@@ -10,6 +10,7 @@ import type {
   CompiledAccess,
   CompiledHttps,
   EffectivePolicy,
+  CompiledRoute,
   EffectivePolicyEntry,
   PolicyOrigin,
 } from '#core/release.ts'
@@ -32,6 +33,8 @@ interface PlacedAccess {
 
 interface PlacedLimit {
   readonly compiled: CompiledLimit
+  /** The one of routes on which it counts; null: on all. */
+  readonly exposure: CompiledRoute['exposure'] | null
   readonly entry: EffectivePolicyEntry
 }
 
@@ -59,7 +62,7 @@ export interface RoutePolicies {
 
 /** Answers for one route after the other, and knows in the end which policies apply to none. */
 export interface PolicyTable {
-  of(route: string, service: string): RoutePolicies
+  of(route: string, service: string, exposure: CompiledRoute['exposure']): RoutePolicies
   reportUnused(): void
 }
 
@@ -85,17 +88,18 @@ export function policyTable(
   const used = new Set<string>()
   const merged = new Map<string, RoutePolicies>()
   const guards = new Map<string, number>()
-  const of = (route: string, service: string): RoutePolicies => {
+  const of = (route: string, service: string, exposure: CompiledRoute['exposure']): RoutePolicies => {
     const atRoute = places.get(`route/${route}`)
     // Most routes have no policy of their own and share what their service has.
     const id = atRoute === undefined ? `service/${service}` : `route/${route}`
-    const known = merged.get(id)
+    const shape = `${exposure}/${id}`
+    const known = merged.get(shape)
     if (known !== undefined) return known
-    const policies = merge([places.get('environment'), places.get(`service/${service}`), atRoute], guards)
+    const policies = merge([places.get('environment'), places.get(`service/${service}`), atRoute], exposure, guards)
     if (policies.access !== null) used.add(policies.access.policy)
     if (policies.https !== null) used.add(policies.https.policy)
     for (const limit of policies.limits) used.add(limit.policy)
-    merged.set(id, policies)
+    merged.set(shape, policies)
     return policies
   }
   const reportUnused = (): void => {
@@ -205,7 +209,7 @@ function putLimit(
     shared: spec.shared === undefined ? null : { mode: spec.shared.mode, onFailure: spec.shared.on_failure },
     shadow: spec.shadow,
   }
-  at.limits.push({ compiled, entry: { name, origin: subject.origin, from, spec } })
+  at.limits.push({ compiled, exposure: spec.exposure ?? null, entry: { name, origin: subject.origin, from, spec } })
 }
 
 const DAY_MS = 86_400_000
@@ -226,7 +230,11 @@ function limitId(input: ReleaseInput, policy: string): string {
  * @param places from the widest to the nearest.
  * @param guards numbers of the combinations seen so far, by names.
  */
-function merge(places: readonly (Place | undefined)[], guards: Map<string, number>): RoutePolicies {
+function merge(
+  places: readonly (Place | undefined)[],
+  exposure: CompiledRoute['exposure'],
+  guards: Map<string, number>,
+): RoutePolicies {
   let access: PlacedAccess | null = null
   let https: PlacedHttps | null = null
   const limits: PlacedLimit[] = []
@@ -234,7 +242,7 @@ function merge(places: readonly (Place | undefined)[], guards: Map<string, numbe
     if (place === undefined) continue
     access = place.access ?? access
     https = place.https ?? https
-    limits.push(...place.limits)
+    limits.push(...place.limits.filter((limit) => limit.exposure === null || limit.exposure === exposure))
   }
   limits.sort((a, b) => (a.compiled.policy < b.compiled.policy ? -1 : 1))
   const nearest = [access?.compiled.policy ?? '', https?.compiled.policy ?? '']
