@@ -82,9 +82,11 @@ async function whenRenewed(
 function check(text: string, jws: Jws, keySet: KeySet, proven: ProvenToken): ProvenToken | Promise<ProvenToken> {
   const candidates = keySet.candidates(jws.algorithm, jws.keyId)
   if (candidates.length === 0) return refused('key_unknown')
-  for (const [index, key] of candidates.entries()) {
+  let tried = 0
+  for (const key of candidates) {
+    tried += 1
     const isSigned = isSignedBy(text, jws, key)
-    if (isSigned instanceof Promise) return checkLater(text, jws, candidates.slice(index + 1), isSigned, proven)
+    if (isSigned instanceof Promise) return checkLater(text, jws, candidates.slice(tried), isSigned, proven)
     if (isSigned) return proven
   }
   return refused('signature')

@@ -82,10 +82,17 @@ export function findCredential(sources: CompiledSources, facts: Facts): FoundCre
   return peer === null ? MISSING : { kind: 'certificate', peer }
 }
 
+const SPACE = 0x20
+/** As nearly everybody writes them. */
+const USUAL = { bearer: 'Bearer ', dpop: 'DPoP ' } as const
+
 /** @returns null for another scheme: it is the service's own business. What follows the scheme is not checked here. */
 function readScheme(value: string | undefined, scheme: 'bearer' | 'dpop'): string | null {
+  if (value === undefined) return null
+  const usual = USUAL[scheme]
+  if (value.startsWith(usual) && value.charCodeAt(usual.length) !== SPACE) return value.slice(usual.length)
   const { length } = scheme
-  if (value === undefined || value.slice(0, length).toLowerCase() !== scheme) return null
+  if (value.slice(0, length).toLowerCase() !== scheme) return null
   if (value.length === length) return ''
   return value[length] === ' '
     ? value.slice(length).replace(/^ +/, '')

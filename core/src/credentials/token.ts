@@ -12,7 +12,7 @@
 import type { Principal, TlsPeer, Verified } from '#core/decision.ts'
 import type { CredentialReason } from '#core/reasons.ts'
 import type { CompiledIssuer } from '#core/release.ts'
-import { claimText, claimTexts } from '#core/tokens/claims.ts'
+import { claimAt, claimText, claimTexts } from '#core/tokens/claims.ts'
 import type { JsonObject } from '#core/tokens/strict-json.ts'
 
 /** What the directory knows of a consumer. */
@@ -72,10 +72,16 @@ const isName = (text: string): boolean => text.length <= NAME_LENGTH_MAX && !/\p
  * words, one text would become two rights.
  */
 function claimWords(claims: JsonObject, path: readonly string[]): readonly string[] | null {
+  const value = claimAt(claims, path)
+  // As nearly all issuers write them.
+  if (typeof value === 'string' && PLAIN_WORDS.test(value)) return value.split(' ')
   const texts = claimTexts(claims, path)
   if (texts === null || texts.every(isWord)) return texts
   return texts.filter(isWord)
 }
+
+/** Words of visible ASCII with one space between each. */
+const PLAIN_WORDS = /^[!-~]+(?: [!-~]+)*$/
 
 const isWord = (text: string): boolean => /^[^\s\p{Cc}]+$/u.test(text)
 

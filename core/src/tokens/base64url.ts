@@ -15,12 +15,32 @@ const ALPHABET = /^[A-Za-z0-9_-]*$/
 const LAST_OF_TWO = 'AQgw'
 const LAST_OF_THREE = 'AEIMQUYcgkosw048'
 
+const BASE64URL = { alphabet: 'base64url' } as const
+
+/** Room for the bytes of any token; made once, because what a look needs no longer is not worth memory of its own. */
+const scratch = new Uint8Array(8_192)
+
 /** @returns null for every text that is not the canonical form of some bytes. Never throws. */
 export function decodeBase64url(text: string): Uint8Array | null {
+  return lookAtBase64url(text)?.slice() ?? null
+}
+
+/** The same for who reads the bytes at once: the next call writes over them. */
+export function lookAtBase64url(text: string): Uint8Array | null {
+  if (!isCanonical(text)) return null
+  if (text.length > scratch.length) return Uint8Array.fromBase64(text, BASE64URL)
+  return scratch.subarray(0, scratch.setFromBase64(text, BASE64URL).written)
+}
+
+/** The one text that these bytes have. */
+export function encodeBase64url(bytes: Uint8Array): string {
+  return bytes.toBase64({ ...BASE64URL, omitPadding: true })
+}
+
+function isCanonical(text: string): boolean {
   const rest = text.length % 4
   const last = text.charAt(text.length - 1)
-  if (rest === 1 || !ALPHABET.test(text)) return null
-  if (rest === 2 && !LAST_OF_TWO.includes(last)) return null
-  if (rest === 3 && !LAST_OF_THREE.includes(last)) return null
-  return Uint8Array.fromBase64(text, { alphabet: 'base64url' })
+  if (rest === 1 || !ALPHABET.test(text)) return false
+  if (rest === 2 && !LAST_OF_TWO.includes(last)) return false
+  return rest !== 3 || LAST_OF_THREE.includes(last)
 }

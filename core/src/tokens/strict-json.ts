@@ -32,17 +32,54 @@ export function parseStrictObject(bytes: Uint8Array): JsonObject | null {
     return null
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return null
-  return hasOneReading(text) ? (value as JsonObject) : null
+  const hasOneReading = text.includes('\\') ? namesDiffer(text) : namesWritten(text) === membersOf(value, 1)
+  return hasOneReading ? (value as JsonObject) : null
 }
 
 /**
- * Walks a text that is known to be JSON and looks at the names of its objects.
+ * How many names a text has that is known to be JSON without escapes: then a string goes from quote to quote.
  *
- * A name is compared as it is written out: `"a"` and `"\u0061"` are the same one. By codes, and from quote to quote: a
- * token that was never seen is walked before anything else is known of it.
+ * The parser keeps one member for each name, so with a name twice there are more of them than members: that is counted
+ * quicker than names are compared.
  */
-function hasOneReading(text: string): boolean {
-  const hasEscapes = text.includes('\\')
+function namesWritten(text: string): number {
+  let count = 0
+  for (let start = text.indexOf('"'); start !== -1;) {
+    const end = text.indexOf('"', start + 1) + 1
+    if (isName(text, end)) count += 1
+    start = text.indexOf('"', end)
+  }
+  return count
+}
+
+/**
+ * How many members a value has, with all that are further in.
+ *
+ * @returns NaN, which is equal to no number, for one that is nested too deep or has a name of the prototype.
+ */
+function membersOf(value: object, depth: number): number {
+  if (depth > DEPTH_MAX) return Number.NaN
+  let count = 0
+  if (Array.isArray(value)) {
+    for (const each of value as readonly unknown[]) {
+      if (typeof each === 'object' && each !== null) count += membersOf(each, depth + 1)
+    }
+    return count
+  }
+  for (const name of Object.keys(value)) {
+    if (PROTOTYPE.has(name)) return Number.NaN
+    const each = (value as JsonObject)[name]
+    count += typeof each === 'object' && each !== null ? 1 + membersOf(each, depth + 1) : 1
+  }
+  return count
+}
+
+/**
+ * The same for a text with escapes: walks it and looks at the names of its objects.
+ *
+ * A name is compared as it is written out: `"a"` and `"\u0061"` are the same one.
+ */
+function namesDiffer(text: string): boolean {
   // A set for each object that is open, null for each list.
   const open: (Set<string> | null)[] = []
   for (let at = 0; at < text.length; at++) {
@@ -58,7 +95,7 @@ function hasOneReading(text: string): boolean {
         open.pop()
         break
       case QUOTE: {
-        const end = hasEscapes ? stringEnd(text, at) : text.indexOf('"', at + 1) + 1
+        const end = stringEnd(text, at)
         const names = open[open.length - 1]
         if (names !== undefined && names !== null && isName(text, end)) {
           const name = nameOf(text.slice(at + 1, end - 1))
