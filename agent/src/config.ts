@@ -95,9 +95,31 @@ const settings = defineSettings({
     min: 1,
     max: 1_000_000,
   }),
+  CONNECTIONS_PER_SOURCE_MAX: integer({
+    // A tenth of what a listener takes. Browsers hold six at most, pools of clients some hundred; whole companies may
+    // share an address.
+    doc: 'Connections from one address (IPv6: one /64) over all listeners and threads, and streams of HTTP/2 beside them; more are reset at once. Declared proxies are not bounded. 0: no bound',
+    default: 1_000,
+    min: 0,
+    max: 1_000_000,
+  }),
   HANDSHAKES_MAX: integer({
     doc: 'TLS handshakes at a time; above, the oldest gives way. 40 KiB each',
     default: 2_000,
+    min: 1,
+    max: 1_000_000,
+  }),
+  HANDSHAKES_PER_SOURCE_PER_S: integer({
+    // A full one takes some 0.5 ms: a twentieth of a core for one address.
+    doc: 'TLS handshakes from one address (IPv6: one /64) in the long run, per second; more are reset before they begin. Declared proxies are not bounded. 0: no bound',
+    default: 100,
+    min: 0,
+    max: 1_000_000,
+  }),
+  HANDSHAKES_PER_SOURCE_BURST: integer({
+    // As many as there may be connections: whoever lost them all may come back at once.
+    doc: 'The same at once',
+    default: 1_000,
     min: 1,
     max: 1_000_000,
   }),
@@ -296,7 +318,10 @@ export interface AgentSettings {
   readonly logLevel: LogLevel
   readonly drainMs: number
   readonly connectionsMax: number
+  readonly connectionsPerSourceMax: number
   readonly handshakesMax: number
+  readonly handshakesPerSourcePerS: number
+  readonly handshakesPerSourceBurst: number
   readonly headTimeoutMs: number
   readonly requestTimeoutMs: number
   readonly clientIdleMs: number
@@ -377,7 +402,10 @@ export function readAgentSettings(env: Readonly<Record<string, string | undefine
       logLevel: values.LOG_LEVEL,
       drainMs: values.DRAIN_MS,
       connectionsMax: values.CONNECTIONS_MAX,
+      connectionsPerSourceMax: values.CONNECTIONS_PER_SOURCE_MAX,
       handshakesMax: values.HANDSHAKES_MAX,
+      handshakesPerSourcePerS: values.HANDSHAKES_PER_SOURCE_PER_S,
+      handshakesPerSourceBurst: values.HANDSHAKES_PER_SOURCE_BURST,
       headTimeoutMs: values.HEAD_TIMEOUT_MS,
       requestTimeoutMs: values.REQUEST_TIMEOUT_MS,
       clientIdleMs: values.CLIENT_IDLE_MS,

@@ -22,6 +22,7 @@ import type { CallerMemory } from './limits/callers.ts'
 import { createLimits } from './limits/limits.ts'
 import { createLocalLimits } from './limits/local.ts'
 import type { LocalMemory } from './limits/memory.ts'
+import { type AdmissionSeat, createAdmission } from './listen/admission.ts'
 import { type Certificates, createCertificates } from './listen/certificates.ts'
 import { canWrapHandles } from './listen/handles.ts'
 import { type Listener, listenHttp, listenHttps } from './listen/listeners.ts'
@@ -53,6 +54,8 @@ export interface ServingOptions {
   readonly holdings: SharedArrayBuffer
   /** What is remembered of callers; the same in all threads. */
   readonly callerMemory: CallerMemory
+  /** Where the thread counts what sources have open. */
+  readonly admissionSeat: AdmissionSeat
   /** Keys of issuers, as they become known. */
   readonly knownKeys: KnownKeys
   /** Whoever talks to issuers. */
@@ -134,7 +137,14 @@ export async function createServing(options: ServingOptions): Promise<Serving> {
     }),
   )
 
-  const sessions = createSessions(shared, { settings, engine, onMalformed })
+  const admission = createAdmission({
+    settings,
+    seat: options.admissionSeat,
+    clock,
+    log: log.child({ area: 'listen' }),
+    onRefused: (what) => slots.countEvent('source_refused', '', what),
+  })
+  const sessions = createSessions(shared, { settings, engine, admission, onMalformed })
 
   const listeners: Listener[] = []
   // Disposal is in reverse: listeners close and connections drain before anything that they need goes.
@@ -144,7 +154,16 @@ export async function createServing(options: ServingOptions): Promise<Serving> {
     await engine.drain(settings.drainMs)
     sessions.destroy()
   })
-  const listening = { ...settings, reusePort, engine, io, clock, log: log.child({ area: 'http' }), onMalformed }
+  const listening = {
+    ...settings,
+    reusePort,
+    engine,
+    admission,
+    io,
+    clock,
+    log: log.child({ area: 'http' }),
+    onMalformed,
+  }
   const { httpListen, httpsListen } = settings
   const onHttp = settings.httpH2c ? { ...listening, onPreface: takeHttp2({ ...listening, sessions }) } : listening
   const http =
@@ -159,8 +178,8 @@ export async function createServing(options: ServingOptions): Promise<Serving> {
           tickets,
           onHandshakeRefused: (cause) => slots.countEvent('handshake_refused', '', cause),
           onRevoked: (environmentId) => slots.countEvent('client_revoked', environmentId, ''),
-          onHttp2: (socket, address, peer) =>
-            sessions.accept(socket, { scheme: 'https', address, tls: socket.getProtocol(), peer }),
+          onHttp2: (socket, address, peer, place) =>
+            sessions.accept(socket, { scheme: 'https', address, tls: socket.getProtocol(), peer, place }),
         })
   if (https !== null) listeners.push(https)
   const h2c = settings.h2cListen === undefined ? null : await listenH2c(settings.h2cListen, { ...listening, sessions })

@@ -15,6 +15,7 @@ import type { TlsPeer } from '@headgate/core'
 import type { Engine } from '#agent/http/engine.ts'
 import type { EngineSettings, SharedParts } from '#agent/http/engine-parts.ts'
 import { ResponseHead } from '#agent/http/response-head.ts'
+import type { Admission, Place } from '#agent/listen/admission.ts'
 import { ClientSession } from './client-session.ts'
 import { ClientStream, clientStreamIo } from './client-stream.ts'
 import { requestText } from './request-text.ts'
@@ -31,6 +32,7 @@ export interface Http2Settings extends EngineSettings {
 export interface SessionsOptions {
   readonly settings: Http2Settings
   readonly engine: Engine
+  readonly admission: Admission
   readonly onMalformed: (reason: string) => void
 }
 
@@ -43,6 +45,8 @@ export interface ClientOrigin {
   readonly tls: string | null
   /** Client certificate; null: none. */
   readonly peer: TlsPeer | null
+  /** What it holds of its source's bound. Whoever accepted it gives it back. */
+  readonly place: Place
 }
 
 export interface Sessions {
@@ -72,7 +76,7 @@ const SETTINGS_MAX = 16
 /** Memory of one session, in MiB. */
 const SESSION_MEMORY_MIB = 4
 export function createSessions(parts: SharedParts, options: SessionsOptions): Sessions {
-  const { settings, engine, onMalformed } = options
+  const { settings, engine, admission, onMalformed } = options
   const clients = new Set<ClientSession>()
   // The engine's own is in use while it writes.
   const head = new ResponseHead(parts.arena.bytes)
@@ -101,6 +105,12 @@ export function createSessions(parts: SharedParts, options: SessionsOptions): Se
       return
     }
     const { scheme, address, tls, peer } = client.origin
+    const place = admission.enterStream(client.origin.place)
+    if (place === null) {
+      stream.close(constants.NGHTTP2_REFUSED_STREAM)
+      return
+    }
+    stream.once('close', () => admission.leave(place))
     const connection = engine.accept(clientStreamIo, scheme, address, tls, peer)
     if (connection === null) {
       stream.close(constants.NGHTTP2_REFUSED_STREAM)

@@ -151,7 +151,7 @@ test('handshakes of a source come at their rate and burst, as those of a plain b
       const source = `s${random(2)}`
       const bucket = buckets.get(source) ?? new Bucket()
       buckets.set(source, bucket)
-      const table = random(2) === 0 ? first : second
+      const table: AdmissionTable = random(2) === 0 ? first : second
       assert.equal(table.take(source, everyMs, burst, nowMs), bucket.take(everyMs, burst, nowMs), `${schedule} ${step}`)
     }
   }

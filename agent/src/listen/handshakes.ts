@@ -28,13 +28,15 @@ export interface HandshakesOptions {
   readonly timeoutMs: number
   /** Handshakes at a time. When there are more, the oldest gives way: an honest one does not take long. */
   readonly handshakesMax: number
-  readonly onSecure: (socket: TLSSocket, presented: Presented) => void
+  /** @param accepted the socket that was taken over, which ends with it. */
+  readonly onSecure: (socket: TLSSocket, presented: Presented, accepted: Socket) => void
   readonly onFailed: (failed: FailedHandshake) => void
 }
 
 /** Why a handshake was refused, in words that can be counted. */
 export type HandshakeCause =
   | 'full'
+  | 'source'
   | 'slow'
   | 'name_missing'
   | 'name_unknown'
@@ -123,7 +125,8 @@ export function createHandshakes(options: HandshakesOptions): Handshakes {
       onFailed({ ...whyFailed(error, socket), address: socket.remoteAddress })
     })
     server.on('secureConnection', (socket) => {
-      waiting.delete(carrierOf(socket))
+      const accepted = carrierOf(socket)
+      waiting.delete(accepted)
       // Empty when a session of TLS 1.2 is taken up again: then the ticket says whose certificate it was.
       const { servername } = socket as { servername?: string | false | null }
       if (typeof servername === 'string' && !isFor(presented, servername.toLowerCase())) {
@@ -132,7 +135,7 @@ export function createHandshakes(options: HandshakesOptions): Handshakes {
         socket.destroy()
         return
       }
-      onSecure(socket, presented)
+      onSecure(socket, presented, accepted)
     })
     return server
   }

@@ -11,6 +11,8 @@ import type { Log } from '@headgate/kit/log.ts'
 import type { ListenAddress } from '@headgate/kit/settings.ts'
 import type { Engine } from '#agent/http/engine.ts'
 import type { Connection } from '#agent/http/io.ts'
+import type { Admission, Place } from './admission.ts'
+import { UNCOUNTED } from './admission-table.ts'
 import type { Certificates } from './certificates.ts'
 import { createHandshakes, type HandshakeCause } from './handshakes.ts'
 import type { NetIo } from './net-io.ts'
@@ -24,6 +26,7 @@ export interface ListenerOptions {
   readonly io: NetIo
   readonly clock: Clock
   readonly log: Log
+  readonly admission: Admission
   /** Bound of the connections of one listener, those in a handshake included. */
   readonly connectionsMax: number
   /** Other threads listen on the same address, and the kernel deals connections out. Default: nobody does. */
@@ -32,8 +35,12 @@ export interface ListenerOptions {
 }
 
 export interface HttpListenerOptions {
-  /** Takes over the connections that begin with the preface of HTTP/2. Without it they are refused as bad requests. */
-  readonly onPreface?: ((socket: Socket) => void) | undefined
+  /**
+   * Takes over the connections that begin with the preface of HTTP/2. Without it they are refused as bad requests.
+   *
+   * @param place of the connection, which is given back with it.
+   */
+  readonly onPreface?: ((socket: Socket, place: Place) => void) | undefined
 }
 
 export interface HttpsListenerOptions {
@@ -51,8 +58,9 @@ export interface HttpsListenerOptions {
    *
    * @param address source address without port; IPv4-mapped IPv6 is given as IPv4.
    * @param peer client certificate; null: none.
+   * @param place of the connection, which is given back with it.
    */
-  readonly onHttp2?: (socket: TLSSocket, address: string, peer: TlsPeer | null) => void
+  readonly onHttp2?: (socket: TLSSocket, address: string, peer: TlsPeer | null, place: Place) => void
 }
 
 export interface Listener {
@@ -69,16 +77,20 @@ export async function listenHttp(
   address: ListenAddress,
   options: ListenerOptions & HttpListenerOptions,
 ): Promise<Listener> {
-  const { engine, io, onPreface } = options
-  const handOver =
-    onPreface === undefined
-      ? null
-      : (connection: Connection, first: Buffer): void => onPreface(io.letGo(connection, first))
+  const { engine, io, admission, onPreface } = options
   const server = createServer({ noDelay: true, pauseOnConnect: true, allowHalfOpen: true }, (socket) => {
-    const connection = engine.accept(io, 'http', addressOf(socket), null)
-    if (connection === null) return void socket.destroy()
-    connection.onPreface = handOver
-    io.accept(connection, socket)
+    const address = addressOf(socket)
+    const place = admission.enter(address)
+    if (place === null) return turnAway(socket)
+    const connection = engine.accept(io, 'http', address, null)
+    if (connection === null) {
+      admission.leave(place)
+      return turnAway(socket)
+    }
+    if (onPreface !== undefined) {
+      connection.onPreface = (from: Connection, first: Buffer) => onPreface(io.letGo(from, first), place)
+    }
+    io.accept(connection, socket).once('close', () => admission.leave(place))
   })
   return await listen(server, address, 'http', options.reusePort)
 }
@@ -93,9 +105,10 @@ export async function listenHttps(
   address: ListenAddress,
   options: ListenerOptions & HttpsListenerOptions,
 ): Promise<Listener> {
-  const { engine, io, clock, log, certificates, tickets, headTimeoutMs, handshakesMax, onHttp2 } = options
+  const { engine, io, clock, log, admission, certificates, tickets, headTimeoutMs, handshakesMax, onHttp2 } = options
   const { connectionsMax, onMalformed, onHandshakeRefused, onRevoked } = options
   let told = 0
+  const places = new WeakMap<Socket, Place>()
   const proven = createProvenClients({
     certificates,
     now: () => clock.now(),
@@ -111,7 +124,7 @@ export async function listenHttps(
     alpn: onHttp2 === undefined ? ['http/1.1'] : ['h2', 'http/1.1'],
     timeoutMs: headTimeoutMs,
     handshakesMax,
-    onSecure: (socket, presented) => {
+    onSecure: (socket, presented, accepted) => {
       const peer = readTlsPeer(socket, presented)
       // Read before the socket is taken over.
       const leaf = peer?.kind === 'verified' ? socket.getPeerX509Certificate() : undefined
@@ -124,7 +137,7 @@ export async function listenHttps(
       if (peer?.kind === 'unverified')
         log.debug({ ...peer, address: addressOf(socket) }, 'a client certificate is not trusted')
       if (socket.alpnProtocol === 'h2' && onHttp2 !== undefined) {
-        onHttp2(socket, addressOf(socket), peer)
+        onHttp2(socket, addressOf(socket), peer, places.get(accepted) ?? UNCOUNTED)
         watch(socket)
         return
       }
@@ -143,6 +156,16 @@ export async function listenHttps(
     },
   })
   const server = createServer({ noDelay: true, pauseOnConnect: true, allowHalfOpen: true }, (socket) => {
+    const address = addressOf(socket)
+    const place = admission.enter(address)
+    if (place === null) return turnAway(socket)
+    if (!admission.mayShake(address)) {
+      admission.leave(place)
+      onHandshakeRefused('source')
+      return turnAway(socket)
+    }
+    places.set(socket, place)
+    socket.once('close', () => admission.leave(place))
     handshakes.take(socket)
   })
   server.maxConnections = connectionsMax
@@ -168,6 +191,13 @@ const HANDSHAKE_LOG_PAUSE_MS = 5_000
 
 /** Connections that the system holds for us while the process is busy. */
 const BACKLOG = 4_096
+
+/** Ends a connection that was just accepted, with a reset: neither side has to remember it. */
+export function turnAway(socket: Socket): void {
+  // It may have ended by itself.
+  socket.on('error', () => {})
+  socket.resetAndDestroy()
+}
 
 /** Source address without port; IPv4 also where it arrived as IPv4-mapped IPv6. */
 export function addressOf(socket: Socket): string {

@@ -20,6 +20,7 @@ import { testSettings } from '#agent/testing/agent.ts'
 import { ca, issue } from '#agent/testing/tls.ts'
 import { serviceReference, upstreamsOptions } from '#agent/testing/upstream.ts'
 import { createUpstreams } from '#agent/upstream/forward.ts'
+import { admissionMemoryFor, createAdmission } from './admission.ts'
 import { canWrapHandles } from './handles.ts'
 import { listenHttp } from './listeners.ts'
 import { NetIo } from './net-io.ts'
@@ -85,7 +86,19 @@ async function startProxy(wraps: boolean, target: string, onPreface?: (socket: S
     },
     onMalformed,
   })
-  const listening = { ...settings, engine, io, clock: systemClock, log, reusePort: false, onMalformed, onPreface }
+  const seat = { memory: admissionMemoryFor(settings, 1), thread: 0 }
+  const admission = createAdmission({ settings, seat, clock: systemClock, log, onRefused: onMalformed })
+  const listening = {
+    ...settings,
+    engine,
+    admission,
+    io,
+    clock: systemClock,
+    log,
+    reusePort: false,
+    onMalformed,
+    onPreface,
+  }
   const listener = await listenHttp({ host: '127.0.0.1', port: 0 }, listening)
   const secure = createTlsServer({ ...identity, allowHalfOpen: true, noDelay: true }, (socket) => {
     const connection = engine.accept(io, 'https', '127.0.0.1', socket.getProtocol())

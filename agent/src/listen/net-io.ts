@@ -38,13 +38,17 @@ export class NetIo implements Connector {
     this.#home = arena.out
   }
 
-  /** Takes over an accepted socket that was not read yet (`pauseOnConnect`). */
-  accept(connection: Connection, accepted: Socket): void {
+  /**
+   * Takes over an accepted socket that was not read yet (`pauseOnConnect`).
+   *
+   * @returns what ends with the connection.
+   */
+  accept(connection: Connection, accepted: Socket): Socket {
     const socket = this.#wraps ? wrapAccepted(accepted, this.#onread(connection)) : null
     if (socket === null) this.#useEvents(connection, accepted)
     else this.#watch(connection, socket)
     // A socket that was paused from the beginning is not set going by a listener.
-    socketOf(connection).resume()
+    return socketOf(connection).resume()
   }
 
   /** Takes over a socket on which the TLS handshake is done. */

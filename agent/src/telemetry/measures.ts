@@ -107,6 +107,7 @@ export function proofMeasures(overflowed: number): readonly Measure[] {
 
 /** What is counted by what, and which attribute says why. */
 const EVENTS: Readonly<Record<CountedEvent, { readonly name: string; readonly unit: string; readonly why: string }>> = {
+  source_refused: { name: metricNames.sourceRefused, unit: '{connection}', why: metricAttributes.refused },
   handshake_refused: { name: metricNames.handshakesRefused, unit: '{handshake}', why: metricAttributes.cause },
   client_revoked: { name: metricNames.clientsRevoked, unit: '{connection}', why: '' },
   lock_out: { name: metricNames.lockOuts, unit: '{lock_out}', why: '' },

@@ -49,6 +49,11 @@ export const metricNames = {
   handshakesRefused: 'headgate.tls.handshakes.refused',
   /** Sum, monotonic, `{connection}`: ended because a client certificate was revoked. Attribute: `environmentId`. */
   clientsRevoked: 'headgate.tls.clients.revoked',
+  /**
+   * Sum, monotonic, `{connection}`: connections and HTTP/2 streams that were refused because their source had as many as
+   * one may. Attribute: `refused`.
+   */
+  sourceRefused: 'headgate.source.refused',
   /** Sum, monotonic, `{lock_out}`: sources that were locked out for bad credentials. Attribute: `environmentId`. */
   lockOuts: 'headgate.source.lock_outs',
   /** Sum, monotonic, `{request}`: ended in flight with their credential. Attributes: `environmentId`, `reason`. */
@@ -77,6 +82,8 @@ export const metricAttributes = {
   issuer: 'headgate.issuer',
   /** A word from `listen/handshakes.ts`. */
   cause: 'headgate.tls.cause',
+  /** `connection` or `stream`. */
+  refused: 'headgate.refused',
   /** `control_plane` or `collector`. */
   receiver: 'headgate.telemetry.receiver',
   /** `allowed` or `refused` for decision records; `credential` for notes of the use of credentials. */
@@ -84,7 +91,7 @@ export const metricAttributes = {
 } as const
 
 /** What happens beside requests, or to requests that were counted already. */
-export type CountedEvent = 'handshake_refused' | 'client_revoked' | 'lock_out' | 'stream_ended'
+export type CountedEvent = 'source_refused' | 'handshake_refused' | 'client_revoked' | 'lock_out' | 'stream_ended'
 
 /** Upper bounds of the histogram's buckets, in seconds: those of the semantic conventions, and finer ones below. */
 export const DURATION_BOUNDS_S = [

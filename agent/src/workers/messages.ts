@@ -13,6 +13,7 @@ import type { PublishedKeys } from '#agent/issuers/known-keys.ts'
 import type { IssuerAnswer, IssuerQuestion } from '#agent/issuers/link.ts'
 import type { CallerMemory } from '#agent/limits/callers.ts'
 import type { LocalMemory } from '#agent/limits/memory.ts'
+import type { AdmissionSeat } from '#agent/listen/admission.ts'
 import type { CertificateProblem } from '#agent/listen/certificates.ts'
 import type { TicketSecrets } from '#agent/listen/ticket-keys.ts'
 import type { DecisionRecord } from '#agent/telemetry/events.ts'
@@ -36,6 +37,8 @@ export interface ThreadData {
   /** What it holds of limits, for whoever outlives it; of no other thread. */
   readonly holdings: SharedArrayBuffer
   readonly callerMemory: CallerMemory
+  /** Where it counts what sources have open; of no other thread. */
+  readonly admissionSeat: AdmissionSeat
   /** Brings the memory of directories. */
   readonly memories: MessagePort
   /** Beats of the thread's event loop. */

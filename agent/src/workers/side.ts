@@ -15,6 +15,7 @@ import { createCallerMemory } from '#agent/limits/callers.ts'
 import { createThreadHoldings } from '#agent/limits/held-table.ts'
 import { createLocalMemory } from '#agent/limits/memory.ts'
 import { SeenTable } from '#agent/limits/seen.ts'
+import { admissionMemoryFor } from '#agent/listen/admission.ts'
 import type { CertificateProblem, Certificates } from '#agent/listen/certificates.ts'
 import { TicketKeys } from '#agent/listen/ticket-keys.ts'
 import type { LiveState } from '#agent/live.ts'
@@ -110,8 +111,21 @@ export function createOwnSide(options: SideOptions): OwnSide {
     listen: async () => {
       const limitMemory = createLocalMemory(settings.limitKeysMax)
       const holdings = createThreadHoldings()
+      const admissionSeat = { memory: admissionMemoryFor(settings, 1), thread: 0 }
       const agent = (): string => agentName
-      const shared = { settings, env, live, tickets, secrets, limitMemory, holdings, callerMemory, knownKeys, issuers }
+      const shared = {
+        settings,
+        env,
+        live,
+        tickets,
+        secrets,
+        limitMemory,
+        holdings,
+        callerMemory,
+        admissionSeat,
+        knownKeys,
+        issuers,
+      }
       serving = await createServing({ ...shared, reusePort: false, clock, log, slots, agent, keep })
       return serving
     },

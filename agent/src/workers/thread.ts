@@ -40,7 +40,7 @@ const SERVICES_EVERY = 10
 
 /** @param machineNs the machine's monotonic clock, in nanoseconds. */
 export function startThread(data: ThreadData, port: MessagePort, machineNs: () => bigint): void {
-  const { settings, env, worker, beat, limitMemory, holdings, callerMemory, descriptors } = data
+  const { settings, env, worker, beat, limitMemory, holdings, callerMemory, admissionSeat, descriptors } = data
   const clock = clockSince(data.clockOriginNs, machineNs)
   const log = createLog({ name: 'agent', level: settings.logLevel }).child({ worker })
   const memoryOf = createMemories(data.memories)
@@ -106,6 +106,7 @@ export function startThread(data: ThreadData, port: MessagePort, machineNs: () =
         limitMemory,
         holdings,
         callerMemory,
+        admissionSeat,
         knownKeys,
         issuers,
         descriptors,

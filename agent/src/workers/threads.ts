@@ -15,6 +15,8 @@ import { createCallerMemory } from '#agent/limits/callers.ts'
 import { createThreadHoldings, HeldTable } from '#agent/limits/held-table.ts'
 import { createLocalMemory } from '#agent/limits/memory.ts'
 import { SeenTable } from '#agent/limits/seen.ts'
+import { admissionMemoryFor } from '#agent/listen/admission.ts'
+import { AdmissionSeats, columnsFor } from '#agent/listen/admission-seats.ts'
 import { assertFree, canReusePort } from '#agent/listen/reuse-port.ts'
 import { followedBy, type TicketSecrets } from '#agent/listen/ticket-keys.ts'
 import type { LiveEnvironment } from '#agent/live-table.ts'
@@ -63,6 +65,7 @@ export async function createThreads(options: ThreadsOptions): Promise<ServingSid
   const limitMemory = createLocalMemory(settings.limitKeysMax)
   const held = new HeldTable(limitMemory.held, null)
   const callerMemory = createCallerMemory(settings.proofsMax)
+  const seats = new AdmissionSeats(admissionMemoryFor(settings, columnsFor(count)))
   const seen = new SeenTable(callerMemory.seen, () => clock.monotonic())
   const clockOriginNs = machineNs() - BigInt(Math.round(clock.monotonic() * 1e6))
   const stop = new AbortController()
@@ -87,6 +90,7 @@ export async function createThreads(options: ThreadsOptions): Promise<ServingSid
   /** Starts one that knows everything that is live, and does not listen yet. */
   function start(worker: number): ServingThread {
     const holdings = createThreadHoldings()
+    const admissionSeat = seats.take()
     const thread = new ServingThread({
       entry,
       clock,
@@ -99,6 +103,7 @@ export async function createThreads(options: ThreadsOptions): Promise<ServingSid
         limitMemory,
         holdings,
         callerMemory,
+        admissionSeat,
         clockOriginNs,
       },
       onRecords: (records) => {
@@ -119,6 +124,7 @@ export async function createThreads(options: ThreadsOptions): Promise<ServingSid
     void thread.ended.then(() => {
       threads.delete(thread)
       held.giveBackAll(holdings)
+      seats.giveBack(admissionSeat)
     })
     return thread
   }

@@ -88,6 +88,9 @@ async function startAgent({ name, script, stateDir, settings }: Agent): Promise<
       HEADGATE_STATE_DIR: stateDir,
       // As for the others: a connection does not end because of its age.
       HEADGATE_CONNECTION_REQUESTS_MAX: '1000000000',
+      // All load comes from one address.
+      HEADGATE_CONNECTIONS_PER_SOURCE_MAX: '0',
+      HEADGATE_HANDSHAKES_PER_SOURCE_PER_S: '0',
       ...settings,
     },
   })

@@ -228,6 +228,7 @@ before(async () => {
       clientIdleMs: PATIENCE_MS,
       keepAliveMs: PATIENCE_MS,
       connectionsMax: 10 * CLIENTS,
+      connectionsPerSourceMax: 0,
       upstreamConnectionsMax: UPSTREAM_CONNECTIONS,
       recordsAllowedPerS: 0,
     },

@@ -24,7 +24,7 @@ export interface UringBackend extends Disposable {
   /** @throws when the address cannot be listened on. */
   listen(
     address: ListenAddress,
-    options: Pick<ListenerOptions, 'engine' | 'reusePort'> & HttpListenerOptions,
+    options: Pick<ListenerOptions, 'engine' | 'admission' | 'reusePort'> & HttpListenerOptions,
   ): Promise<Listener>
 }
 
@@ -59,8 +59,8 @@ export async function createUringBackend(
     const disposal = stack.move()
     return {
       io,
-      listen: async (address, { engine, reusePort, onPreface }) =>
-        await listenOnRing(address, { native, ring, io, engine, reusePort, onPreface }),
+      listen: async (address, { engine, admission, reusePort, onPreface }) =>
+        await listenOnRing(address, { native, ring, io, engine, admission, reusePort, onPreface }),
       [Symbol.dispose]: () => disposal.dispose(),
     }
   } catch (thrown) {

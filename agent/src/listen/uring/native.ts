@@ -21,6 +21,7 @@ const calls = { setup: 425n, enter: 426n, register: 427n } as const
 const [PROT_READ_WRITE, MAP_SHARED_POPULATE, MAP_PRIVATE_ANONYMOUS] = [3, 0x8001, 0x22]
 
 const SHUT_RDWR = 2
+const [SOL_SOCKET, SO_LINGER] = [1, 13]
 
 /** A call that failed, with the name of its error, such as `EADDRINUSE`. */
 export class NativeError extends Error {
@@ -163,6 +164,14 @@ export async function loadNative(descriptors: Int32Array) {
       return libc.getpeername(fd, at, at + 128n) < 0 ? null : scratch
     },
     close: (fd: number): void => {
+      crossOutDescriptor(descriptors, fd)
+      libc.close(fd)
+    },
+    /** Closes a connection with a reset (socket(7), `SO_LINGER`): the kernel keeps nothing of it. */
+    reset: (fd: number): void => {
+      scratch.writeInt32LE(1)
+      scratch.writeInt32LE(0, 4)
+      libc.setsockopt(fd, SOL_SOCKET, SO_LINGER, at, 8)
       crossOutDescriptor(descriptors, fd)
       libc.close(fd)
     },

@@ -56,9 +56,12 @@ export class RingSocket extends Party {
   #isShut = false
   #connecting: Connecting | null = null
   #taken: ((fd: number, read: readonly Buffer[]) => void) | null = null
+  readonly #onGone: (() => void) | null
 
-  constructor(parts: RingParts, connection: Connection, fd: number) {
+  /** @param onGone called when it is over, unless it was let go. */
+  constructor(parts: RingParts, connection: Connection, fd: number, onGone: (() => void) | null = null) {
     super()
+    this.#onGone = onGone
     this.#parts = parts
     this.connection = connection
     this.#fd = fd
@@ -186,7 +189,11 @@ export class RingSocket extends Party {
 
   left(): void {
     const { connection } = this
-    if (this.#taken === null) return connection.gone()
+    if (this.#taken === null) {
+      connection.gone()
+      this.#onGone?.()
+      return
+    }
     connection.closed = true
     this.#taken(this.#fd, this.#held)
   }

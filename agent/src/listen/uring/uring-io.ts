@@ -36,9 +36,9 @@ export class UringIo implements Connector, Disposable {
     this.#parts = { ring, memory, arena, later: (socket) => void this.#later.push(socket) }
   }
 
-  /** Takes over an accepted descriptor. */
-  accept(connection: Connection, fd: number): void {
-    const socket = new RingSocket(this.#parts, connection, fd)
+  /** Takes over an accepted descriptor. @param onGone called when it is over, unless it was let go. */
+  accept(connection: Connection, fd: number, onGone: () => void): void {
+    const socket = new RingSocket(this.#parts, connection, fd, onGone)
     connection.socket = socket
     socket.read()
   }

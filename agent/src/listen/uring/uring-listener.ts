@@ -8,6 +8,7 @@ import { isIP } from 'node:net'
 import type { Engine } from '#agent/http/engine.ts'
 import type { ListenAddress } from '@headgate/kit/settings.ts'
 import type { Connection } from '#agent/http/io.ts'
+import type { Admission } from '#agent/listen/admission.ts'
 import type { HttpListenerOptions, Listener } from '#agent/listen/listeners.ts'
 import { AF_INET6, packAddress, readHost, readPort } from './address.ts'
 import { type Native, NativeError } from './native.ts'
@@ -29,6 +30,7 @@ export interface RingListenerOptions extends HttpListenerOptions {
   readonly ring: Ring
   readonly io: UringIo
   readonly engine: Engine
+  readonly admission: Admission
   /** Whether other threads listen on the same address. */
   readonly reusePort: boolean | undefined
 }
@@ -68,15 +70,12 @@ export async function listenOnRing(address: ListenAddress, options: RingListener
 class RingListener extends Party {
   readonly #options: RingListenerOptions
   readonly #fd: number
-  readonly #handOver: ((connection: Connection, first: Buffer) => void) | null
   accepted = 0
 
   constructor(options: RingListenerOptions, fd: number) {
     super()
     this.#options = options
     this.#fd = fd
-    const { io, onPreface } = options
-    this.#handOver = onPreface === undefined ? null : (connection, first) => io.letGo(connection, first, onPreface)
     options.ring.add(this)
     options.ring.accept(this, fd)
   }
@@ -107,13 +106,24 @@ class RingListener extends Party {
   }
 
   #take(fd: number): void {
-    const { native, engine, io } = this.#options
+    const { native, engine, io, admission, onPreface } = this.#options
     this.accepted += 1
     native.opened(fd)
     const peer = native.peerAddress(fd)
-    const connection = peer === null ? null : engine.accept(io, 'http', readHost(peer), null)
-    if (connection === null) return native.close(fd)
-    connection.onPreface = this.#handOver
-    io.accept(connection, fd)
+    if (peer === null) return native.close(fd)
+    const address = readHost(peer)
+    const place = admission.enter(address)
+    if (place === null) return native.reset(fd)
+    const leave = (): void => admission.leave(place)
+    const connection = engine.accept(io, 'http', address, null)
+    if (connection === null) {
+      leave()
+      return native.reset(fd)
+    }
+    if (onPreface !== undefined) {
+      connection.onPreface = (from: Connection, first: Buffer) =>
+        io.letGo(from, first, (socket) => onPreface(socket.once('close', leave), place))
+    }
+    io.accept(connection, fd, leave)
   }
 }
