@@ -4,6 +4,7 @@
  * @module
  */
 import type { Operation } from './operation.ts'
+import { banOperations } from './operations/bans.ts'
 import { configurationOperations } from './operations/configuration.ts'
 import { consumerOperations } from './operations/consumers.ts'
 import { credentialOperations } from './operations/credentials.ts'
@@ -20,6 +21,7 @@ export const operations = {
   ...releaseOperations,
   ...consumerOperations,
   ...credentialOperations,
+  ...banOperations,
   ...decisionOperations,
   ...fleetOperations,
 } as const satisfies Record<string, Operation>

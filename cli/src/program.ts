@@ -12,6 +12,7 @@ import { applyCommand } from './commands/apply.ts'
 import { completionCommand } from './commands/completion.ts'
 import { consumersCommand } from './commands/consumers.ts'
 import { contextCommand } from './commands/context.ts'
+import { bansCommand } from './commands/bans.ts'
 import { credentialsCommand } from './commands/credentials.ts'
 import { diffCommand } from './commands/diff.ts'
 import { doctorCommand } from './commands/doctor.ts'
@@ -91,7 +92,7 @@ export function createProgram(cli: Cli): Command {
 function groups(cli: Cli): readonly (readonly [string, readonly Command[]])[] {
   return [
     ['Start:', [upCommand(cli), downCommand(cli), openCommand(cli), protectCommand(cli)]],
-    ['Callers:', [keysCommand(cli), credentialsCommand(cli), consumersCommand(cli)]],
+    ['Callers:', [keysCommand(cli), credentialsCommand(cli), consumersCommand(cli), bansCommand(cli)]],
     ['See:', [explainCommand(cli), tailCommand(cli), doctorCommand(cli)]],
     [
       'Configuration:',

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { alice, facts, key, limitState, ports } from '#core/fakes/request.ts'
 import { compiled, environment, keyed, limit, object, open, route } from '#core/fakes/release.ts'
+import { indexBans } from './access/bans.ts'
 import { formatApiKey } from './credentials/api-key.ts'
 import { decide } from './decide.ts'
 import type { Decision, LimitState, TraceStep, Verified } from './decision.ts'
@@ -272,4 +273,13 @@ test('addresses of an access policy count in place of what inside is', () => {
 test('an undecided route that is meant for inside does not tell the internet that nobody has decided', () => {
   const request = facts({ path: '/lost', address: '192.0.2.7' })
   assert.equal(atOnce(decide(compiled(route('lost', '/lost')), request, ports())).reason, 'source_not_allowed')
+})
+
+test('a ban that shuts a request out is the rule that decided', () => {
+  const bans = indexBans([{ id: 'ban_1', source: '127.0.0.0/8', consumerId: null, expiresAtMs: 0 }])
+  const bySource = atOnce(decide(compiled(...limited), withKey, { ...ports(), bans: () => bans }))
+  assert.deepEqual([bySource.reason, bySource.rule], ['source_banned', { kind: 'ban', name: 'ban_1', origin: '' }])
+  const ofAlice = indexBans([{ id: 'ban_2', source: null, consumerId: alice.consumerId, expiresAtMs: 0 }])
+  const byConsumer = atOnce(decide(compiled(...limited), withKey, { ...ports(), bans: () => ofAlice }))
+  assert.deepEqual([byConsumer.reason, byConsumer.rule?.name, byConsumer.route], ['consumer_banned', 'ban_2', 'orders'])
 })

@@ -56,7 +56,7 @@ export const reasonTexts: Readonly<Record<Reason, ReasonText>> = {
     meaning:
       'Somebody who runs this environment has shut out a range that the address is in, until a time or until it is taken back. Nothing else of the request was looked at.',
     fix: 'Find out why with `headgate bans ls`, and take the ban back when the reason is gone.',
-    command: 'headgate bans rm <ban>',
+    command: 'headgate bans lift <ban>',
   },
   https_redirect: {
     meaning: 'The route is served over HTTPS. The request carried no credential, so it is sent on.',
@@ -252,7 +252,7 @@ export const reasonTexts: Readonly<Record<Reason, ReasonText>> = {
   consumer_banned: {
     meaning: 'Somebody who runs this environment has shut the consumer out, until a time or until it is taken back.',
     fix: 'Find out why with `headgate bans ls`, and take the ban back when the reason is gone.',
-    command: 'headgate bans rm <ban>',
+    command: 'headgate bans lift <ban>',
   },
   consumer_disabled: {
     meaning: 'The consumer is switched off, so none of its credentials counts.',
@@ -335,6 +335,18 @@ export const reasonTexts: Readonly<Record<Reason, ReasonText>> = {
     meaning: 'The service has as many requests in flight or waiting as its breaker allows.',
     fix: 'Try again after a moment; if it stays so, give the service more targets.',
     command: 'headgate services get <service>',
+  },
+  load_shed: {
+    meaning:
+      'The service takes far longer to answer than it does when nobody waits, so it gets fewer requests at a time, and those of lower priority wait for a better moment.',
+    fix: 'Wait as long as `Retry-After` says; if it stays so, give the service more targets, or the caller a role with a higher `priority`.',
+    command: 'headgate services get <service>',
+  },
+  agent_overloaded: {
+    meaning:
+      'The serving thread that took the request has more to do than it can, so it refuses requests of lower priority before it works on them.',
+    fix: 'Wait as long as `Retry-After` says; if it stays so, add agents or serving threads.',
+    command: 'headgate agents ls',
   },
   upstream_timeout: {
     meaning: 'The service did not answer within `response_timeout_ms` or `request_timeout_ms`.',

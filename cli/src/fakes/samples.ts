@@ -129,6 +129,18 @@ export const credential: Answer<'getCredential'> = {
   revoked_at: null,
 }
 
+export const ban: Answer<'getBan'> = {
+  id: 'ban_01',
+  source: '203.0.113.0/24',
+  consumer: null,
+  reason: 'guesses keys',
+  state: 'active',
+  expires_at: null,
+  created_by: 'local',
+  created_at: AT,
+  lifted_at: null,
+}
+
 export const KEY_TEXT = 'hgk_dev_000000000000000000000000000000_000000'
 
 const agent = { id: 'agt_01', name: 'local-1', group: 'local' }

@@ -73,6 +73,11 @@ async function credential(world: World): Promise<string> {
   return (await owner(world).call('createCredential', { params: world.place, body })).id
 }
 
+async function ban(world: World): Promise<string> {
+  const body = { consumer: await consumer(world), reason: 'a test' }
+  return (await owner(world).call('createBan', { params: world.place, body })).id
+}
+
 async function route(world: World): Promise<string> {
   const name = fresh('route')
   const spec = { service: 'orders', path: `/${name}`, hosts: [`${name}.example.com`] }
@@ -151,6 +156,10 @@ export const validCalls: Calls = {
 
   reportKeys: async ({ place }) => ({ params: place }),
 
+  listBans: async ({ place }) => ({ params: place }),
+  createBan: async ({ place }) => ({ params: place, body: { source: '203.0.113.0/24', reason: 'a test' } }),
+  getBan: async (world) => ({ params: { ...world.place, ban: await ban(world) } }),
+  liftBan: async (world) => ({ params: { ...world.place, ban: await ban(world) } }),
   listCredentials: async ({ place }) => ({ params: place }),
   createCredential: async (world) => ({
     params: world.place,

@@ -9,6 +9,7 @@ import { operatorHandlers } from '#control-plane/operators/handlers.ts'
 import { welcomeHandlers } from '#control-plane/operators/welcome.ts'
 import { createReleaseHandlers } from '#control-plane/releases/handlers.ts'
 import { createHostsOf } from '#control-plane/releases/hosts.ts'
+import { banHandlers } from '#control-plane/resources/bans/handlers.ts'
 import { consumerHandlers } from '#control-plane/resources/consumers/handlers.ts'
 import { credentialHandlers } from '#control-plane/resources/credentials/handlers.ts'
 import { createFleetHandlers } from '#control-plane/resources/fleet/handlers.ts'
@@ -30,6 +31,7 @@ export function createHandlers(): Handlers {
     ...consumerHandlers,
     ...keyHandlers,
     ...credentialHandlers,
+    ...banHandlers,
     ...securityEventHandlers,
     ...decisionHandlers,
     ...createFleetHandlers(hostsOf),

@@ -27,6 +27,7 @@ import test, { after, before } from 'node:test'
 import type { EnvironmentScope } from '#control-plane/db.ts'
 import { type TestControlPlane, startControlPlane } from '#control-plane/fakes/control-plane.ts'
 import { loadLive } from '#control-plane/releases/content.ts'
+import { insertBan } from '#control-plane/resources/bans/store.ts'
 import { insertConsumer, updateConsumer } from '#control-plane/resources/consumers/store.ts'
 import { type Proof, insertCredential, updateCredential } from '#control-plane/resources/credentials/store.ts'
 import { hashKey } from '#control-plane/resources/keys/create.ts'
@@ -193,6 +194,12 @@ async function publish(tenant: string, file: CaseFile, material: CaseMaterial): 
     const { consumer, certificate, alias } = credential
     const id = await createCredential(scope, material, credential, ids.get(consumer) ?? '')
     credentials.set(certificate ?? alias, id)
+  }
+  for (const { source = null, consumer, expires } of file.bans) {
+    const expiryMs = caseExpiryMs(expires, Date.now())
+    const expiresAt = expiryMs === 0 ? null : new Date(expiryMs)
+    const written = { source, consumerId: ids.get(consumer ?? '') ?? null, reason: 'corpus', expiresAt, sequence: 1n }
+    await insertBan(db, scope, { ...written, createdBy: 'corpus' }, Date.now())
   }
   return { scope, credentials }
 }

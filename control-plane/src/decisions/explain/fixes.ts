@@ -58,6 +58,11 @@ function accessFixes(refused: Refused, release: CompiledRelease | null): readonl
           'headgate export > headgate.yaml',
         ),
       ]
+    case 'source_banned':
+    case 'consumer_banned': {
+      const ban = rule?.kind === 'ban' ? rule.name : '<ban>'
+      return [fix('Lift the ban when its reason is gone', `headgate bans lift ${ban}`)]
+    }
     case 'consumer_disabled':
       return [
         fix(
@@ -167,6 +172,13 @@ function otherFixes(refused: Refused): readonly Fix[] {
         fix(`See how many requests service ${service} has in flight`, targets),
         fix('Or raise the bounds of its breaker'),
       ]
+    case 'load_shed':
+      return [
+        fix(`See how many requests service ${service} has waiting, and how long it takes to answer them`, targets),
+        fix('Or give the caller a role with a higher priority', 'headgate roles ls'),
+      ]
+    case 'agent_overloaded':
+      return [fix('See how much the agents have to do; add agents or serving threads', 'headgate agents ls')]
     case 'upstream_unreachable':
     case 'upstream_failed':
     case 'upstream_timeout':

@@ -8,6 +8,8 @@
  */
 import type { DecisionRecord } from '@headgate/admin-api'
 import {
+  type Ban,
+  type Bans,
   type CompiledLimit,
   type CompiledRelease,
   type CredentialKind,
@@ -53,6 +55,7 @@ export async function replay(
 ): Promise<Replay> {
   const evaluation = await evaluate(release, headOf(record, environment, release), {
     now: () => Date.parse(record.at),
+    bans: () => bansOf(record),
     verify: () => verify(record, release),
     take: () => take(record),
   })
@@ -64,6 +67,15 @@ export async function replay(
     [expected, decision.reason].some((reason) => BY_EXPRESSION.test(reason)) && hasExpression(release, record)
   const isSame = decision.reason === expected || (isOpen && isBehindAccess(expected))
   return { evaluation, agrees: UNRECORDED.has(record.reason) || (isSame && decision.route === record.route) }
+}
+
+/** The one that the record tells of. */
+function bansOf({ reason, rule }: DecisionRecord): Bans {
+  const ban: Ban = { id: rule?.name ?? '', source: null, consumerId: null, expiresAtMs: 0 }
+  return {
+    ofSource: () => (reason === 'source_banned' ? ban : null),
+    ofConsumer: () => (reason === 'consumer_banned' ? ban : null),
+  }
 }
 
 function hasExpression(release: CompiledRelease | null, { route }: DecisionRecord): boolean {

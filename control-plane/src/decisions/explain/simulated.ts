@@ -13,12 +13,14 @@ import {
   type TlsPeer,
   type TraceStep,
   formatApiKey,
+  indexBans,
   memoryStore,
   readJws,
   takeAll,
   tokenBinding,
 } from '@headgate/core'
 import type { EnvironmentScope, Tx } from '#control-plane/db.ts'
+import { activeBans } from '#control-plane/resources/bans/store.ts'
 import { type CredentialRow, findCredential } from '#control-plane/resources/credentials/store.ts'
 import { findKey } from '#control-plane/resources/keys/store.ts'
 import { notFound } from '#control-plane/rest/refusal.ts'
@@ -59,12 +61,14 @@ export async function simulate({
   const issuers = release?.issuers ?? new Map()
   if (assumed !== null && release !== null && !issuers.has(assumed.issuer)) return notFound('issuer', assumed.issuer)
 
+  const bans = indexBans(await activeBans(db, environment, nowMs))
   const notes: string[] = []
   const isGiven = token !== undefined || assumed !== null
   const note = (sentence: string): void => void notes.push(sentence)
   const prover = { db, environment, issuers, nowMs, assumed, isGiven, note, asKey, asCredential }
   const evaluation = await evaluate(release, headOf(request, environment, release, asCredential, peer), {
     now: () => nowMs,
+    bans: () => bans,
     verify: (credential, facts) => prove(prover, credential, facts),
     take: (demands) => takeAll(demands, counters),
   })

@@ -9,6 +9,8 @@ import { create } from '@bufbuild/protobuf'
 import {
   type ApiKey,
   ApiKeySchema,
+  type Ban,
+  BanSchema,
   type Consumer,
   ConsumerSchema,
   type Credential,
@@ -76,6 +78,22 @@ export function apiKeyMessage(row: ApiKeyRow): ApiKey {
       windowMs: BigInt(window_ms),
       burst: BigInt(burst),
     })),
+  })
+}
+
+export interface BanRow {
+  readonly id: string
+  readonly source: string | null
+  readonly consumerId: string | null
+  readonly expiresAt: Date | null
+  readonly liftedAt: Date | null
+}
+
+export function banMessage({ id, source, consumerId, expiresAt }: BanRow): Ban {
+  return create(BanSchema, {
+    id,
+    who: source === null ? { case: 'consumerId', value: consumerId ?? '' } : { case: 'source', value: source },
+    expiresAtMs: expiresAt === null ? 0n : BigInt(Math.max(1, expiresAt.getTime())),
   })
 }
 

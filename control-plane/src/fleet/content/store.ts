@@ -14,7 +14,14 @@ import {
   SignedSnapshotSchema,
 } from '@headgate/proto'
 import type { Wanted } from '#control-plane/fleet/plan.ts'
-import { type ApiKeyRow, type CredentialRow, apiKeyMessage, consumerMessage, credentialMessage } from './messages.ts'
+import {
+  type ApiKeyRow,
+  type CredentialRow,
+  apiKeyMessage,
+  banMessage,
+  consumerMessage,
+  credentialMessage,
+} from './messages.ts'
 
 export interface WantedRow extends Wanted {
   readonly environmentId: string
@@ -66,6 +73,7 @@ export function createContentStore(db: Database) {
         consumers: read.consumers.map(consumerMessage),
         apiKeys: read.apiKeys.map(apiKeyMessage),
         credentials: read.credentials.map(credentialMessage),
+        bans: read.bans.map(banMessage),
       })
     },
 
@@ -76,6 +84,7 @@ export function createContentStore(db: Database) {
       const [gone, live] = partition(read.consumers, ({ deletedAt }) => deletedAt !== null)
       const [goneKeys, liveKeys] = partition(read.apiKeys, ({ gone: isGone }) => isGone)
       const [goneCredentials, liveCredentials] = partition(read.credentials, ({ gone: isGone }) => isGone)
+      const [goneBans, liveBans] = partition(read.bans, ({ liftedAt }) => liftedAt !== null)
       return create(DirectoryDeltaSchema, {
         environmentId,
         fromSequence,
@@ -86,6 +95,8 @@ export function createContentStore(db: Database) {
         deletedApiKeyIds: goneKeys.map(({ id }) => id),
         credentials: liveCredentials.map(credentialMessage),
         deletedCredentialIds: goneCredentials.map(({ id }) => id),
+        bans: liveBans.map(banMessage),
+        deletedBanIds: goneBans.map(({ id }) => id),
       })
     },
   }
@@ -99,7 +110,7 @@ export function createContentStore(db: Database) {
  */
 async function readRows(db: Database, environmentId: string, fromSequence: bigint) {
   const live = fromSequence === FROM_START ? { deletedAt: null } : {}
-  const [environment, consumers, apiKeys, credentials] = await db.$transaction(
+  const [environment, consumers, apiKeys, credentials, bans] = await db.$transaction(
     [
       db.environment.findUnique({ where: { id: environmentId }, select: { directorySequence: true } }),
       db.consumer.findMany({
@@ -128,10 +139,20 @@ async function readRows(db: Database, environmentId: string, fromSequence: bigin
         ) rows
         where not gone or ${fromSequence} <> ${FROM_START}
         order by id`,
+      db.ban.findMany({
+        where: {
+          environmentId,
+          sequence: { gt: fromSequence },
+          ...(fromSequence === FROM_START ? { liftedAt: null } : {}),
+        },
+        select: { id: true, source: true, consumerId: true, expiresAt: true, liftedAt: true },
+        orderBy: { id: 'asc' },
+      }),
     ],
     { isolationLevel: 'RepeatableRead' },
   )
-  return environment === null ? null : { sequence: environment.directorySequence, consumers, apiKeys, credentials }
+  if (environment === null) return null
+  return { sequence: environment.directorySequence, consumers, apiKeys, credentials, bans }
 }
 
 function partition<T>(items: readonly T[], test: (item: T) => boolean): [T[], T[]] {
