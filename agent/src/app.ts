@@ -19,7 +19,7 @@ import { createLive, type LiveState } from './live.ts'
 import { agentState } from './state.ts'
 import { createTelemetry, type Telemetry } from './telemetry/export.ts'
 import type { ControlLink } from './telemetry/exporters.ts'
-import { issuerMeasures, proofMeasures, serviceMeasures } from './telemetry/measures.ts'
+import { issuerMeasures, proofMeasures, serviceMeasures, threadMeasures } from './telemetry/measures.ts'
 import type { Gauges } from './telemetry/points.ts'
 import { prometheusText } from './telemetry/prometheus.ts'
 import type { Counters } from './telemetry/totals.ts'
@@ -127,7 +127,12 @@ export async function createApp(options: AppOptions): Promise<App> {
       certificatesUnusable: countByEnvironment(certificatesUnusable),
       certificatesOutdated: countByEnvironment(certificatesOutdated),
       ...targetGauges(services),
-      measures: [...serviceMeasures(services), ...issuerMeasures(issuers.status()), ...proofMeasures(proofsOverflowed)],
+      measures: [
+        ...serviceMeasures(services),
+        ...threadMeasures(side.workers()),
+        ...issuerMeasures(issuers.status()),
+        ...proofMeasures(proofsOverflowed),
+      ],
       connections,
     }
   }

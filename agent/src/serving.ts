@@ -32,6 +32,8 @@ import { createUringBackend, RING_ROOM_BYTES } from './listen/uring/backend.ts'
 import type { Live } from './live-table.ts'
 import { createHandler } from './pipeline/handle.ts'
 import { InFlight } from './pipeline/in-flight.ts'
+import { Shedding } from './pipeline/shedding.ts'
+import { ThreadLoad, type ThreadLoadState } from './pipeline/thread-load.ts'
 import type { DecisionRecord } from './telemetry/events.ts'
 import type { Slots } from './telemetry/metrics.ts'
 import { createRecorder } from './telemetry/recorder.ts'
@@ -78,6 +80,8 @@ export interface Serving extends AsyncDisposable {
   readonly certificates: Certificates
   /** Open connections of clients. */
   readonly connections: number
+  /** How much this thread has to do. */
+  readonly load: ThreadLoadState
   /** What is known of services at this moment. */
   readonly services: readonly ServiceState[]
   /** Null where it is off. */
@@ -126,13 +130,25 @@ export async function createServing(options: ServingOptions): Promise<Serving> {
   const requestId = createRequestIds()
   const recorder = createRecorder({ slots, live, clock, agent, allowedPerS: settings.recordsAllowedPerS, keep })
   const inFlight = stack.use(new InFlight(clock))
+  const load = stack.use(new ThreadLoad({ delayMs: settings.overloadDelayMs, monotonic: () => clock.monotonic() }))
   const onMalformed = (reason: string): void => slots.countMalformed(reason)
   const engine = stack.use(
     createEngine(shared, {
       log: log.child({ area: 'http' }),
       upstreams,
       requestId,
-      handle: createHandler({ live, clock, callers, limits, recorder, inFlight, secrets, requestId }),
+      handle: createHandler({
+        live,
+        clock,
+        callers,
+        limits,
+        recorder,
+        inFlight,
+        secrets,
+        upstreams,
+        shedding: new Shedding(load, Math.random),
+        requestId,
+      }),
       onMalformed,
     }),
   )
@@ -190,6 +206,9 @@ export async function createServing(options: ServingOptions): Promise<Serving> {
     certificates,
     get connections() {
       return engine.connections
+    },
+    get load() {
+      return load.state()
     },
     get services() {
       return upstreams.state()

@@ -29,6 +29,9 @@ interface StateParts {
   readonly sources: readonly SettingSource[]
 }
 
+/** Who is refused by a thread that has too much to do: everybody who is less important than that. */
+const refusedBelow = [null, 'normal', 'high', 'critical', 'all'] as const
+
 export function agentState(parts: StateParts): object {
   const { agentName, version, startedAtMs, clock, live, issuers, credentials, side, listening, control, sources } =
     parts
@@ -62,6 +65,10 @@ export function agentState(parts: StateParts): object {
       state: worker.state,
       up_ms: Math.round(nowMs - worker.startedAtMs),
       connections: worker.connections,
+      delay_ms: worker.load === null ? null : Math.round(worker.load.delayMs),
+      heap_percent: worker.load === null ? null : Math.round(worker.load.heapShare * 100),
+      refused_below: worker.load === null ? null : (refusedBelow[worker.load.refusedBelow] ?? null),
+      shed: worker.load?.shed ?? 0,
     })),
     services: services.map(({ environmentId, ...service }) => ({ environment_id: environmentId, ...service })),
     issuers: issuers.status().map((each) => ({

@@ -105,8 +105,9 @@ export function deny(at: Attempt, reason: Reason, details: DenyDetails): Decisio
  * Refuses outside of `decide`: a head that cannot be normalised, no live release, a service that does not answer.
  *
  * @param from the decision that allowed the request, when there was one: what it found stays known.
+ * @param retryAfterMs when to come back, in milliseconds from now; 0: nothing is said.
  */
-export function refuse(reason: Reason, from: Decision | null = null): Decision {
+export function refuse(reason: Reason, from: Decision | null = null, retryAfterMs = 0): Decision {
   return {
     outcome: 'deny',
     reason,
@@ -125,7 +126,7 @@ export function refuse(reason: Reason, from: Decision | null = null): Decision {
     allow: NONE,
     location: null,
     hsts: from?.hsts ?? null,
-    retryAfterMs: 0,
+    retryAfterMs,
   }
 }
 

@@ -36,6 +36,7 @@ export const reasons = {
   https_required: reason(403, 'tls', 'This route is served over HTTPS only'),
   cleartext_credential: reason(403, 'tls', 'A credential was sent in clear, so consider it leaked and replace it'),
   // 2. match
+  agent_overloaded: reason(503, 'network', 'There is more to do here than can be done at the moment'),
   not_ready: reason(503, 'route', 'No configuration is live yet'),
   route_unknown: reason(404, 'route', 'No route serves this host and path'),
   method_not_allowed: reason(405, 'route', 'The path is served, but not for this method'),
@@ -86,10 +87,12 @@ export const reasons = {
   time_not_allowed: reason(403, 'access', 'This route may not be called at this time'),
   expression_denied: reason(403, 'access', 'The conditions of this route are not met'),
   expression_failed: reason(403, 'access', 'The conditions of this route could not be evaluated'),
-  // 6. limits
+  // 6. size and limits
+  body_too_large: reason(413, 'limit', 'The body is larger than is served here'),
   limit_exceeded: reason(429, 'limit', 'A limit is used up'),
   limit_unavailable: reason(503, 'limit', 'A limit cannot be checked at the moment'),
   // after the decision
+  load_shed: reason(503, 'upstream', 'The service is busy with more important requests'),
   upstream_identity_invalid: reason(403, 'upstream', 'The service cannot be told who calls'),
   upstream_credential_unavailable: reason(503, 'upstream', 'The agent cannot prove itself to the service'),
   upstream_unreachable: reason(502, 'upstream', 'The service could not be reached'),

@@ -35,6 +35,7 @@ export class ClientConnection extends RequestConnection implements Caller {
   readonly #way: ClientForwarding
   /** Since when the client takes nothing, while it is `blocked`. */
   #blockedMs = 0
+  responseBytes = 0
   #tunnel: Tunnel | null = null
   /** Whether the response ends in trailers between whole chunks, so that a status can be said at any time. */
   #endsInStatus = false
@@ -49,6 +50,7 @@ export class ClientConnection extends RequestConnection implements Caller {
   }
 
   protected begun(): void {
+    this.responseBytes = 0
     this.#way.reset()
   }
 
@@ -79,6 +81,10 @@ export class ClientConnection extends RequestConnection implements Caller {
     else if (connection === null) this.#wait(target)
     else if (this.isReading) this.#launch(connection, end)
     else this.connected(connection)
+  }
+
+  get bodyBytes(): number {
+    return this.body.passed + this.responseBytes + (this.#tunnel?.bytes ?? 0)
   }
 
   // The socket's side.
@@ -180,7 +186,7 @@ export class ClientConnection extends RequestConnection implements Caller {
 
   writeHead(head: ResponseHead, to: number): number {
     const { chunks, takesTrailers } = this.request
-    this.#way.status = head.status
+    this.#way.answering(head.status)
     this.#way.releaseHead()
     this.#endsInStatus = head.framing === framings.chunked && takesTrailers && this.request.grpc && this.#way.isStream
     const isUndelimited = head.framing === framings.untilClose || head.framing === framings.chunked
@@ -202,7 +208,7 @@ export class ClientConnection extends RequestConnection implements Caller {
 
   switched(connection: ServiceConnection, head: ResponseHead, start: number, end: number): Tunnel {
     const { out } = this.parts.arena
-    this.#way.status = head.status
+    this.#way.answering(head.status)
     this.#way.upstream = null
     const added = this.#way.forwarding?.responseFields ?? NO_FIELDS
     const wish = { added, connection: connectionSays.upgrade, chunks: false, trailers: false }
@@ -441,8 +447,9 @@ export class ClientConnection extends RequestConnection implements Caller {
 
   #leaveTunnel(): void {
     this.state = states.closing
-    this.#tunnel = null
     this.isOpen = false
+    this.responseBytes += this.#tunnel?.bytes ?? 0
+    this.#tunnel = null
     this.#way.end(this, 'answered', null)
   }
 

@@ -51,6 +51,12 @@ export class ClientForwarding {
     return this.target?.streams === true
   }
 
+  /** The head of the response is there. */
+  answering(status: number): void {
+    this.status = status
+    this.forwarding?.answering(status, this.upstream?.sentMs ?? 0)
+  }
+
   /** Keeps the head that was just written, up to this place. */
   keepHead(end: number): void {
     const { keptHeads, arena } = this.#parts

@@ -33,6 +33,12 @@ export interface Forwarding {
   readonly trailers: boolean
   /** Whether it may become a WebSocket connection. Asked when that is what the client wants. */
   readonly websocket: boolean
+  /**
+   * The head of the response is there, or the connection has become a tunnel. Called once at most, before `ended`.
+   *
+   * @param sentMs when the request was sent to its last byte, in milliseconds of the monotonic clock; 0: it is not yet.
+   */
+  answering(status: number, sentMs: number): void
   /** Called once. After `failed`, and some of `withdrawn`, the exchange is still to be refused. */
   ended(exchange: Exchange, forwarded: Forwarded): void
 }
@@ -77,6 +83,8 @@ export interface Exchange {
   readonly tls: string | null
   /** When the head was read, in milliseconds of the monotonic clock. */
   readonly startedMs: number
+  /** Bytes of the bodies of request and response that have passed so far, without framing; of a tunnel all of them. */
+  readonly bodyBytes: number
   /** Answers by itself. Never throws: a client that has left is simply not answered. */
   refuse(status: number, fields: Fields, body: string): void
   /** Sends the request to a target of the service and its response to the client, streaming both. Never throws. */

@@ -30,6 +30,7 @@ function forwarded(fields: string, withheldHeaders: readonly string[] = [], requ
     responseFields: [],
     trailers: false,
     websocket: false,
+    answering: () => {},
     ended: () => {},
   }
   const place = { host: 'a.example:80', target: '/in', sendsTrailers: false, takesTrailers: false, handshake: null }

@@ -63,6 +63,8 @@ export interface Caller {
   switched(connection: ServiceConnection, head: ResponseHead, start: number, end: number): Tunnel
   /** Sends a range of the arena to the client. */
   send(start: number, end: number): void
+  /** Bytes of the response's body that have passed, without framing. */
+  responseBytes: number
   /** The response is complete. */
   answered(): void
   /** @param reset whether the connection ended. */
@@ -92,6 +94,8 @@ export interface ConnectionOwner {
 }
 
 export class ServiceConnection extends OutgoingConnection {
+  /** When the request was sent to its last byte, in milliseconds of the monotonic clock; 0: it is not yet. */
+  sentMs = 0
   readonly #parts: SharedParts
   readonly #owner: ConnectionOwner
   #caller: Caller | null
@@ -126,6 +130,7 @@ export class ServiceConnection extends OutgoingConnection {
     this.#caller = caller
     this.#state = states.head
     this.#requestSent = false
+    this.sentMs = 0
     this.#responseTimeoutMs = responseTimeoutMs
     this.#interims = 0
     this.deadlineMs = 0
@@ -143,6 +148,7 @@ export class ServiceConnection extends OutgoingConnection {
   /** The request was sent to its last byte. */
   requestSent(): void {
     this.#requestSent = true
+    this.sentMs = this.#parts.clock.monotonic()
     if (this.#state === states.head) this.#parts.wheel.set(this, this.#responseTimeoutMs)
   }
 
@@ -308,6 +314,7 @@ export class ServiceConnection extends OutgoingConnection {
     const { bytes, out } = arena
     const body = this.#body
     const at = body.transfer(bytes, start, end, to, caller.chunks)
+    caller.responseBytes = body.passed
     if (at > out) caller.send(out, at)
     // What was read before it has been sent; the client's connection is cut, so it is not taken for all.
     if (body.invalid) return this.#fail('upstream_failed', false)

@@ -81,6 +81,7 @@ async function startProxy(wraps: boolean, target: string, onPreface?: (socket: S
         responseFields: [],
         trailers: false,
         websocket: false,
+        answering: () => {},
         ended: (_, { kind }) => assert.equal(kind, 'answered'),
       })
     },

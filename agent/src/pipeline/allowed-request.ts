@@ -14,16 +14,20 @@ import {
   refuse,
   responseHeaders,
 } from '@headgate/core'
+import type { Clock } from '@headgate/kit/clock.ts'
 import type { Exchange, Fields, Forwarded, Forwarding } from '#agent/http/exchange.ts'
 import type { LiveEnvironment } from '#agent/live-table.ts'
 import type { Recorder } from '#agent/telemetry/recorder.ts'
+import type { ServiceConcurrency } from '#agent/upstream/overload/service-concurrency.ts'
 import { refuseWith } from './answers.ts'
 import { forwardedTarget } from './forwarded-target.ts'
 import { type InFlight, Watched } from './in-flight.ts'
 import { judgeAgain } from './judge-again.ts'
+import type { Settlement } from './settlement.ts'
 
 /** What all requests of a thread share. */
 export interface AllowedParts {
+  readonly clock: Clock
   readonly recorder: Recorder
   readonly inFlight: InFlight
 }
@@ -36,6 +40,8 @@ export interface Allowed {
   readonly decision: Decision
   readonly environment: LiveEnvironment
   readonly facts: Facts
+  /** What it owes to its limits; null: nothing. */
+  readonly settlement: Settlement | null
 }
 
 export class AllowedRequest extends Watched implements Forwarding {
@@ -50,12 +56,16 @@ export class AllowedRequest extends Watched implements Forwarding {
   readonly #parts: AllowedParts
   readonly #allowed: Allowed
   readonly #exchange: Exchange
+  readonly #concurrency: ServiceConcurrency
+  /** Whether it holds a place among those that wait for the service. */
+  #isWaiting = true
 
   /** @param requestFields what the service is told, the request id in front. */
   constructor(
     parts: AllowedParts,
     allowed: Allowed,
     service: CompiledService,
+    concurrency: ServiceConcurrency,
     exchange: Exchange,
     requestFields: Fields,
   ) {
@@ -73,6 +83,8 @@ export class AllowedRequest extends Watched implements Forwarding {
     this.#parts = parts
     this.#allowed = allowed
     this.#exchange = exchange
+    this.#concurrency = concurrency
+    concurrency.enter(this.startedMs)
     parts.inFlight.add(this)
   }
 
@@ -91,15 +103,36 @@ export class AllowedRequest extends Watched implements Forwarding {
   }
 
   look(nowMs: number): void {
-    const { decision, environment, facts, nowMs: allowedMs } = this.#allowed
+    const { decision, environment, facts, nowMs: allowedMs, settlement } = this.#allowed
+    // A long stream is charged as it goes on.
+    settlement?.charge(this.#exchange.bodyBytes)
     const reason = judgeAgain(environment, decision.principal, facts, allowedMs, nowMs)
     if (reason !== null) this.#exchange.withdraw(reason)
   }
 
+  answering(status: number, sentMs: number): void {
+    this.#leave()
+    // An error may be fast because nothing was done. What was answered before it was sent whole says nothing.
+    if (status >= 500 || sentMs === 0) return
+    const nowMs = this.#parts.clock.monotonic()
+    this.#concurrency.answered(nowMs - sentMs, nowMs)
+  }
+
+  #leave(): void {
+    if (!this.#isWaiting) return
+    this.#isWaiting = false
+    this.#concurrency.leave(this.startedMs)
+  }
+
   ended(exchange: Exchange, forwarded: Forwarded): void {
-    const { recorder, inFlight } = this.#parts
-    const { id, decision, environment, facts } = this.#allowed
+    const { recorder, inFlight, clock } = this.#parts
+    this.#leave()
+    const isLate = forwarded.kind === 'failed' && forwarded.reason === 'upstream_timeout'
+    if (isLate) this.#concurrency.timedOut(clock.monotonic())
+    const { id, decision, environment, facts, settlement } = this.#allowed
     inFlight.remove(this)
+    // Before the client hears of it: it may come again at once.
+    settlement?.end(exchange.bodyBytes)
     if (forwarded.kind === 'failed' || (forwarded.kind === 'withdrawn' && forwarded.status === 0)) {
       refuseWith(exchange, refuse(forwarded.reason, decision), id)
     }

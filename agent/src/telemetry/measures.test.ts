@@ -31,6 +31,13 @@ const shop: ServiceState = {
   connections: 0,
   retries: 5,
   overloaded: 2,
+  concurrency: {
+    state: 'throttled',
+    limit: 120,
+    waiting: 84,
+    baseline_ms: 20,
+    shed: { low: 7, normal: 3, high: 0, critical: 0 },
+  },
   targets: [target('http://a', 1), target('http://a', 2), target('http://b', 0)],
 }
 const login = {

@@ -6,7 +6,9 @@
  * @module
  */
 import type { IssuerStatus } from '#agent/issuers/keeper.ts'
+import type { ThreadLoadState } from '#agent/pipeline/thread-load.ts'
 import type { ServiceState } from '#agent/upstream/state.ts'
+import type { WorkerReport } from '#agent/workers/side.ts'
 import { type CountedEvent, metricAttributes, metricNames } from './metrics.ts'
 
 /** One metric. */
@@ -37,7 +39,7 @@ const gauge = (name: string, unit: string, points: readonly MeasuredPoint[]): Me
   points,
 })
 
-/** Second attempts, refusals for want of room, and addresses that were left alone. */
+/** Second attempts, refusals for want of room, what waits and what was shed, and addresses that were left alone. */
 export function serviceMeasures(services: readonly ServiceState[]): readonly Measure[] {
   const ofService = ({ environmentId, service }: ServiceState): Readonly<Record<string, string>> => ({
     [metricAttributes.environmentId]: environmentId,
@@ -63,7 +65,55 @@ export function serviceMeasures(services: readonly ServiceState[]): readonly Mea
       '{request}',
       pointsOf(({ overloaded }) => overloaded),
     ),
+    gauge(
+      metricNames.serviceWaiting,
+      '{request}',
+      pointsOf(({ concurrency }) => concurrency.waiting),
+    ),
+    gauge(
+      metricNames.serviceLimit,
+      '{request}',
+      services.flatMap((service) => {
+        const { limit } = service.concurrency
+        return limit === null ? [] : [{ attributes: ofService(service), value: limit }]
+      }),
+    ),
+    sum(
+      metricNames.serviceShed,
+      '{request}',
+      services.flatMap((service) =>
+        Object.entries(service.concurrency.shed).map(([priority, value]) => ({
+          attributes: { ...ofService(service), [metricAttributes.priority]: priority },
+          value,
+        })),
+      ),
+    ),
     sum(metricNames.targetEjections, '{ejection}', ejections),
+  ]
+}
+
+/** How much serving threads have to do. */
+export function threadMeasures(workers: readonly WorkerReport[]): readonly Measure[] {
+  const pointsOf = (value: (load: ThreadLoadState) => number): readonly MeasuredPoint[] =>
+    workers.flatMap(({ worker, load }) =>
+      load === null ? [] : [{ attributes: { [metricAttributes.worker]: String(worker) }, value: value(load) }],
+    )
+  return [
+    gauge(
+      metricNames.threadDelay,
+      's',
+      pointsOf(({ delayMs }) => delayMs / 1_000),
+    ),
+    gauge(
+      metricNames.threadHeap,
+      '1',
+      pointsOf(({ heapShare }) => heapShare),
+    ),
+    sum(
+      metricNames.threadShed,
+      '{request}',
+      pointsOf(({ shed }) => shed),
+    ),
   ]
 }
 

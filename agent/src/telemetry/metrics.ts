@@ -33,6 +33,18 @@ export const metricNames = {
   serviceRetries: 'headgate.service.retries',
   /** Sum, monotonic, `{request}`: refused because a bound of the service was reached. Attributes: the same. */
   serviceOverloaded: 'headgate.service.overloaded',
+  /** Gauge, `{request}`: requests that wait for an answer. Attributes: the same. */
+  serviceWaiting: 'headgate.service.concurrency.waiting',
+  /** Gauge, `{request}`: how many may; only while that is bounded in all threads. Attributes: the same. */
+  serviceLimit: 'headgate.service.concurrency.limit',
+  /** Sum, monotonic, `{request}`: refused for more important ones. Attributes: the same, and `priority`. */
+  serviceShed: 'headgate.service.shed',
+  /** Gauge, `s`: by how much a serving thread is late. Attribute: `worker`. */
+  threadDelay: 'headgate.thread.delay',
+  /** Gauge, `1`: part of the largest heap that a serving thread uses. Attribute: `worker`. */
+  threadHeap: 'headgate.thread.heap',
+  /** Sum, monotonic, `{request}`: refused because a serving thread had too much to do. Attribute: `worker`. */
+  threadShed: 'headgate.thread.shed',
   /** Sum, monotonic, `{ejection}`: times that an address was left alone. Attributes: those of `targetRequests`. */
   targetEjections: 'headgate.target.ejections',
   /** Gauge, `{key}`: usable keys of an issuer. Attributes: `environmentId`, `issuer`. */
@@ -74,6 +86,10 @@ export const metricAttributes = {
   statusClass: 'headgate.status_class',
   /** Name of the service. */
   service: 'headgate.service',
+  /** `low`, `normal`, `high` or `critical`. */
+  priority: 'headgate.priority',
+  /** Number of the serving thread. */
+  worker: 'headgate.worker',
   /** Address of the target, as configured. */
   target: 'headgate.target',
   /** `usable`, or why it is left alone. */

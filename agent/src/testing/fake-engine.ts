@@ -159,6 +159,7 @@ export function createFakeEngine(changed: Partial<EngineSettings> = {}): FakeEng
         responseFields: [['X-Request-Id', 'id']],
         trailers: fake.trailers,
         websocket: fake.websocket,
+        answering: () => {},
         ended: (ended, forwarded) => {
           outcomes.push(forwarded)
           if (forwarded.kind === 'failed') ended.refuse(502, [], forwarded.reason)

@@ -14,6 +14,7 @@ import type { SharedParts, Upstreams } from '#agent/http/engine-parts.ts'
 import type { ServiceReference } from '#agent/http/exchange.ts'
 import type { Connectors } from '#agent/http/io.ts'
 import { checkOnce, createHealthChecks } from '#agent/upstream/health/checks.ts'
+import type { ServiceConcurrency } from '#agent/upstream/overload/service-concurrency.ts'
 import { createAddressGuard } from './address-guard.ts'
 import { createNames, createResolve, type Resolve } from './names.ts'
 import type { PoolOptions } from './pool.ts'
@@ -38,6 +39,8 @@ export interface ServedEnvironment {
 }
 
 export interface ServiceUpstreams extends Upstreams {
+  /** What a service has waiting for an answer. */
+  concurrencyOf(service: ServiceReference): ServiceConcurrency
   /**
    * Follows the live releases: begins to look for the addresses of new services, keeps what is known of those that stay,
    * and drops the others; requests in flight on them are finished.
@@ -78,6 +81,7 @@ export function createUpstreams(
   const of = (reference: ServiceReference): ServiceUpstream => byReference.get(reference) ?? adopt(reference)
 
   return {
+    concurrencyOf: (reference) => of(reference).concurrency,
     pick: (reference, consumer, head) => of(reference).pick(consumer, head),
     again: (failed, reference, failure) => of(reference).again(failed, failure),
     retain: (environments) => {

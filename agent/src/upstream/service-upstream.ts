@@ -18,6 +18,7 @@ import { Warmth } from '#agent/upstream/balance/warmth.ts'
 import type { HealthChecks } from '#agent/upstream/health/checks.ts'
 import { HealthLog } from '#agent/upstream/health/log.ts'
 import type { Names } from './names.ts'
+import { ServiceConcurrency } from '#agent/upstream/overload/service-concurrency.ts'
 import { Pool, type PoolOptions, type PoolOwner, type PoolTarget } from './pool.ts'
 import { RetryBudget } from './retry-budget.ts'
 import { ServiceLoad } from './service-load.ts'
@@ -48,6 +49,7 @@ const HASH_MAX = 0x1_0000_0000
 
 export class ServiceUpstream implements PoolOwner, TargetOwner {
   readonly load: ServiceLoad
+  readonly concurrency: ServiceConcurrency
   readonly #environmentId: string
   readonly #parts: UpstreamParts
   readonly #retries: RetryBudget
@@ -74,6 +76,7 @@ export class ServiceUpstream implements PoolOwner, TargetOwner {
     this.#parts = parts
     this.#reference = reference
     this.load = new ServiceLoad(reference.breaker)
+    this.concurrency = new ServiceConcurrency(reference.overload)
     this.#retries = new RetryBudget(reference.retries.budgetPercent)
     this.#warmth = new Warmth(parts.shared.wheel, reference.balancing.slowStartMs)
     this.#log = new HealthLog(parts.log, environmentId, reference.name)
@@ -184,6 +187,7 @@ export class ServiceUpstream implements PoolOwner, TargetOwner {
     if (before === reference) return
     this.#reference = reference
     this.load.bounds = reference.breaker
+    this.concurrency.bounds = reference.overload
     this.#retries.percent = reference.retries.budgetPercent
     this.#warmth.slowStartMs = reference.balancing.slowStartMs
     if (before.balancing.algorithm !== reference.balancing.algorithm) {
@@ -209,6 +213,7 @@ export class ServiceUpstream implements PoolOwner, TargetOwner {
       connections,
       retries: this.#retried,
       overloaded: this.#overloaded,
+      concurrency: this.concurrency.state(),
       targets: this.#targets.flatMap((target) => this.#stateOf(target)),
     }
   }

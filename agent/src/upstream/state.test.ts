@@ -10,8 +10,11 @@ function target(address: string, changed: Partial<TargetState> = {}): TargetStat
   return { target: 'http://shop.test', address, ...usual, ...changed }
 }
 
+const NONE_SHED = { low: 0, normal: 0, high: 0, critical: 0 }
+const OPEN = { state: 'open', limit: null, waiting: 2, baseline_ms: 8, shed: NONE_SHED } as const
+
 function service(...targets: readonly TargetState[]): ServiceState {
-  const counts = { requests: 3, pending: 1, connections: 4, retries: 5, overloaded: 6 }
+  const counts = { requests: 3, pending: 1, connections: 4, retries: 5, overloaded: 6, concurrency: OPEN }
   return { environmentId: 'env_1', service: 'shop', panic: false, ...counts, targets }
 }
 
@@ -28,6 +31,7 @@ test('counts of threads add up, and the worst that one of them knows is told', (
       connections: 8,
       retries: 10,
       overloaded: 12,
+      concurrency: { ...OPEN, waiting: 4 },
       targets: [
         target('10.0.0.1', { health: 'unreachable', warmth: 0.5, requests: 2, connections: 4, ejections: 2 }),
         target('10.0.0.2', { ejections: 1 }),

@@ -5,6 +5,7 @@
  */
 
 import type { Gauges } from '#agent/telemetry/points.ts'
+import { type ConcurrencyState, mergeConcurrency } from '#agent/upstream/overload/concurrency-state.ts'
 
 export interface ServiceState {
   readonly environmentId: string
@@ -20,6 +21,7 @@ export interface ServiceState {
   readonly retries: number
   /** Requests that were refused because there was no room, in all. */
   readonly overloaded: number
+  readonly concurrency: ConcurrencyState
   readonly targets: readonly TargetState[]
 }
 
@@ -60,6 +62,7 @@ export function mergeStates(states: readonly (readonly ServiceState[])[]): reado
       connections: sum(all, ({ connections }) => connections),
       retries: sum(all, ({ retries }) => retries),
       overloaded: sum(all, ({ overloaded }) => overloaded),
+      concurrency: mergeConcurrency(all.map(({ concurrency }) => concurrency)),
       targets: mergeTargets(all.flatMap(({ targets }) => targets)),
     }
   })

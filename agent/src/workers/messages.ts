@@ -16,6 +16,7 @@ import type { LocalMemory } from '#agent/limits/memory.ts'
 import type { AdmissionSeat } from '#agent/listen/admission.ts'
 import type { CertificateProblem } from '#agent/listen/certificates.ts'
 import type { TicketSecrets } from '#agent/listen/ticket-keys.ts'
+import type { ThreadLoadState } from '#agent/pipeline/thread-load.ts'
 import type { DecisionRecord } from '#agent/telemetry/events.ts'
 import type { CounterDelta } from '#agent/telemetry/totals.ts'
 import type { Piece } from './pieces.ts'
@@ -107,6 +108,8 @@ export type FromThread =
 export interface ThreadReport {
   readonly counters: CounterDelta
   readonly connections: number
+  /** Null: it does not serve yet. */
+  readonly load: ThreadLoadState | null
   readonly certificatesUnusable: readonly CertificateProblem[]
   readonly certificatesOutdated: readonly CertificateProblem[]
   /** Null: as it said before. */

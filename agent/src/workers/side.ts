@@ -19,6 +19,7 @@ import { admissionMemoryFor } from '#agent/listen/admission.ts'
 import type { CertificateProblem, Certificates } from '#agent/listen/certificates.ts'
 import { TicketKeys } from '#agent/listen/ticket-keys.ts'
 import type { LiveState } from '#agent/live.ts'
+import type { ThreadLoadState } from '#agent/pipeline/thread-load.ts'
 import { createServing, type Serving } from '#agent/serving.ts'
 import type { DecisionRecord } from '#agent/telemetry/events.ts'
 import { createSlots } from '#agent/telemetry/metrics.ts'
@@ -63,6 +64,8 @@ export interface WorkerReport {
   /** On the clock of the process, in milliseconds. */
   readonly startedAtMs: number
   readonly connections: number
+  /** How much it has to do, half a second ago at most; null: it has not said. */
+  readonly load: ThreadLoadState | null
 }
 
 /** Its disposal takes no new connections, and waits for what is being worked on, within the time of the settings. */
@@ -143,6 +146,7 @@ export function createOwnSide(options: SideOptions): OwnSide {
         state: serving === null ? 'starting' : 'serving',
         startedAtMs,
         connections: serving?.connections ?? 0,
+        load: serving?.load ?? null,
       },
     ],
     flush: async () => {},

@@ -85,6 +85,7 @@ export function startThread(data: ThreadData, port: MessagePort, machineNs: () =
       report: {
         counters: countersSince(),
         connections: serving?.connections ?? 0,
+        load: serving?.load ?? null,
         certificatesUnusable: serving?.certificates.unusable ?? [],
         certificatesOutdated: serving?.certificates.outdated ?? [],
         // They may be many, and nobody looks at them so often.

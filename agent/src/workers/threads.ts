@@ -253,6 +253,7 @@ export async function createThreads(options: ThreadsOptions): Promise<ServingSid
         state,
         startedAtMs,
         connections: report?.connections ?? 0,
+        load: report?.load ?? null,
       })),
     flush: async () => {
       const bound = new AbortController()

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { priorities, type Priority } from '#core/kinds/role.ts'
+import { priorities } from '#core/kinds/role.ts'
 import type { CompiledRelease, CompiledRoute } from '#core/release.ts'
 
 /** A number that is higher for what is more important: 0 for `low`, 3 for `critical`. */
@@ -34,9 +34,4 @@ export function priorityRankMax({ rolePriorities }: CompiledRelease, route: Comp
   const byExposure = RANK_BY_EXPOSURE[route.exposure]
   if (rolePriorities.size === 0 || route.access === null || route.access.public !== null) return byExposure
   return RANK_MAX
-}
-
-/** The word for a rank. */
-export function priorityOfRank(rank: PriorityRank): Priority {
-  return priorities[rank]
 }
