@@ -17,6 +17,8 @@ export class BodyReader {
   at = 0
   /** The body has been read to its end. Never by itself when only the connection's end is its own. */
   done = true
+  /** Bytes of the present body that were read, without framing. */
+  passed = 0
   /** What came is no body. */
   invalid = false
   #chunks: ChunkReader | null = null
@@ -29,6 +31,7 @@ export class BodyReader {
     this.left = length
     this.done = framing === framings.none
     this.invalid = false
+    this.passed = 0
     this.#aheadBytes = 0
     if (framing !== framings.chunked) return
     ;(this.#chunks ??= new ChunkReader()).reset()
@@ -66,6 +69,7 @@ export class BodyReader {
     if (this.framing === framings.length) {
       this.at = Math.min(end, start + this.left)
       this.left -= this.at - start
+      this.passed += this.at - start
       this.done = this.left === 0
       return copyWithin(bytes, to, start, this.at)
     }
@@ -73,6 +77,7 @@ export class BodyReader {
     this.at = start
     if (this.framing === framings.none || start === end) return to
     this.at = end
+    this.passed += end - start
     const at = chunked ? putCrlf(bytes, putHex(bytes, to, end - start)) : to
     const written = copyWithin(bytes, at, start, end)
     return chunked ? putCrlf(bytes, written) : written
@@ -82,6 +87,7 @@ export class BodyReader {
     const chunks = (this.#chunks ??= new ChunkReader())
     const at = chunks.transfer(bytes, start, end, to, chunked)
     this.at = chunks.at
+    this.passed = chunks.passed
     this.done = chunks.done
     this.invalid = chunks.invalid
     return at

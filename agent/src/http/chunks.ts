@@ -48,6 +48,8 @@ export class ChunkReader {
   #left = 0
   #digits = 0
   #extras = 0
+  /** Bytes of data of the present body that were read. */
+  passed = 0
   /** Takes the trailers of the present body; null: they are dropped. */
   trailers: Trailers | null = null
 
@@ -57,6 +59,7 @@ export class ChunkReader {
     this.#left = 0
     this.#digits = 0
     this.#extras = 0
+    this.passed = 0
   }
 
   get done(): boolean {
@@ -87,6 +90,7 @@ export class ChunkReader {
         if (chunked) out = putCrlf(bytes, out)
         at += length
         this.#left -= length
+        this.passed += length
         if (this.#left === 0) this.#state = states.dataCr
       } else this.#step(bytes[at++] ?? 0)
     }

@@ -96,6 +96,8 @@ export abstract class RequestConnection extends BufferedConnection implements Ex
   protected abstract abandon(): void
   /** Sends a range of the arena to the client. */
   abstract send(start: number, end: number): void
+  /** As in `Exchange`. */
+  abstract readonly bodyBytes: number
   /** Reads the socket on, when nothing speaks against it. */
   protected abstract resume(): void
 

@@ -34,6 +34,8 @@ export class Tunnel {
   #isOver = false
   readonly #fromClient = new FrameReader()
   readonly #fromService = new FrameReader()
+  /** Bytes that have passed, of both directions. */
+  bytes = 0
   /** Null: nobody wants it to end. */
   #goodbye: Goodbye | null = null
 
@@ -52,6 +54,7 @@ export class Tunnel {
     const to = this.#across(from)
     if (to.closed) return
     if (this.#goodbye !== null) return this.#finishFrame(this.#goodbye, from, start, end)
+    this.bytes += end - start
     const { bytes, out } = this.#parts.arena
     this.#framesFrom(from).take(bytes, start, end)
     // What the system does not take at once must not lie where the next read comes.
@@ -117,6 +120,7 @@ export class Tunnel {
     const { bytes, out } = this.#parts.arena
     if (goodbye.told.has(to)) return
     const at = this.#framesFrom(from).takeFrame(bytes, start, end)
+    this.bytes += at - start
     if (at > start) to.io.write(to, out, copyWithin(bytes, out, start, at))
     this.#say(goodbye, to)
   }

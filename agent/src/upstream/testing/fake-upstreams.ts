@@ -29,6 +29,7 @@ export class FakeRequest implements Caller {
   address = ''
   blocked = false
   stalledSinceMs = 0
+  responseBytes = 0
   readonly startedMs: number
   connection: ServiceConnection | null = null
   status = 0
