@@ -147,6 +147,24 @@ async function createCallers(place: Place, file: CaseFile, { material }: CaseSta
   for (const { name, disabled } of file.consumers) {
     if (disabled) await client.call('updateConsumer', { params: { ...place, consumer: name }, body: { disabled } })
   }
+  for (const { source, consumer, expires } of file.bans) {
+    const who = source === undefined ? { consumer } : { source }
+    const { id } = await client.call('createBan', { params: place, body: { ...who, reason: 'corpus' } })
+    if (expires !== undefined) await endAt('bans', id, caseExpiryMs(expires, Date.now()))
+  }
+}
+
+/** Writes an end that REST does not give, because it has passed. */
+async function endAt(table: 'bans' | 'credentials', id: string, endMs: number): Promise<void> {
+  await sql(
+    database.url,
+    `with raised as (
+       update environments set directory_sequence = directory_sequence + 1
+       where id = (select environment_id from ${table} where id = $1) returning directory_sequence
+     )
+     update ${table} set expires_at = $2, sequence = (select directory_sequence from raised) where id = $1`,
+    [id, new Date(endMs)],
+  )
 }
 
 async function createCredential(place: Place, credential: CaseCredential, material: CaseMaterial): Promise<void> {
@@ -157,16 +175,7 @@ async function createCredential(place: Place, credential: CaseCredential, materi
   if (state === 'disabled') await client.call('updateCredential', { params, body: { disabled: true } })
   if (state === 'revoked') await client.call('revokeCredential', { params })
   if (expires === undefined) return
-  // REST makes none that has ended.
-  await sql(
-    database.url,
-    `with raised as (
-       update environments set directory_sequence = directory_sequence + 1
-       where id = (select environment_id from credentials where id = $1) returning directory_sequence
-     )
-     update credentials set expires_at = $2, sequence = (select directory_sequence from raised) where id = $1`,
-    [id, new Date(caseExpiryMs(expires, Date.now()))],
-  )
+  await endAt('credentials', id, caseExpiryMs(expires, Date.now()))
 }
 
 function proofOf(credential: CaseCredential, material: CaseMaterial) {

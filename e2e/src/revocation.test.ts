@@ -122,6 +122,25 @@ test('a disabled consumer is refused and let in again, with all its keys', async
   await Promise.all(stack.agents.map((agent) => momentOf(agent, key, 200)))
 })
 
+test('a ban of a consumer or a source counts on every connected agent within 1 s, and so does its end', async () => {
+  const times: number[] = []
+  const { key } = await createKey(client, SHOP, 'carol')
+  for (let index = 0; index < KEYS / 2; index++) {
+    const who = index % 2 === 0 ? { consumer: 'carol' } : { source: '127.0.0.0/8' }
+    const started = performance.now()
+    const moments = stack.agents.map((agent) => momentOf(agent, key, 403))
+    const query = { wait: 'true' } as const
+    const { id, receipt } = await client.call('createBan', { params: SHOP, query, body: { ...who, reason: 'a test' } })
+    assert.deepEqual(receipt?.acked.map(({ name }) => name).toSorted(), ['agent-1', 'agent-2'])
+    for (const agent of stack.agents) assert.equal(await ask(agent, key), 403)
+    for (const moment of await Promise.all(moments)) times.push(moment - started)
+    await client.call('liftBan', { params: { ...SHOP, ban: id }, query })
+    for (const agent of stack.agents) assert.equal(await ask(agent, key), 200)
+  }
+  show('ban to first refusal', times)
+  assertInTime(times)
+})
+
 test('an agent that is stopped is named as unreachable, and refuses the key as soon as it is back', async () => {
   const { id, key } = await createKey(client, SHOP, 'alice')
   const [first, second] = stack.agents
