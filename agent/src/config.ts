@@ -257,7 +257,7 @@ const settings = defineSettings({
   }),
   LOCKOUT_FAILURES: integer({
     // Many callers may share an address; a script that guesses tries more than this within a second.
-    doc: 'Bad credentials from one address (IPv6: one /64) that are free; each further one locks it out for twice as long, from a second on. One is forgotten every 6 s. 0: nobody is locked out. Where a proxy in front hides who calls, declare it, or all its callers are one address',
+    doc: 'Bad credentials from one address (IPv6: one /64) that are free; each further one locks it out for twice as long, from a second on. One is forgotten every 6 s. Twice as many from different addresses lock out what these credentials begin with, for whoever sent one. 0: nobody is locked out. Where a proxy in front hides who calls, declare it, or all its callers are one address',
     default: 20,
     min: 0,
     max: 100,

@@ -20,6 +20,7 @@ import type { KnownKeys } from './issuers/known-keys.ts'
 import type { IssuerPort } from './issuers/link.ts'
 import type { CallerMemory } from './limits/callers.ts'
 import { createLimits } from './limits/limits.ts'
+import type { LockedOut } from './limits/lock-out.ts'
 import { createLocalLimits } from './limits/local.ts'
 import type { LocalMemory } from './limits/memory.ts'
 import { type AdmissionSeat, createAdmission } from './listen/admission.ts'
@@ -123,7 +124,8 @@ export async function createServing(options: ServingOptions): Promise<Serving> {
     createCertificates({ live, env, clock, profile: settings.tlsProfile, log: log.child({ area: 'listen' }) }),
   )
   const lockOut = { failuresMax: settings.lockOutFailures, lockedMsMax: settings.lockOutMsMax }
-  const onLockedOut = (environmentId: string): void => slots.countEvent('lock_out', environmentId, '')
+  const onLockedOut = (environmentId: string, what: LockedOut): void =>
+    slots.countEvent('lock_out', environmentId, what)
   const callers = stack.use(createCallers({ live, env, clock, memory, lockOut, known, issuers, onLockedOut }))
   const { holdings } = options
   const limits = createLimits(createLocalLimits({ memory: limitMemory, clock, holdings }), null)

@@ -43,6 +43,7 @@ export const reasons = {
   // 3. source
   source_not_allowed: reason(403, 'identity', 'This route may not be called from this address'),
   source_locked_out: reason(429, 'identity', 'Too many bad credentials came from this address'),
+  credential_locked_out: reason(429, 'identity', 'Too many bad credentials like this one were presented'),
   // 4. credentials
   credential_missing: reason(401, 'identity', 'A credential is needed'),
   credential_repeated: reason(400, 'identity', 'Two different credentials were presented'),

@@ -98,6 +98,12 @@ export const reasonTexts: Readonly<Record<Reason, ReasonText>> = {
     fix: 'Stop what sends bad credentials, and wait as long as `Retry-After` says.',
     command: 'headgate tail --denied',
   },
+  credential_locked_out: {
+    meaning:
+      'So many bad credentials that begin like this one came from different addresses that the agent takes it for guessing, and this address sent a bad one itself. A good credential still works from an address that sent no bad one, and API keys and client certificates from everywhere.',
+    fix: 'Stop what sends bad credentials, wait as long as `Retry-After` says, and replace the credential if it is guessed at.',
+    command: 'headgate tail --denied',
+  },
   credential_missing: {
     meaning:
       'The route asks for a credential, and the request has none in any of the places that its access policy names.',

@@ -23,3 +23,8 @@ export function denied(reason: CredentialReason): Denied {
 export function lockedOut(leftMs: number): Denied {
   return { kind: 'denied', reason: 'source_locked_out', principal: null, retryAfterMs: leftMs }
 }
+
+/** @param leftMs how much longer what it begins with is locked out, in milliseconds. */
+export function prefixLockedOut(leftMs: number): Denied {
+  return { kind: 'denied', reason: 'credential_locked_out', principal: null, retryAfterMs: leftMs }
+}

@@ -24,15 +24,18 @@ import {
 } from '@headgate/core'
 import type { DirectoryReader } from '#agent/directory/reader.ts'
 import type { SecretRead } from '#agent/listen/secrets.ts'
+import type { LockOuts } from '#agent/limits/lock-out.ts'
 import type { SeenTable } from '#agent/limits/seen.ts'
-import { denied } from './denied.ts'
+import { denied, prefixLockedOut } from './denied.ts'
 import { checkSignature, type SigningKey } from './message-signature.ts'
+import { signedPrefix } from './prefix.ts'
 import type { SecretValues } from './secret-values.ts'
 
 export interface SignedRequestOptions {
   readonly environmentId: string
   readonly secrets: SecretValues
   readonly seen: SeenTable
+  readonly lockOuts: LockOuts
 }
 
 const reasons: Readonly<Record<SignatureProblem, CredentialReason>> = {
@@ -59,7 +62,10 @@ export function verifySignedRequest(
   if (!directory.known) return denied('credential_unavailable')
   const read = readSignature(facts)
   if (read.kind === 'refused') return denied(reasons[read.problem])
-  const record = directory.findCredential('signing_key', read.signature.keyId)
+  const { keyId } = read.signature
+  const leftMs = options.lockOuts.prefixLockedMs(options.environmentId, signedPrefix(keyId), facts.address)
+  if (leftMs > 0) return prefixLockedOut(leftMs)
+  const record = directory.findCredential('signing_key', keyId)
   if (record === null || record.key === null) return denied('credential_unknown')
   const { key } = record
   if (key.algorithm === 'ed25519') {

@@ -38,9 +38,10 @@ import type { DirectoryReader } from '#agent/directory/reader.ts'
 import type { KeySet } from '#agent/issuers/key-set.ts'
 import type { LockOuts } from '#agent/limits/lock-out.ts'
 import type { SeenTable } from '#agent/limits/seen.ts'
-import { denied, lockedOut } from './denied.ts'
+import { denied, lockedOut, prefixLockedOut } from './denied.ts'
 import { checkProof, type ProofProblem } from './dpop.ts'
 import { proveToken, type ProvenToken } from './jwt.ts'
+import { tokenPrefix } from './prefix.ts'
 import { RecentTokens } from './recent-tokens.ts'
 import { followIssuers, type IssuerSources, type TokenIssuer } from './token-issuer.ts'
 
@@ -125,16 +126,30 @@ export class EnvironmentTokens {
       const leftMs = lockOuts.lockedMs(environmentId, facts.address)
       if (leftMs > 0) return lockedOut(leftMs)
     }
-    return this.#prove(presented, hashed)
+    return this.#prove(presented, hashed, known !== null)
   }
 
-  #prove(presented: Presented, hashed: string): Verified | Promise<Verified> {
-    const { credential, nowMs } = presented
+  /** What a token begins with; null: it is of no issuer here, so nobody's is guessed at. */
+  prefixOf({ sources, text }: TokenCredential): string | null {
+    if (text.length > TOKEN_LENGTH_MAX) return null
+    const read = readJws(text)
+    const source = this.#choose(sources, read)
+    return typeof source === 'string' ? null : tokenPrefix(source.issuer, text, read)
+  }
+
+  #prove(presented: Presented, hashed: string, wasProven: boolean): Verified | Promise<Verified> {
+    const { credential, facts, nowMs } = presented
     const read = readJws(credential.text)
     const source = this.#choose(credential.sources, read)
     if (typeof source === 'string') return denied(source)
     const from = this.#issuers.get(source.issuer)
     if (from === undefined) return denied('token_issuer_unknown')
+    if (!wasProven) {
+      const { lockOuts, environmentId } = this.#options
+      const prefix = tokenPrefix(source.issuer, credential.text, read)
+      const leftMs = lockOuts.prefixLockedMs(environmentId, prefix, facts.address)
+      if (leftMs > 0) return prefixLockedOut(leftMs)
+    }
     const proven = prove(from, credential.text, read, nowMs)
     return proven instanceof Promise
       ? proven.then((token) => this.#remember(presented, hashed, source, from, token))

@@ -9,7 +9,7 @@ import { request } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { caseKey, type CredentialReason } from '@headgate/core'
+import { caseKey, type CredentialReason, formatApiKey } from '@headgate/core'
 import { createAuthority, pem } from '@headgate/kit/pki.ts'
 import { temporaryFolder } from '@headgate/kit/testing.ts'
 import { type Credential, CredentialState } from '@headgate/proto'
@@ -365,6 +365,63 @@ test('behind the address of others that are locked out, good keys and tokens tha
   assert.equal(await it.call(bearer(seen)), '200')
   assert.equal(await it.call(`X-Api-Key: ${caseKey('production', 'abc')}`), '200')
   assert.equal(await it.call(bearer(token({ jti: 'new' }))), 'source_locked_out')
+})
+
+/** Bad ones of a kind, each from another address. @returns what became of the last. */
+async function guessFrom(
+  it: Awaited<ReturnType<typeof rig>>,
+  fields: () => readonly string[],
+  times: number,
+): Promise<string> {
+  let outcome = ''
+  for (let time = 0; time < times; time++) {
+    outcome = (await call(it.agent.http, [...fields()], `127.0.1.${time + 1}`)).outcome
+  }
+  return outcome
+}
+
+test('a key that is guessed at from many addresses is locked out for those who guess, and good ones pass', async () => {
+  await using it = await rig(ALL, { id: issuerSpec }, strict)
+  const good = `X-Api-Key: ${caseKey('production', 'abc')}`
+  const random = caseKey('production', 'abc').slice('hgk_production_'.length, -7)
+  let guesses = 0
+  const bad = (): readonly string[] => {
+    guesses += 1
+    return [`X-Api-Key: ${formatApiKey('production', random.slice(0, 26) + String(1_000 + guesses))}`]
+  }
+  assert.equal(await guessFrom(it, bad, 7), 'credential_unknown')
+  const { outcome, response } = await call(it.agent.http, [...bad()], '127.0.1.1')
+  assert.equal(outcome, 'credential_locked_out')
+  assert.equal(response.status, 429)
+  assert.equal(response.field('retry-after'), '1')
+  // Also from an address that guessed.
+  for (const from of ['127.0.0.1', '127.0.1.1']) assert.equal((await call(it.agent.http, [good], from)).outcome, '200')
+  const { events } = it.agent.app.slots
+  assert.equal([...events.keys()].filter((name) => name.startsWith('lock_out') && name.endsWith(' prefix')).length, 1)
+  assert.ok(![...events.keys()].some((name) => name.includes('hgk_')))
+})
+
+test('tokens for one subject that are forged at many addresses are not looked at from those, and good ones pass', async () => {
+  await using it = await rig(ALL, { id: issuerSpec }, strict)
+  await guessFrom(it, () => [garbage()], 7)
+  assert.equal((await call(it.agent.http, [garbage()], '127.0.1.1')).outcome, 'credential_locked_out')
+  // A good one that was never seen: not from there, and from everywhere else.
+  assert.equal(
+    (await call(it.agent.http, [bearer(token({ jti: 'new' }))], '127.0.1.1')).outcome,
+    'credential_locked_out',
+  )
+  assert.equal(await it.call(bearer(token({ jti: 'newer' }))), '200')
+  // One for somebody else, from the same address.
+  const other = (await call(it.agent.http, [bearer(token({ sub: 'another', jti: 'other' }))], '127.0.1.2')).outcome
+  assert.equal(other, '200')
+})
+
+test('signatures that are forged at many addresses are not looked at from those, and good ones pass', async () => {
+  await using it = await rig(ALL, { id: issuerSpec }, strict)
+  const forged = (): readonly string[] => signatureOf({ ...hmac, secret: 'guessed' })
+  assert.equal(await guessFrom(it, forged, 7), 'signature_invalid')
+  assert.equal((await call(it.agent.http, [...signatureOf(hmac)], '127.0.1.1')).outcome, 'credential_locked_out')
+  assert.equal(await it.call(...signatureOf(hmac)), '200')
 })
 
 test('credentials that were good once, consumers that may not, and keys that are not known yet are no strikes', async () => {

@@ -1,8 +1,8 @@
 /**
  * Proves credentials: the `verify` port of the decision, for all environments that one thread serves.
  *
- * What is bad by itself (a wrong signature, a name that nobody has) is a strike against its source, and a source that
- * has too many is locked out; see `limits/lock-out.ts` for what that keeps away and what it does not.
+ * What is bad by itself (a wrong signature, a name that nobody has) is a strike against its source and against what the
+ * credential begins with, and what has too many is locked out; see `limits/lock-out.ts` for what that keeps away and what it does not.
  *
  * @module
  */
@@ -11,12 +11,13 @@ import type { Clock } from '@headgate/kit/clock.ts'
 import type { KnownKeys } from '#agent/issuers/known-keys.ts'
 import type { IssuerPort } from '#agent/issuers/link.ts'
 import type { CallerMemory } from '#agent/limits/callers.ts'
-import { LockOuts, type LockOutRules } from '#agent/limits/lock-out.ts'
+import { type LockedOut, LockOuts, type LockOutRules } from '#agent/limits/lock-out.ts'
 import { SeenTable } from '#agent/limits/seen.ts'
 import type { Live, LiveEnvironment } from '#agent/live-table.ts'
 import { verifyApiKey } from './api-key.ts'
 import { verifyCertificate } from './client-certificate.ts'
-import { lockedOut } from './denied.ts'
+import { lockedOut, prefixLockedOut } from './denied.ts'
+import { apiKeyPrefix, certificatePrefix, requestPrefix } from './prefix.ts'
 import { SecretValues } from './secret-values.ts'
 import { verifySignedRequest } from './signed-request.ts'
 import { EnvironmentTokens } from './tokens.ts'
@@ -30,8 +31,8 @@ export interface CallersOptions {
   readonly lockOut: LockOutRules
   readonly known: KnownKeys
   readonly issuers: IssuerPort
-  /** Is told when a source is locked out. */
-  readonly onLockedOut?: (environmentId: string) => void
+  /** Is told when a source or a prefix is locked out. */
+  readonly onLockedOut?: (environmentId: string, what: LockedOut) => void
 }
 
 type Pending = Verified | Promise<Verified>
@@ -90,15 +91,35 @@ export function createCallers(options: CallersOptions): Callers {
     of: (environment) => {
       const { id, directory } = environment
       const tokens = tokensFor(environment)
-      const signed = { environmentId: id, secrets, seen }
+      const signed = { environmentId: id, secrets, seen, lockOuts }
 
-      const counted = (verified: Verified, facts: Facts): Verified => {
+      const prefixOf = (credential: Credential, facts: Facts): string | null => {
+        switch (credential.kind) {
+          case 'api_key':
+            return apiKeyPrefix(credential)
+          case 'token':
+            return tokens.prefixOf(credential)
+          case 'mtls':
+            return certificatePrefix(credential)
+          case 'signature':
+            return requestPrefix(facts)
+        }
+      }
+
+      const counted = (verified: Verified, credential: Credential, facts: Facts): Verified => {
         if (verified.kind === 'proven' || !STRIKES.has(verified.reason)) return verified
         const leftMs = lockOuts.strike(id, facts.address)
-        return leftMs > 0 ? lockedOut(leftMs) : verified
+        if (leftMs > 0) return lockedOut(leftMs)
+        // Found again rather than carried along: so few are struck that the others should not pay for it.
+        const prefix = prefixOf(credential, facts)
+        const prefixLeftMs = prefix === null ? 0 : lockOuts.strikePrefix(id, prefix)
+        return prefixLeftMs > 0 ? prefixLockedOut(prefixLeftMs) : verified
       }
-      const whenVerified = async (verified: Promise<Verified>, facts: Facts): Promise<Verified> =>
-        counted(await verified, facts)
+      const whenVerified = async (
+        verified: Promise<Verified>,
+        credential: Credential,
+        facts: Facts,
+      ): Promise<Verified> => counted(await verified, credential, facts)
 
       const verifySigned = (credential: Extract<Credential, { kind: 'signature' }>, facts: Facts): Pending => {
         const leftMs = lockOuts.lockedMs(id, facts.address)
@@ -119,7 +140,9 @@ export function createCallers(options: CallersOptions): Callers {
       }
       return (credential, facts) => {
         const verified = verify(credential, facts)
-        return verified instanceof Promise ? whenVerified(verified, facts) : counted(verified, facts)
+        return verified instanceof Promise
+          ? whenVerified(verified, credential, facts)
+          : counted(verified, credential, facts)
       }
     },
     [Symbol.dispose]: stopFollowing,

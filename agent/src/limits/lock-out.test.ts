@@ -90,6 +90,62 @@ for (const [address, source] of [
   test(`${address} is of ${source}`, () => assert.equal(sourceOf(address), source))
 }
 
+const PREFIX = 'api_key hgk_production_AbCdEf'
+/** Guesses from addresses of which each guesses once. */
+function guess(it: Rig, times: number, prefix = PREFIX): void {
+  for (let time = 0; time < times; time++) {
+    const address = `198.51.100.${time}`
+    if (it.lockOuts.strike('env_1', address) === 0) it.lockOuts.strikePrefix('env_1', prefix)
+  }
+}
+const prefixLeft = (it: Rig, address: string, prefix = PREFIX): number =>
+  it.lockOuts.prefixLockedMs('env_1', prefix, address)
+
+test('what many guess at from different addresses is locked out after twice as many strikes, ever longer', () => {
+  const it = rig()
+  guess(it, 6)
+  assert.equal(prefixLeft(it, '198.51.100.1'), 0)
+  const times: number[] = []
+  for (let index = 0; index < 8; index++) {
+    it.lockOuts.strikePrefix('env_1', PREFIX)
+    // Another bad one, so that the address has a strike that is not forgotten.
+    strike(it, 1, '198.51.100.250')
+    times.push(prefixLeft(it, '198.51.100.250'))
+    it.nowMs += prefixLeft(it, '198.51.100.250')
+  }
+  assert.deepEqual(
+    times.map((ms) => Math.round(ms / 1_000)),
+    [1, 2, 4, 8, 16, 32, 60, 60],
+  )
+})
+
+// Else anybody could shut a caller out by guessing at its credential.
+test('the lock-out of a prefix keeps away addresses that sent something bad, and nobody else', () => {
+  const it = rig()
+  guess(it, 7)
+  assert.ok(prefixLeft(it, '198.51.100.1') > 0)
+  assert.equal(prefixLeft(it, '192.0.2.200'), 0)
+  assert.equal(prefixLeft(it, '198.51.100.1', 'api_key hgk_production_Others'), 0)
+  assert.equal(it.lockOuts.prefixLockedMs('env_2', PREFIX, '198.51.100.1'), 0)
+  assert.ok(it.other.prefixLockedMs('env_1', PREFIX, '198.51.100.1') > 0)
+})
+
+test('one address alone locks itself out, and not what it guesses at', () => {
+  const it = rig()
+  const told: string[] = []
+  const clock = (): number => it.nowMs
+  const rules = { failuresMax: 20, lockedMsMax: 60_000 }
+  const lockOuts = new LockOuts(createLimitMemory(1_000), rules, clock, (environment, what) => {
+    told.push(`${environment} ${what}`)
+  })
+  for (let second = 0; second < 600; second++) {
+    if (lockOuts.strike('env_1', '192.0.2.1') === 0) lockOuts.strikePrefix('env_1', PREFIX)
+    it.nowMs += 1_000
+  }
+  assert.ok(told.length > 0)
+  assert.ok(told.every((each) => each === 'env_1 source'))
+})
+
 test('nobody is locked out where no number of strikes is set', () => {
   const it = rig(0)
   strike(it, 1_000)

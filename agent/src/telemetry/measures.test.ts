@@ -68,7 +68,7 @@ function counted(): Slots {
   const slots = createSlots()
   slots.countEvent('handshake_refused', '', 'not_tls')
   slots.countEvent('handshake_refused', '', 'not_tls')
-  slots.countEvent('lock_out', 'env_1', '')
+  slots.countEvent('lock_out', 'env_1', 'source')
   slots.countEvent('stream_ended', 'env_1', 'credential_revoked')
   slots.countEvent('client_revoked', 'env_1', '')
   return slots
@@ -92,7 +92,7 @@ test('the text for Prometheus has what is measured beside requests', () => {
     'headgate_proofs_overflowed_total 4',
     'headgate_tls_handshakes_refused_total{headgate_tls_cause="not_tls"} 2',
     `headgate_tls_clients_revoked_total{${environment}} 1`,
-    `headgate_source_lock_outs_total{${environment}} 1`,
+    `headgate_source_lock_outs_total{${environment},headgate_locked_out="source"} 1`,
     `headgate_streams_ended_total{${environment},headgate_decision_reason="credential_revoked"} 1`,
   ]) {
     assert.ok(lines.includes(line), line)
@@ -123,7 +123,7 @@ test('sums are sent as what came since, gauges as what is', () => {
   // Those who counted are gone, and others begin.
   assert.deepEqual([retries(1), retries(2)], [[1], [1]])
   assert.deepEqual(valuesOf(delta, [shop], 'headgate.issuer.keys.age'), [90.5])
-  slots.countEvent('lock_out', 'env_1', '')
+  slots.countEvent('lock_out', 'env_1', 'source')
   assert.deepEqual(valuesOf(delta, [shop], 'headgate.source.lock_outs'), [1])
   assert.deepEqual(valuesOf(createCollector(slots, 'cumulative', 0), [shop], 'headgate.source.lock_outs'), [2])
 })
@@ -132,9 +132,9 @@ test('what threads count is added up once', () => {
   const [one, other, totals] = [counted(), counted(), createTotals()]
   const feeds = [createCounterFeed(one), createCounterFeed(other)]
   for (let time = 0; time < 3; time++) for (const feed of feeds) totals.add(feed())
-  one.countEvent('lock_out', 'env_1', '')
+  one.countEvent('lock_out', 'env_1', 'source')
   for (const feed of feeds) totals.add(feed())
-  assert.equal(totals.events.get('lock_out env_1 '), 3)
+  assert.equal(totals.events.get('lock_out env_1 source'), 3)
   assert.equal(totals.events.get('handshake_refused  not_tls'), 4)
 })
 

@@ -66,7 +66,7 @@ export const metricNames = {
    * one may. Attribute: `refused`.
    */
   sourceRefused: 'headgate.source.refused',
-  /** Sum, monotonic, `{lock_out}`: sources that were locked out for bad credentials. Attribute: `environmentId`. */
+  /** Sum, monotonic, `{lock_out}`: lock-outs for bad credentials. Attributes: `environmentId`, `lockedOut`. */
   lockOuts: 'headgate.source.lock_outs',
   /** Sum, monotonic, `{request}`: ended in flight with their credential. Attributes: `environmentId`, `reason`. */
   streamsEnded: 'headgate.streams.ended',
@@ -98,6 +98,8 @@ export const metricAttributes = {
   issuer: 'headgate.issuer',
   /** A word from `listen/handshakes.ts`. */
   cause: 'headgate.tls.cause',
+  /** `source`: an address; `prefix`: what credentials begin with that many guessed at. */
+  lockedOut: 'headgate.locked_out',
   /** `connection` or `stream`. */
   refused: 'headgate.refused',
   /** `control_plane` or `collector`. */

@@ -67,6 +67,7 @@ export function credentialFixes(refused: Refused, release: CompiledRelease | nul
     case 'credential_not_accepted':
       return [fix(`Present ${needed.join(' or ')}, or let the policy accept keys`, policy)]
     case 'source_locked_out':
+    case 'credential_locked_out':
       return [
         fix(`Wait ${Math.max(1, Math.ceil(refused.retryAfterMs / 1000))} s`),
         fix(

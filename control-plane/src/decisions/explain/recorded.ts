@@ -45,7 +45,7 @@ const BY_EXPRESSION = /^expression_/
 
 /** Reasons with which the `verify` port may answer. */
 const DENIED =
-  /^(?:credential_(?:unknown|disabled|revoked|expired|unavailable|malformed|unbound|repeated)|token_.*|proof_.*|signature_.*|certificate_unknown|source_locked_out|consumer_disabled|consumer_unknown|address_not_allowed)$/
+  /^(?:credential_(?:unknown|disabled|revoked|expired|unavailable|malformed|unbound|repeated)|token_.*|proof_.*|signature_.*|certificate_unknown|source_locked_out|credential_locked_out|consumer_disabled|consumer_unknown|address_not_allowed)$/
 
 /** @param release the one that decided; null when none was live. */
 export async function replay(
