@@ -8,14 +8,14 @@
  */
 import { randomBytes } from 'node:crypto'
 import { createLeaseMemory, type LeaseMemory } from './lease-table.ts'
-import { createLimitMemory, type LimitMemory } from '#agent/limits/table.ts'
+import { createLocalMemory, type LocalMemory } from '#agent/limits/memory.ts'
 
 /** What is handed to another thread: it shares the memory, and copies nothing. */
 export interface SharedLimitMemory {
   readonly buffer: SharedArrayBuffer
   readonly leases: LeaseMemory
   /** Counters of this agent's share while the store is away. */
-  readonly share: LimitMemory
+  readonly share: LocalMemory
   /** Who this process is among the agents of its group. */
   readonly agent: string
 }
@@ -47,7 +47,7 @@ export function createSharedLimitMemory(): SharedLimitMemory {
   return {
     buffer: new SharedArrayBuffer(WORD_BYTES + NUMBER_BYTES + COUNT_BYTES + GROUP_BYTES),
     leases: createLeaseMemory(),
-    share: createLimitMemory(SHARE_KEYS_MAX),
+    share: createLocalMemory(SHARE_KEYS_MAX),
     agent: randomBytes(12).toString('base64url'),
   }
 }

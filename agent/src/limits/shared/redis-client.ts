@@ -44,17 +44,23 @@ export function createRedisClient(options: RedisClientOptions): RedisClient {
   redis.on('error', () => {})
   let isClosed = false
 
+  // Whoever waits for a connection waits for the same one.
+  let onReady: PromiseWithResolvers<void> | null = null
+  redis.on('ready', () => {
+    onReady?.resolve()
+    onReady = null
+  })
+
   async function ready(waitMs: number): Promise<boolean> {
     if (redis.status === 'ready') return true
+    onReady ??= Promise.withResolvers<void>()
     const { promise, resolve } = Promise.withResolvers<boolean>()
-    const onReady = (): void => resolve(true)
-    redis.once('ready', onReady)
     const timer = setTimeout(() => resolve(false), waitMs)
+    void onReady.promise.then(() => resolve(true))
     try {
       return await promise
     } finally {
       clearTimeout(timer)
-      redis.off('ready', onReady)
     }
   }
 

@@ -120,21 +120,20 @@ return 'OK'
 export const AGENT_GONE_MS = 10_000
 
 /**
- * An agent lives. KEYS: the agents of the group by when they beat last, and what is known of the store. ARGV: agent, the
- * store that it knew before (empty: none), and whether it goes.
+ * An agent lives. KEYS: the agents of the group by when they beat last, and what is known of the store. ARGV: agent, and the
+ * store that it knew before (empty: none).
  *
  * A store that has forgotten everything is known by the lack of its mark; when somebody knew it before, that is noted for
  * all. Answers how many agents there are, the store's mark, and since when it had forgotten (0: it has not).
  */
 const BEAT = `
 local agents, store = KEYS[1], KEYS[2]
-if ARGV[3] == '1' then redis.call('ZREM', agents, ARGV[1])
-else redis.call('ZADD', agents, num(now), ARGV[1]) end
+redis.call('ZADD', agents, num(now), ARGV[1])
 redis.call('ZREMRANGEBYSCORE', agents, '-inf', num(now - ${AGENT_GONE_MS}))
 redis.call('PEXPIRE', agents, ${AGENT_GONE_MS * 2})
 local mark, forgot = redis.call('HGET', store, 'mark'), redis.call('HGET', store, 'forgot') or '0'
 if not mark then
-  mark = num(now)
+  mark = string.format('%.0f', now)
   redis.call('HSET', store, 'mark', mark)
 end
 if ARGV[2] ~= '' and ARGV[2] ~= mark and forgot == '0' then

@@ -1,0 +1,185 @@
+/**
+ * A thread's link to the store of shared limits: calls with a deadline, and what all threads do when it does not answer.
+ *
+ * After one call without an answer the store counts as away for all threads, and no request waits for it any more. One
+ * thread at a time then asks whether it is back, after pauses that grow and differ. When it is, each thread comes back at
+ * a moment of its own, so that neither the threads nor the agents of a group come all at once.
+ *
+ * The same question, every two seconds, is the beat by which the agents of a group are counted. Failing to beat takes an
+ * agent out of the count after ten seconds; others then count with fewer, and lease more.
+ *
+ * @module
+ */
+import type { Log } from '@headgate/kit/log.ts'
+import { type SharedLimitMemory, StoreState } from './memory.ts'
+import type { RedisClient } from './redis-client.ts'
+import type { Script, Scripts } from './scripts.ts'
+
+export interface StoreLinkOptions {
+  readonly memory: SharedLimitMemory
+  readonly client: RedisClient
+  readonly scripts: Scripts
+  /** Longest wait for one call, in milliseconds. */
+  readonly deadlineMs: number
+  /** What the operator calls the group; undefined: what the control plane calls it. */
+  readonly group: string | undefined
+  readonly monotonic: () => number
+  readonly log: Log
+  /** It was found away; by one thread of the agent. */
+  readonly onAway: () => void
+}
+
+/** Pause between two beats, in milliseconds. */
+export const BEAT_MS = 2_000
+/** First pause between two probes while it is away, and the longest, in milliseconds. Each is 0.5 to 1.5 times as long. */
+const PROBE_MS_MIN = 100
+const PROBE_MS_MAX = 2_000
+/** Threads come back within so many milliseconds. */
+const COME_BACK_MS_MAX = 500
+/** Pause between two looks at whether it is time to beat or to probe, in milliseconds. */
+const LOOK_MS = 50
+/** A call that was given so much of the deadline, and has no answer, says that the store is away. */
+const ENOUGH = 0.75
+/** Group of agents that nobody gave one. */
+const NO_GROUP = 'default'
+
+export class StoreLink {
+  readonly state: StoreState
+  readonly scripts: Scripts
+  readonly #options: StoreLinkOptions
+  readonly #timer: NodeJS.Timeout
+  readonly #onBack: (() => void)[] = []
+  #periods: number
+  #isBehind = false
+  #comesBackMs = 0
+  #isAsking = false
+
+  constructor(options: StoreLinkOptions) {
+    this.#options = options
+    this.scripts = options.scripts
+    this.state = new StoreState(options.memory)
+    this.state.use()
+    this.#periods = this.state.periods
+    this.#timer = setInterval(() => this.#look(), LOOK_MS)
+    this.#timer.unref()
+  }
+
+  get deadlineMs(): number {
+    return this.#options.deadlineMs
+  }
+
+  get agents(): number {
+    return this.state.agents
+  }
+
+  get group(): string {
+    return this.#options.group ?? (this.state.group === '' ? NO_GROUP : this.state.group)
+  }
+
+  /** When this thread does without it since: it was found away then, or is back for others already. */
+  get awaySinceMs(): number {
+    return this.state.awaySinceMs
+  }
+
+  /** Whether requests may ask it. */
+  get isUsable(): boolean {
+    if (this.state.isAway) {
+      this.#isBehind = true
+      return false
+    }
+    if (this.#isBehind || this.state.periods !== this.#periods) this.#plan()
+    return this.#comesBackMs === 0
+  }
+
+  /** Called once each time that this thread comes back to it. */
+  onBack(call: () => void): void {
+    this.#onBack.push(call)
+  }
+
+  /** Connects, beats once, and so learns how many agents there are. Resolves at the latest after so long. */
+  async prepare(waitMs: number): Promise<void> {
+    if ((await this.#options.client.connected(waitMs)) && !this.state.isAway) await this.#beat()
+  }
+
+  /**
+   * Asks it.
+   *
+   * @param deadlineMs what is left of a request's time. A call that was given little says nothing about the store.
+   * @returns null: there is no answer.
+   */
+  async call(
+    script: Script,
+    keys: readonly string[],
+    args: readonly (string | number)[],
+    deadlineMs = this.deadlineMs,
+  ): Promise<readonly string[] | null> {
+    const { client, monotonic } = this.#options
+    const beganMs = monotonic()
+    const reply = await client.run(script, keys, args, deadlineMs)
+    this.state.countCall(monotonic() - beganMs, reply.kind === 'failed')
+    if (reply.kind === 'answer') return reply.values
+    if (deadlineMs >= this.deadlineMs * ENOUGH) this.#leave(reply.why)
+    return null
+  }
+
+  /** What every script but the beat begins with. */
+  head(holder: string): (string | number)[] {
+    return [holder, this.state.forgotMs]
+  }
+
+  close(): void {
+    clearInterval(this.#timer)
+    this.#options.client.close()
+  }
+
+  #leave(why: string): void {
+    const { monotonic, log, onAway, client } = this.#options
+    if (this.state.leave(monotonic())) {
+      log.warn({ why, agents: this.agents }, 'the store of shared limits is away: each limit follows its on_failure')
+      onAway()
+    }
+    // What was sent and not answered may never be.
+    client.reconnect()
+  }
+
+  /** It is back for all; this thread waits for its own moment. */
+  #plan(): void {
+    this.#isBehind = false
+    this.#periods = this.state.periods
+    this.#comesBackMs = this.#options.monotonic() + Math.random() * COME_BACK_MS_MAX
+  }
+
+  #look(): void {
+    const { monotonic } = this.#options
+    const nowMs = monotonic()
+    if (!this.isUsable && !this.state.isAway && this.#comesBackMs !== 0 && nowMs >= this.#comesBackMs) {
+      this.#comesBackMs = 0
+      for (const call of this.#onBack) call()
+    }
+    if (this.#isAsking) return
+    const isDue = this.state.isAway ? this.state.mayProbe(nowMs, probePauseMs) : this.state.mayBeat(nowMs, BEAT_MS)
+    if (!isDue) return
+    this.#isAsking = true
+    void this.#beat().finally(() => (this.#isAsking = false))
+  }
+
+  async #beat(): Promise<void> {
+    const { memory, log, monotonic } = this.#options
+    const { group } = this
+    const keys = [`hg:{${group}}:agents`, `hg:{${group}}:store`]
+    const mark = this.state.mark === 0 ? '' : String(this.state.mark)
+    const answer = await this.call(this.scripts.beat, keys, [memory.agent, mark])
+    if (answer === null) return
+    const [agents, newMark, forgot] = answer.map(Number)
+    this.state.learn(agents ?? 1, newMark ?? 0, forgot ?? 0)
+    const awaySinceMs = this.awaySinceMs
+    if (this.state.comeBack()) {
+      const awayMs = Math.round(monotonic() - awaySinceMs)
+      log.info({ away_ms: awayMs, agents: this.agents }, 'the store of shared limits is back')
+    }
+  }
+}
+
+function probePauseMs(probes: number): number {
+  return Math.min(PROBE_MS_MAX, PROBE_MS_MIN * 2 ** Math.min(probes, 10)) * (0.5 + Math.random())
+}
