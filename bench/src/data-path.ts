@@ -128,8 +128,9 @@ async function runRow({ name, agents, peerOptions, options, tools, log }: RowRun
   for (const peer of peers) {
     for (const each of [first, last]) await probe(row.url(peer), peerOptions.certificate.chain, each)
   }
-  const { rounds, seconds } = options
+  const { rounds } = options
   const { url, load } = row
+  const seconds = Math.max(options.seconds, row.secondsMin ?? 0)
   if (load === null) return [...(await measureIdle({ name, peers, url, request: first, log })), ...absent]
   const send = await load(peerOptions.directory, name, requests)
   return [...(await measureRow({ name, peers, url, send, rounds, seconds, log })), ...absent]

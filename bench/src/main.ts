@@ -21,7 +21,7 @@ const HELP = `Usage: npm run -s bench -- <what> [options]
   --json                  the rows as JSON
   --rows a,b              of data-path: ${ROW_NAMES.join(', ')} (all)
   --rounds n              interleaved rounds (5)
-  --seconds n             length of one (4)
+  --seconds n             length of one (4); of the row slow at least 3
   --routes n              routes of the release (1000)
   --keys n                API keys (100000; of directory 1000000)
   --agent file            another agent: a bundle or its main.ts (dist/agent.js when fresh, else agent/src/main.ts);

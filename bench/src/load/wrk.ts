@@ -19,6 +19,12 @@ function done(summary, latency, requests)
 end
 `
 
+/**
+ * When an answer counts as broken off, in seconds. What is late before that shows in the times; the 2 s of wrk are
+ * little more than what a slow service takes.
+ */
+const LATE_S = 10
+
 export interface WrkOptions {
   readonly connections: number
   /** A connection for each request, and so a handshake for each over TLS; kept connections otherwise. */
@@ -30,7 +36,7 @@ export function wrkLoad({ connections, closes }: WrkOptions): Load {
     const script = join(directory, `${name}.lua`)
     await writeFile(script, requestsText(requests, closes) + REPORT)
     return async (url, seconds) => {
-      const args = ['-t1', `-c${connections}`, `-d${seconds}s`, '-s', script, url]
+      const args = ['-t1', `-c${connections}`, `-d${seconds}s`, '--timeout', `${LATE_S}s`, '-s', script, url]
       const output = await run(['wrk', ...args], LOAD_CORE, (seconds + 20) * 1_000)
       const line = output.split('\n').findLast((each) => each.startsWith('{'))
       if (line === undefined) throw new Error(`wrk printed no result:\n${output}`)
