@@ -41,6 +41,8 @@ const TRY_SHARE = 0.55
 /** What is let through more to see whether answers get slower, and how often, in milliseconds. */
 const PROBE_SHARE = 1.5
 const PROBE_EVERY_MS = 10_000
+/** Looks between two of them at least: where answers take long, so does finding the limit. */
+const PROBE_LOOKS = 8
 /** Below this, answers do not depend on how many wait: 1 is a queue, 0 is none. */
 const ELASTICITY_MIN = 0.5
 /** The smallest step by which the limit falls. */
@@ -54,7 +56,7 @@ const STEADY = 0.15
 /** Looks that are waited for that. */
 const UNSTEADY_LOOKS = 12
 /** Longest wait until those who came under the old limit are through, in milliseconds. */
-const SETTLE_MS_MAX = 2_000
+const SETTLE_MS_MAX = 5_000
 
 export type AdaptiveState = 'open' | 'holding' | 'trying' | 'throttled' | 'probing'
 
@@ -75,7 +77,10 @@ export class AdaptiveLimit {
   /** What was seen before the limit was changed for a trial. */
   #before = { peak: 0, ms: 0, limit: 0 }
   #probedMs = 0
+  #looksSinceProbe = 0
   #windowMs = WINDOW_MS
+  /** Answers per millisecond in the last look. */
+  #perMs = 1
   /** Median at the last look since the limit was changed. */
   #steadyMs = Infinity
   #unsteady = 0
@@ -120,7 +125,8 @@ export class AdaptiveLimit {
     const seen = this.#window.quartiles()
     if (this.state !== 'open' && nowMs - this.#startMs > WINDOW_MS_MAX) return this.#open()
     const isCrowded = this.peak > this.#floor
-    this.#windowMs = Math.min(Math.max(WINDOW_MS, seen[1]), SETTLE_MS_MAX)
+    this.#windowMs = Math.min(Math.max(WINDOW_MS, seen[1] / 4), WINDOW_MS_MAX / 4)
+    this.#perMs = this.#window.size / Math.max(nowMs - this.#startMs, 1)
     if (this.#baseline === null || (this.state === 'open' && !isCrowded)) return this.#learn(seen)
     const slack = slackOf(this.#baseline, seen)
     this.#baseline = lowered(this.#baseline, seen)
@@ -132,17 +138,14 @@ export class AdaptiveLimit {
         this.#lookHolding(nowMs, seen, slack)
         break
       case 'trying':
-        if (!this.#isSteady(seen)) break
-        if (!this.#isQueue(seen) && !this.#isLate) this.#accept(seen)
-        else this.#throttle(nowMs, seen, slack)
+        if (this.#isQueue(seen) || this.#isLate) this.#throttle(nowMs, seen, slack)
+        else if (this.#isSteady(seen)) this.#accept(seen)
         break
       case 'probing':
-        if (!this.#isSteady(seen)) break
-        if (this.peak > this.#before.peak * 1.2 && !this.#isQueue(seen) && !this.#isLate) this.#accept(seen)
-        else {
+        if (this.peak < this.#before.peak * 1.2 || this.#isQueue(seen) || this.#isLate) {
           this.state = 'throttled'
           this.#limitTo(this.#before.limit, nowMs, seen)
-        }
+        } else if (this.#isSteady(seen)) this.#accept(seen)
         break
       case 'throttled':
         this.#throttle(nowMs, seen, slack)
@@ -190,11 +193,14 @@ export class AdaptiveLimit {
       this.state = 'throttled'
       this.#looks = 0
       this.#probedMs = nowMs
+      this.#looksSinceProbe = 0
     }
+    this.#looksSinceProbe += 1
     this.#looks = this.refused === 0 && slack >= 1 ? this.#looks + 1 : 0
     if (this.#looks >= CALM_LOOKS) return this.#open()
-    if (this.refused > 0 && nowMs - this.#probedMs >= PROBE_EVERY_MS) {
+    if (this.refused > 0 && this.#isProbeDue(nowMs)) {
       this.#probedMs = nowMs
+      this.#looksSinceProbe = 0
       this.#remember(seen)
       this.state = 'probing'
       this.#limitTo(this.limit * PROBE_SHARE, nowMs, seen)
@@ -205,6 +211,10 @@ export class AdaptiveLimit {
     else if (this.refused > 0) {
       this.#limitTo(this.limit + (slack > 1.5 ? this.limit / 2 : Math.sqrt(this.limit)), nowMs, seen)
     }
+  }
+
+  #isProbeDue(nowMs: number): boolean {
+    return nowMs - this.#probedMs >= PROBE_EVERY_MS && this.#looksSinceProbe > PROBE_LOOKS
   }
 
   #remember(seen: Quartiles): void {
@@ -239,7 +249,9 @@ export class AdaptiveLimit {
     this.limit = Math.max(limit, this.#floor)
     this.#steadyMs = Infinity
     this.#unsteady = 0
-    this.#startMs = nowMs + Math.min(seen[2], SETTLE_MS_MAX)
+    // Who comes last under it waits as long as all others take (Little's law).
+    const waitMs = Math.min(this.peak, this.limit) / this.#perMs
+    this.#startMs = nowMs + Math.min(Math.max(seen[2], waitMs), SETTLE_MS_MAX)
   }
 }
 
