@@ -44,7 +44,7 @@ const SERVE = {
 
 /** The addresses that a process says it listens on. */
 async function listening({ output }: Run): Promise<{ http: string; admin: string }> {
-  for (let waited = 0; waited < 10_000; waited += 10) {
+  for (let waited = 0; waited < 60_000; waited += 10) {
     const line = output()
       .stderr.split('\n')
       .find((each) => each.includes('"listening"'))

@@ -46,7 +46,7 @@ async function freePort(): Promise<number> {
 }
 
 async function until<T>(what: string, look: () => Promise<T | undefined>): Promise<T> {
-  for (let attempt = 0; attempt < 200; attempt += 1) {
+  for (let attempt = 0; attempt < 600; attempt += 1) {
     const found = await look().catch(() => undefined)
     if (found !== undefined) return found
     await sleep(100)

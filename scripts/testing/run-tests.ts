@@ -19,7 +19,7 @@ import { startServers } from './servers.ts'
 const AT_ONCE = Math.min(availableParallelism() + 1, 4)
 
 /** Files of unit tests for one process: all of them in one would take longer than a process may. */
-const UNIT_FILES_MAX = 60
+const UNIT_FILES_MAX = 50
 
 /** End-to-end files that promise a time to users: nothing else runs beside them. */
 const MEASURES = /\/(?:revocation|survival)\.test\.ts$/
@@ -33,7 +33,7 @@ const LONG =
  * and machines differ.
  */
 const TIMEOUTS = {
-  unit: { testTimeoutMs: 120_000, fileTimeoutMs: 400_000 },
+  unit: { testTimeoutMs: 120_000, fileTimeoutMs: 600_000 },
   services: { testTimeoutMs: 120_000, fileTimeoutMs: 400_000 },
   e2e: { testTimeoutMs: 180_000, fileTimeoutMs: 600_000 },
 } as const satisfies Record<Kind, Omit<RunOptions, 'signal'>>

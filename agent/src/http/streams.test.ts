@@ -76,10 +76,10 @@ test('hints come before the answer that they belong to, at once', async () => {
   let text = ''
   client.socket.on('data', (piece) => (text += piece.toString('latin1')))
   client.write(`GET / HTTP/1.1\r\n${HEAD}\r\n`)
-  for (let waited = 0; !text.includes('103 Early Hints') && waited < 5_000; waited += 10) await sleep(10)
+  for (let waited = 0; !text.includes('103 Early Hints') && waited < 20_000; waited += 10) await sleep(10)
   assert.match(text, /^HTTP\/1\.1 103 Early Hints\r\n[Ll]ink: <\/a\.css>; rel=preload\r\n\r\n$/)
   answer()
-  for (let waited = 0; !text.includes('late') && waited < 5_000; waited += 10) await sleep(10)
+  for (let waited = 0; !text.includes('late') && waited < 20_000; waited += 10) await sleep(10)
   assert.match(text, /HTTP\/1\.1 200 OK\r\n[^]*late/)
 })
 

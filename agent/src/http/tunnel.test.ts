@@ -79,7 +79,7 @@ async function echoOf(socket: WebSocket, data: string | Buffer): Promise<string 
 }
 
 async function until(what: string, condition: () => boolean): Promise<void> {
-  for (let waited = 0; waited < 5_000; waited += 10) {
+  for (let waited = 0; waited < 20_000; waited += 10) {
     if (condition()) return
     await sleep(10)
   }

@@ -99,7 +99,7 @@ async function agentFor(url: string, more: object = {}): Promise<TestAgent> {
 const codeOf = ({ body }: RawResponse): unknown => (JSON.parse(body) as Record<string, unknown>)['code']
 
 async function until(what: string, condition: () => boolean): Promise<void> {
-  for (let waited = 0; waited < 3_000; waited += 5) {
+  for (let waited = 0; waited < 20_000; waited += 5) {
     if (condition()) return
     await sleep(5)
   }

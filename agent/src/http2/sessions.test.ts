@@ -59,7 +59,7 @@ function open(url: string): ClientHttp2Session & AsyncDisposable {
 }
 
 async function until(what: string, condition: () => boolean): Promise<void> {
-  for (let waited = 0; waited < 3_000; waited += 5) {
+  for (let waited = 0; waited < 20_000; waited += 5) {
     if (condition()) return
     await sleep(5)
   }

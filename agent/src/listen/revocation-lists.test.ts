@@ -7,12 +7,14 @@ import { authority, ca } from '#agent/testing/tls.ts'
 import { chainOf, readRevocationLists } from './revocation-lists.ts'
 
 const NOW_MS = Date.now()
+/** Of a list that is live then, however late its test runs. */
+const LIVE = { fromMs: NOW_MS - 300_000, toMs: NOW_MS + 3_600_000 }
 const chain = (certificate: Uint8Array) => chainOf(new X509Certificate(certificate)) ?? []
 const one = (await issueUnusual(authority, {})).certificate
 const other = (await issueUnusual(authority, {})).certificate
 
 test('a certificate that is on the list is revoked, and every other one is not', async () => {
-  const lists = readRevocationLists(await issueRevocationList(authority, [one]), [ca])
+  const lists = readRevocationLists(await issueRevocationList(authority, [one], LIVE), [ca])
   assert.equal(lists.accepts(chain(one), NOW_MS), false)
   assert.equal(lists.accepts(chain(other), NOW_MS), true)
   assert.deepEqual(lists.problems(NOW_MS), [])
@@ -22,14 +24,14 @@ test('the serial number of another issuer is another certificate', async () => {
   const theirs = await createAuthority({ name: 'theirs', nowMs: NOW_MS, lifeMs: 3_600_000 })
   const serialNumber = '4a'.repeat(16)
   const [mine, alike] = [await issueUnusual(authority, { serialNumber }), await issueUnusual(theirs, { serialNumber })]
-  const lists = readRevocationLists(await issueRevocationList(theirs, [alike.certificate]), [ca])
+  const lists = readRevocationLists(await issueRevocationList(theirs, [alike.certificate], LIVE), [ca])
   assert.equal(lists.accepts(chain(alike.certificate), NOW_MS), false)
   assert.equal(lists.accepts(chain(mine.certificate), NOW_MS), true)
 })
 
 test('after the end of its list an issuer vouches for nobody, and that is told about by name', async () => {
-  const lists = readRevocationLists(await issueRevocationList(authority), [ca])
-  const lateMs = Date.now() + 3_700_000
+  const lists = readRevocationLists(await issueRevocationList(authority, [], LIVE), [ca])
+  const lateMs = NOW_MS + 3_700_000
   assert.equal(lists.accepts(chain(one), NOW_MS), true)
   assert.equal(lists.accepts(chain(one), lateMs), false)
   assert.match(
@@ -40,8 +42,8 @@ test('after the end of its list an issuer vouches for nobody, and that is told a
 })
 
 test('of two lists by one issuer the newer one counts, in whatever order', async () => {
-  const older = await issueRevocationList(authority, [one], { fromMs: NOW_MS - 7_200_000 })
-  const newer = await issueRevocationList(authority, [other])
+  const older = await issueRevocationList(authority, [one], { ...LIVE, fromMs: NOW_MS - 7_200_000 })
+  const newer = await issueRevocationList(authority, [other], LIVE)
   for (const text of [older + newer, newer + older]) {
     const lists = readRevocationLists(text, [ca])
     assert.equal(lists.blocks.length, 2)

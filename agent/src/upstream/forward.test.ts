@@ -19,7 +19,7 @@ const GET = `GET / HTTP/1.1\r\n${HEAD}\r\n`
 const MIB = 1024 * 1024
 
 async function until(what: string, condition: () => boolean, everyMs = 10): Promise<void> {
-  for (let waited = 0; waited < 5_000; waited += everyMs) {
+  for (let waited = 0; waited < 20_000; waited += everyMs) {
     if (condition()) return
     await sleep(everyMs)
   }

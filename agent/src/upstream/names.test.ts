@@ -10,7 +10,7 @@ import { createNames, createResolve, type Resolve, type Resolved } from './names
 const monotonic = (): number => performance.now()
 
 async function until(what: string, condition: () => boolean): Promise<void> {
-  for (let waited = 0; waited < 5_000; waited += 10) {
+  for (let waited = 0; waited < 20_000; waited += 10) {
     if (condition()) return
     await sleep(10)
   }

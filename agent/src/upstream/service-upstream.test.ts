@@ -75,7 +75,7 @@ test('a name that moves takes its requests along, and those in flight are finish
   const inFlight = fake.begin()
   fake.settle()
   address = TWO
-  for (let waited = 0; waited < 200 && fake.state().targets[0]?.address !== TWO; waited++) {
+  for (let waited = 0; waited < 2_000 && fake.state().targets[0]?.address !== TWO; waited++) {
     // A clock of the test, and a question that the system's timer asks: a fault makes it ask at once.
     await sleep(10)
   }

@@ -115,7 +115,7 @@ test('the agent presents its certificate, waits for a key that is not there yet,
   assert.match(agent.logged(), /client\.key cannot be read: ENOENT/)
   await writeFile(`${path}.new`, client.key, { mode: 0o600 })
   await rename(`${path}.new`, path)
-  for (let waited = 0; waited < 3_000 && (await statusOf(agent)) !== 200; waited += 50) await sleep(50)
+  for (let waited = 0; waited < 20_000 && (await statusOf(agent)) !== 200; waited += 50) await sleep(50)
   const answered = await sendRaw(agent.http, GET)
   assert.equal(answered.status, 200)
   assert.match(answered.body, /^[0-9A-F]+$/)

@@ -33,7 +33,7 @@ after(async () => {
 })
 
 async function untilReady(): Promise<void> {
-  for (let attempt = 0; attempt < 100; attempt += 1) {
+  for (let attempt = 0; attempt < 600; attempt += 1) {
     if ((await controlPlane.send({ method: 'GET', path: '/readyz' })).status === 200) return
     await sleep(100)
   }

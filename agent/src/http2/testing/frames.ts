@@ -166,7 +166,7 @@ export async function openFrames(url: string, begun = true, made?: Socket): Prom
       return closed
     },
     write: (...bytes) => void socket.write(Buffer.concat(bytes)),
-    until: async (condition, longestMs = 3_000) => {
+    until: async (condition, longestMs = 20_000) => {
       const endMs = performance.now() + longestMs
       while (!condition()) {
         if (performance.now() > endMs) return false

@@ -80,7 +80,7 @@ test('503 upstream_credential_unavailable while a secret is not there, and the s
   const problem = `file://${path} cannot be read: ENOENT`
   assert.deepEqual(await told(), [{ ...common, state: 'missing', problem }])
   await writeFile(path, 's3cret\n')
-  for (let waited = 0; waited < 10_000; waited += 100) {
+  for (let waited = 0; waited < 60_000; waited += 100) {
     if ((await sendRaw(agent.http, GET)).status === 200) break
     await sleep(100)
   }

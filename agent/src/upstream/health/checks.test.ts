@@ -26,7 +26,7 @@ const RULES: CompiledActiveHealth = {
 const address = (port: number) => ({ host: '127.0.0.1', port, serverName: null, tls: null })
 
 async function until(what: string, condition: () => boolean): Promise<void> {
-  for (let waited = 0; waited < 5_000; waited += 10) {
+  for (let waited = 0; waited < 20_000; waited += 10) {
     if (condition()) return
     await sleep(10)
   }
