@@ -5,7 +5,7 @@ import { compiled, environment, keyed, limit, object, open, route } from '#core/
 import { indexBans } from './access/bans.ts'
 import { formatApiKey } from './credentials/api-key.ts'
 import { decide } from './decide.ts'
-import type { Decision, LimitState, TraceStep, Verified } from './decision.ts'
+import type { Decision, LimitDemand, LimitState, Taken, TraceStep, Verified } from './decision.ts'
 
 const withKey = facts({ path: '/orders' }, { 'x-api-key': key })
 const protectedOrders = [
@@ -38,6 +38,7 @@ test('an allowed request says by which rule, who, with what, and which limits ar
     ],
     unsettled: [],
     tightest: 1,
+    limitFields: 'draft',
     credentialHeaders: ['x-api-key'],
     credentialQuery: [],
     allow: [],
@@ -282,4 +283,25 @@ test('a ban that shuts a request out is the rule that decided', () => {
   const ofAlice = indexBans([{ id: 'ban_2', source: null, consumerId: alice.consumerId, expiresAtMs: 0 }])
   const byConsumer = atOnce(decide(compiled(...limited), withKey, { ...ports(), bans: () => ofAlice }))
   assert.deepEqual([byConsumer.reason, byConsumer.rule?.name, byConsumer.route], ['consumer_banned', 'ban_2', 'orders'])
+})
+
+// Guards against a place that is given back although another request holds it.
+test('what a request holds is left to be settled, but not of a shadow limit that had no room', () => {
+  const places = (name: string, shadow: boolean) =>
+    object('policy', name, {
+      type: 'limit',
+      on: { environment: true },
+      algorithm: 'concurrency',
+      requests: 1,
+      shadow,
+    })
+  const release = compiled(...limited, places('c', false), places('d', true), places('e', true))
+  const exceeded = ({ limit: { policy, shadow } }: LimitDemand): LimitState =>
+    limitState({ policy, shadow, exceeded: policy === 'd' })
+  const take = (demands: readonly LimitDemand[]): Taken => ({ kind: 'taken', states: demands.map(exceeded) })
+  const { unsettled } = atOnce(decide(release, withKey, ports({ take })))
+  assert.deepEqual(
+    unsettled.map(({ limit: { policy } }) => policy),
+    ['c', 'e'],
+  )
 })

@@ -15,7 +15,17 @@ import { effectiveScopes, lackingAccess } from './access/judge.ts'
 import { lackingClient, lackingTls, peerForHost } from './connection.ts'
 import { apiKeyEnvironment, looksLikeApiKey } from './credentials/api-key.ts'
 import { findCredential, type FoundCredential } from './credentials/find.ts'
-import type { Credential, Decision, DecisionPorts, Facts, LimitDemand, Taken, TlsPeer, Verified } from './decision.ts'
+import type {
+  Credential,
+  Decision,
+  DecisionPorts,
+  Facts,
+  LimitDemand,
+  LimitState,
+  Taken,
+  TlsPeer,
+  Verified,
+} from './decision.ts'
 import { limitDemands } from './limits/demands.ts'
 import { matchRoute } from './match/match.ts'
 import { allow, attempt, deny, type Attempt, type DenyDetails } from './outcome.ts'
@@ -174,16 +184,22 @@ function checkAccess(at: Attempt, route: CompiledRoute, access: CompiledAccess):
 }
 
 function checkLimits(at: Attempt, access: CompiledAccess, demands: readonly LimitDemand[], taken: Taken): Decision {
-  if (taken.kind === 'taken') return allow(at, access, taken.states, unsettled(demands))
+  if (taken.kind === 'taken') return allow(at, access, taken.states, unsettled(demands, taken.states))
   const refusing = demands[taken.kind === 'exceeded' ? taken.exceeded : (taken.limit ?? 0)]?.limit ?? null
   const rule = refusing === null ? null : { kind: refusing.of, name: refusing.policy, origin: refusing.origin }
   if (taken.kind === 'unavailable') return deny(at, 'limit_unavailable', { rule })
   return deny(at, 'limit_exceeded', { rule, limits: taken.states, tightest: taken.exceeded })
 }
 
-/** Those of which something is left to do when the request has ended. Most requests have none, and make no list. */
-function unsettled(demands: readonly LimitDemand[]): readonly LimitDemand[] {
-  for (const { limit } of demands) if (isSettledLater(limit)) return demands.filter((one) => isSettledLater(one.limit))
+/**
+ * Those of which something is left to do when the request has ended. Most requests have none, and make no list. A shadow
+ * limit without room holds nothing.
+ */
+function unsettled(demands: readonly LimitDemand[], states: readonly LimitState[]): readonly LimitDemand[] {
+  for (const { limit } of demands) {
+    if (!isSettledLater(limit)) continue
+    return demands.filter((one, index) => isSettledLater(one.limit) && states[index]?.exceeded !== true)
+  }
   return NONE
 }
 
