@@ -15,11 +15,13 @@ import { createIssuers, type Issuers } from './issuers/keeper.ts'
 import { createAdminServer } from './listen/admin.ts'
 import type { CertificateProblem, Certificates } from './listen/certificates.ts'
 import { rotateTicketSecrets, type TicketKeys, ticketSecret } from './listen/ticket-keys.ts'
+import { createSharedLimitMemory, StoreState } from './limits/shared/memory.ts'
 import { createLive, type LiveState } from './live.ts'
 import { agentState } from './state.ts'
 import { createTelemetry, type Telemetry } from './telemetry/export.ts'
 import type { ControlLink } from './telemetry/exporters.ts'
 import { issuerMeasures, proofMeasures, serviceMeasures, threadMeasures } from './telemetry/measures.ts'
+import { storeMeasures } from './telemetry/store-measures.ts'
 import type { Gauges } from './telemetry/points.ts'
 import { prometheusText } from './telemetry/prometheus.ts'
 import type { Counters } from './telemetry/totals.ts'
@@ -49,6 +51,8 @@ export interface ControlParts {
 /** Who the agent is to its control plane. */
 export interface AgentIdentity {
   readonly agentName: string
+  /** Name of the group that it is in. */
+  readonly agentGroup: string
   readonly link: ControlLink
 }
 
@@ -107,7 +111,20 @@ export async function createApp(options: AppOptions): Promise<App> {
 
   const firstSecret = ticketSecret()
   const keep: SideOptions['keep'] = (record) => telemetry.keep(record)
-  const sideOptions = { settings, env, live, issuers, ticketSecret: firstSecret, agentName, clock, log, keep }
+  const sharedMemory = createSharedLimitMemory()
+  const limitStore = new StoreState(sharedMemory)
+  const sideOptions = {
+    settings,
+    env,
+    live,
+    issuers,
+    ticketSecret: firstSecret,
+    sharedMemory,
+    agentName,
+    clock,
+    log,
+    keep,
+  }
   const own = settings.workers === 0 ? await serveHere(sideOptions) : null
   const side: ServingSide = own ?? (await createThreads({ ...sideOptions, ...threadsOf(options) }))
   const credentials = stack.use(
@@ -132,6 +149,7 @@ export async function createApp(options: AppOptions): Promise<App> {
         ...threadMeasures(side.workers()),
         ...issuerMeasures(issuers.status()),
         ...proofMeasures(proofsOverflowed),
+        ...storeMeasures(limitStore.status(clock.monotonic())),
       ],
       connections,
     }
@@ -162,6 +180,7 @@ export async function createApp(options: AppOptions): Promise<App> {
       issuers,
       credentials,
       side,
+      limitStore: limitStore.status(clock.monotonic()),
       listening,
       control: control?.status() ?? null,
     })
@@ -200,6 +219,7 @@ export async function createApp(options: AppOptions): Promise<App> {
       listeners: () => urlsOf(listening),
       onIdentity: (identity) => {
         agentName = identity.agentName
+        limitStore.useGroup(identity.agentGroup)
         side.useAgentName(agentName)
         telemetry.useControlPlane(identity.link)
       },

@@ -23,6 +23,7 @@ import {
 } from '@headgate/kit/settings.ts'
 import type { AdminTlsSettings } from './listen/admin-tls.ts'
 import { secretReference } from './listen/secrets.ts'
+import { type RedisAddress, redisAddress } from './limits/shared/redis-address.ts'
 import { proxyRanges } from './trusted-proxies.ts'
 
 const settings = defineSettings({
@@ -249,6 +250,25 @@ const settings = defineSettings({
     max: 60_000,
   }),
 
+  REDIS_URL: redisAddress({
+    doc: 'Where limits are counted that are shared by agents: redis://[user:password@]host[:port][/database], or rediss:// for TLS; several hosts between commas are nodes of one Redis Cluster. Absent: shared limits follow their on_failure',
+  }),
+  REDIS_CA: text({
+    doc: 'Authorities in PEM that vouch for a Redis over TLS, instead of those of the system; as REDIS_CA_FILE the file that holds them',
+    optional: true,
+  }),
+  REDIS_DEADLINE_MS: integer({
+    // A call takes below 1 ms in one network; a request should not notice more than this.
+    doc: 'Longest wait of a request for Redis, in milliseconds. One call that takes longer, and Redis counts as away for the whole agent until it answers again',
+    default: 20,
+    min: 1,
+    max: 10_000,
+  }),
+  REDIS_GROUP: text({
+    doc: 'Name under which agents count together; default: their agent group. Agents of other names share no counters',
+    optional: true,
+  }),
+
   PROOFS_MAX: integer({
     doc: 'Proofs of keys (DPoP) and signatures of requests that are remembered, so that each counts once; more are refused. As many as come within 65 s, or within the age that policies allow a signature. 24 bytes each, used as they are needed',
     default: 500_000,
@@ -350,6 +370,11 @@ export interface AgentSettings {
   readonly zone: string | undefined
   readonly limitKeysMax: number
   readonly overloadDelayMs: number
+  /** Holds a password. Undefined: there is none. */
+  readonly redis: RedisAddress | undefined
+  readonly redisCa: string | undefined
+  readonly redisDeadlineMs: number
+  readonly redisGroup: string | undefined
   readonly proofsMax: number
   readonly lockOutFailures: number
   readonly lockOutMsMax: number
@@ -435,6 +460,10 @@ export function readAgentSettings(env: Readonly<Record<string, string | undefine
       zone: values.ZONE,
       limitKeysMax: values.LIMIT_KEYS_MAX,
       overloadDelayMs: values.OVERLOAD_DELAY_MS,
+      redis: values.REDIS_URL,
+      redisCa: values.REDIS_CA,
+      redisDeadlineMs: values.REDIS_DEADLINE_MS,
+      redisGroup: values.REDIS_GROUP,
       proofsMax: values.PROOFS_MAX,
       lockOutFailures: values.LOCKOUT_FAILURES,
       lockOutMsMax: values.LOCKOUT_MS_MAX,

@@ -23,6 +23,8 @@ import { createLimits } from './limits/limits.ts'
 import type { LockedOut } from './limits/lock-out.ts'
 import { createLocalLimits } from './limits/local.ts'
 import type { LocalMemory } from './limits/memory.ts'
+import type { SharedLimitMemory } from './limits/shared/memory.ts'
+import { openSharedLimits } from './limits/shared/open.ts'
 import { type AdmissionSeat, createAdmission } from './listen/admission.ts'
 import { type Certificates, createCertificates } from './listen/certificates.ts'
 import { canWrapHandles } from './listen/handles.ts'
@@ -53,6 +55,8 @@ export interface ServingOptions {
   readonly secrets: ServiceSecrets
   /** Counters of limits; the same in all threads. */
   readonly limitMemory: LocalMemory
+  /** What is known of limits that agents share; the same in all threads. */
+  readonly sharedMemory: SharedLimitMemory
   /** Where the thread notes what it holds of limits, for whoever outlives it. */
   readonly holdings: SharedArrayBuffer
   /** What is remembered of callers; the same in all threads. */
@@ -128,7 +132,17 @@ export async function createServing(options: ServingOptions): Promise<Serving> {
     slots.countEvent('lock_out', environmentId, what)
   const callers = stack.use(createCallers({ live, env, clock, memory, lockOut, known, issuers, onLockedOut }))
   const { holdings } = options
-  const limits = createLimits(createLocalLimits({ memory: limitMemory, clock, holdings }), null)
+  const { sharedMemory } = options
+  const sharedLimits = openSharedLimits({
+    settings,
+    memory: sharedMemory,
+    live,
+    clock,
+    log: log.child({ area: 'limits' }),
+    onAway: () => slots.countEvent('limit_store_away', '', ''),
+  })
+  stack.use(sharedLimits)
+  const limits = createLimits(createLocalLimits({ memory: limitMemory, clock, holdings }), sharedLimits.limits)
   const requestId = createRequestIds()
   const recorder = createRecorder({ slots, live, clock, agent, allowedPerS: settings.recordsAllowedPerS, keep })
   const inFlight = stack.use(new InFlight(clock))
@@ -164,6 +178,7 @@ export async function createServing(options: ServingOptions): Promise<Serving> {
   })
   const sessions = createSessions(shared, { settings, engine, admission, onMalformed })
 
+  await sharedLimits.prepare()
   const listeners: Listener[] = []
   // Disposal is in reverse: listeners close and connections drain before anything that they need goes.
   stack.defer(async () => {

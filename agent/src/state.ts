@@ -8,6 +8,7 @@
 import type { Clock } from '@headgate/kit/clock.ts'
 import type { SettingSource } from '@headgate/kit/settings.ts'
 import type { Issuers } from './issuers/keeper.ts'
+import type { StoreStatus } from './limits/shared/memory.ts'
 import type { LiveState } from './live.ts'
 import type { CredentialKeeper } from './upstream/credentials/credential-keeper.ts'
 import type { Listening } from './workers/messages.ts'
@@ -23,6 +24,7 @@ interface StateParts {
   /** What the agent proves itself to services with. */
   readonly credentials: CredentialKeeper
   readonly side: ServingSide
+  readonly limitStore: StoreStatus
   readonly listening: Listening | null
   /** Of the link to the control plane; null: there is none. */
   readonly control: object | null
@@ -87,6 +89,14 @@ export function agentState(parts: StateParts): object {
       state: each.state,
       problem: each.problem,
     })),
+    limit_store: {
+      state: parts.limitStore.state,
+      away_ms: Math.round(parts.limitStore.awayMs),
+      agents: parts.limitStore.agents,
+      calls: parts.limitStore.calls,
+      errors: parts.limitStore.errors,
+      call_ms_longest: Math.round(parts.limitStore.callMsLongest * 100) / 100,
+    },
     proofs_overflowed: proofsOverflowed,
     connections,
     certificates_unusable: certificatesUnusable,

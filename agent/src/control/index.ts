@@ -48,7 +48,11 @@ interface ControlOptions {
    * There is an identity, or its certificate was renewed: what was made from an earlier link stops working when the
    * earlier certificate ends.
    */
-  readonly onIdentity?: (identity: { readonly agentName: string; readonly link: Link }) => void
+  readonly onIdentity?: (identity: {
+    readonly agentName: string
+    readonly agentGroup: string
+    readonly link: Link
+  }) => void
   /** The key of the identity, in DER (PKCS #8): before anything is served where there is one, and with each new one. */
   readonly onKey?: (privateKey: Uint8Array) => void
   /** When this resolves the link is looked for: what it takes is large, and serving comes first. Default: at once. */
@@ -68,9 +72,9 @@ export async function createControl(options: ControlOptions): Promise<Control> {
     stateDir: settings.stateDir,
     log,
     onNewKey: () => applier.keepAll(),
-    onIdentity: ({ agentName, privateKey }, link) => {
+    onIdentity: ({ agentName, agentGroup, privateKey }, link) => {
       options.onKey?.(privateKey)
-      options.onIdentity?.({ agentName, link })
+      options.onIdentity?.({ agentName, agentGroup, link })
     },
   })
   const applier = createApplier({

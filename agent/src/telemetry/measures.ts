@@ -160,6 +160,7 @@ const EVENTS: Readonly<Record<CountedEvent, { readonly name: string; readonly un
   source_refused: { name: metricNames.sourceRefused, unit: '{connection}', why: metricAttributes.refused },
   handshake_refused: { name: metricNames.handshakesRefused, unit: '{handshake}', why: metricAttributes.cause },
   client_revoked: { name: metricNames.clientsRevoked, unit: '{connection}', why: '' },
+  limit_store_away: { name: metricNames.limitStoreAway, unit: '{event}', why: '' },
   lock_out: { name: metricNames.lockOuts, unit: '{lock_out}', why: metricAttributes.lockedOut },
   stream_ended: { name: metricNames.streamsEnded, unit: '{request}', why: metricAttributes.reason },
 }

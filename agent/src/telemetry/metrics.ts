@@ -70,12 +70,26 @@ export const metricNames = {
   lockOuts: 'headgate.source.lock_outs',
   /** Sum, monotonic, `{request}`: ended in flight with their credential. Attributes: `environmentId`, `reason`. */
   streamsEnded: 'headgate.streams.ended',
+  /** Gauge: 1 when the store of shared limits answers, 0 when it is away. Absent where no limit is shared. */
+  limitStoreUp: 'headgate.limit.store.up',
+  /** Gauge, `{agent}`: agents that count together, as known last. */
+  limitStoreAgents: 'headgate.limit.store.agents',
+  /** Sum, monotonic, `{call}`: calls by what they took. Attribute: `callMs`. */
+  limitStoreCalls: 'headgate.limit.store.calls',
+  /** Sum, monotonic, `{call}`: calls without an answer. */
+  limitStoreErrors: 'headgate.limit.store.errors',
+  /** Sum, monotonic, `ms`: what calls took in all. */
+  limitStoreTime: 'headgate.limit.store.time',
+  /** Sum, monotonic, `{event}`: times that the store was found away. */
+  limitStoreAway: 'headgate.limit.store.away',
   /** Gauge, `{connection}`: open client connections. */
   connections: 'headgate.connections',
 } as const
 
 /** Attributes of the data points. */
 export const metricAttributes = {
+  /** Upper bound of what a call took, in milliseconds; `+Inf`: longer. */
+  callMs: 'headgate.limit.store.call_ms',
   /** Id, `env_...`; empty when no environment serves the host. */
   environmentId: 'headgate.environment.id',
   /** Name of the route; empty when none matched. */
@@ -109,7 +123,13 @@ export const metricAttributes = {
 } as const
 
 /** What happens beside requests, or to requests that were counted already. */
-export type CountedEvent = 'source_refused' | 'handshake_refused' | 'client_revoked' | 'lock_out' | 'stream_ended'
+export type CountedEvent =
+  | 'limit_store_away'
+  | 'source_refused'
+  | 'handshake_refused'
+  | 'client_revoked'
+  | 'lock_out'
+  | 'stream_ended'
 
 /** Upper bounds of the histogram's buckets, in seconds: those of the semantic conventions, and finer ones below. */
 export const DURATION_BOUNDS_S = [

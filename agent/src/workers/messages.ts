@@ -13,6 +13,7 @@ import type { PublishedKeys } from '#agent/issuers/known-keys.ts'
 import type { IssuerAnswer, IssuerQuestion } from '#agent/issuers/link.ts'
 import type { CallerMemory } from '#agent/limits/callers.ts'
 import type { LocalMemory } from '#agent/limits/memory.ts'
+import type { SharedLimitMemory } from '#agent/limits/shared/memory.ts'
 import type { AdmissionSeat } from '#agent/listen/admission.ts'
 import type { CertificateProblem } from '#agent/listen/certificates.ts'
 import type { TicketSecrets } from '#agent/listen/ticket-keys.ts'
@@ -35,6 +36,7 @@ export interface ThreadData {
   readonly agentName: string
   readonly ticketSecrets: TicketSecrets
   readonly limitMemory: LocalMemory
+  readonly sharedMemory: SharedLimitMemory
   /** What it holds of limits, for whoever outlives it; of no other thread. */
   readonly holdings: SharedArrayBuffer
   readonly callerMemory: CallerMemory

@@ -14,6 +14,7 @@ import { KnownKeys } from '#agent/issuers/known-keys.ts'
 import { createCallerMemory } from '#agent/limits/callers.ts'
 import { createThreadHoldings } from '#agent/limits/held-table.ts'
 import { createLocalMemory } from '#agent/limits/memory.ts'
+import type { SharedLimitMemory } from '#agent/limits/shared/memory.ts'
 import { SeenTable } from '#agent/limits/seen.ts'
 import { admissionMemoryFor } from '#agent/listen/admission.ts'
 import type { CertificateProblem, Certificates } from '#agent/listen/certificates.ts'
@@ -36,6 +37,8 @@ export interface SideOptions {
   /** Talks to issuers, for all who serve. */
   readonly issuers: Issuers
   readonly ticketSecret: Uint8Array
+  /** What is known of limits that agents share. */
+  readonly sharedMemory: SharedLimitMemory
   readonly agentName: string
   readonly clock: Clock
   readonly log: Log
@@ -93,7 +96,7 @@ export interface OwnSide extends ServingSide {
 }
 
 export function createOwnSide(options: SideOptions): OwnSide {
-  const { settings, env, live, issuers, clock, log, keep } = options
+  const { settings, env, live, issuers, sharedMemory, clock, log, keep } = options
   const slots = createSlots()
   const tickets = new TicketKeys({ newest: options.ticketSecret, before: null })
   const secrets = new ServiceSecrets()
@@ -123,6 +126,7 @@ export function createOwnSide(options: SideOptions): OwnSide {
         tickets,
         secrets,
         limitMemory,
+        sharedMemory,
         holdings,
         callerMemory,
         admissionSeat,

@@ -41,6 +41,7 @@ const SERVICES_EVERY = 10
 /** @param machineNs the machine's monotonic clock, in nanoseconds. */
 export function startThread(data: ThreadData, port: MessagePort, machineNs: () => bigint): void {
   const { settings, env, worker, beat, limitMemory, holdings, callerMemory, admissionSeat, descriptors } = data
+  const { sharedMemory } = data
   const clock = clockSince(data.clockOriginNs, machineNs)
   const log = createLog({ name: 'agent', level: settings.logLevel }).child({ worker })
   const memoryOf = createMemories(data.memories)
@@ -105,6 +106,7 @@ export function startThread(data: ThreadData, port: MessagePort, machineNs: () =
         tickets,
         secrets,
         limitMemory,
+        sharedMemory,
         holdings,
         callerMemory,
         admissionSeat,

@@ -101,6 +101,7 @@ export async function createThreads(options: ThreadsOptions): Promise<ServingSid
         agentName,
         ticketSecrets,
         limitMemory,
+        sharedMemory: options.sharedMemory,
         holdings,
         callerMemory,
         admissionSeat,

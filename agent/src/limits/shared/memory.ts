@@ -126,6 +126,12 @@ export class StoreState {
     Atomics.store(this.#words, WORDS.inUse, 1)
   }
 
+  /** There is no store, and one is needed. @returns whether nobody had said so before. */
+  lack(): boolean {
+    Atomics.store(this.#words, WORDS.away, 1)
+    return Atomics.compareExchange(this.#words, WORDS.inUse, 0, 1) === 0
+  }
+
   /** @returns whether nobody had said so before. */
   leave(nowMs: number): boolean {
     if (Atomics.load(this.#words, WORDS.away) === 1) return false

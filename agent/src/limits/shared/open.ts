@@ -9,7 +9,7 @@ import type { Clock } from '@headgate/kit/clock.ts'
 import type { Log } from '@headgate/kit/log.ts'
 import type { SharedLimits } from '#agent/limits/port.ts'
 import type { Live } from '#agent/live-table.ts'
-import type { SharedLimitMemory } from './memory.ts'
+import { type SharedLimitMemory, StoreState } from './memory.ts'
 import type { RedisAddress } from './redis-address.ts'
 import { createRedisClient } from './redis-client.ts'
 import { createScripts } from './scripts.ts'
@@ -18,7 +18,7 @@ import { StoreLink } from './store-link.ts'
 
 export interface OpenOptions {
   readonly settings: {
-    readonly redis: RedisAddress
+    readonly redis: RedisAddress | undefined
     readonly redisCa: string | undefined
     readonly redisDeadlineMs: number
     readonly redisGroup: string | undefined
@@ -35,21 +35,48 @@ export interface OpenOptions {
 const PREPARE_MS_MAX = 1_000
 
 /** Its disposal says a last time what is held, and closes the connection. */
-export class OpenSharedLimits implements SharedLimits, AsyncDisposable {
+export interface OpenSharedLimits extends AsyncDisposable {
+  /** Null: there is no store, and nobody is asked. */
+  readonly limits: SharedLimits | null
+  /** Connects where a shared limit is live already. */
+  prepare(): Promise<void>
+}
+
+export function openSharedLimits(options: OpenOptions): OpenSharedLimits {
+  const { redis } = options.settings
+  return redis === undefined ? withoutStore(options) : new Opened(options, redis)
+}
+
+/** Says so, once, when a shared limit is live: it follows its `on_failure`. */
+function withoutStore({ live, memory, log, onAway }: OpenOptions): OpenSharedLimits {
+  const state = new StoreState(memory)
+  const tell = (): void => {
+    if (!isNeeded(live) || !state.lack()) return
+    log.warn('limits are shared, and HEADGATE_REDIS_URL is not set: each follows its on_failure')
+    onAway()
+  }
+  const stopFollowing = live.onChange(tell)
+  tell()
+  return { limits: null, prepare: async () => {}, [Symbol.asyncDispose]: async () => stopFollowing() }
+}
+
+class Opened implements OpenSharedLimits, SharedLimits {
+  readonly limits: SharedLimits = this
   readonly #options: OpenOptions
+  readonly #address: RedisAddress
   readonly #stopFollowing: () => void
   #open: { readonly link: StoreLink; readonly limits: ThreadSharedLimits } | null = null
 
-  constructor(options: OpenOptions) {
+  constructor(options: OpenOptions, address: RedisAddress) {
     this.#options = options
+    this.#address = address
     this.#stopFollowing = options.live.onChange(() => {
-      if (this.#isNeeded()) this.#opened()
+      if (isNeeded(options.live)) this.#opened()
     })
   }
 
-  /** Connects where a shared limit is live already. */
   async prepare(): Promise<void> {
-    if (this.#isNeeded()) await this.#opened().link.prepare(PREPARE_MS_MAX)
+    if (isNeeded(this.#options.live)) await this.#opened().link.prepare(PREPARE_MS_MAX)
   }
 
   take(environmentId: string, demands: readonly LimitDemand[]): Taken | Promise<Taken> {
@@ -69,14 +96,11 @@ export class OpenSharedLimits implements SharedLimits, AsyncDisposable {
     await this.#open?.limits.close()
   }
 
-  #isNeeded(): boolean {
-    return this.#options.live.environments().some(({ release }) => hasSharedLimit(release))
-  }
-
   #opened(): { readonly link: StoreLink; readonly limits: ThreadSharedLimits } {
     if (this.#open !== null) return this.#open
     const { settings, memory, clock, log, onAway } = this.#options
-    const { redis: address, redisCa, redisDeadlineMs, redisGroup } = settings
+    const { redisCa, redisDeadlineMs, redisGroup } = settings
+    const address = this.#address
     const link = new StoreLink({
       memory,
       client: createRedisClient({ address, authorities: redisCa }),
@@ -93,6 +117,9 @@ export class OpenSharedLimits implements SharedLimits, AsyncDisposable {
     return this.#open
   }
 }
+
+const isNeeded = (live: OpenOptions['live']): boolean =>
+  live.environments().some(({ release }) => hasSharedLimit(release))
 
 /** Whether a release has a limit that is counted in a store. */
 export function hasSharedLimit(release: CompiledRelease): boolean {
