@@ -240,7 +240,7 @@ async function compare(place: Place, request: CaseRequest, answer: RawResponse):
   if (expect.reason === 'host_missing' || expect.reason === 'host_invalid') return
   const params = { ...place, request_id: requestId ?? '' }
   const record = await until(`the record of ${requestId}`, () => client.call('getDecision', { params }), {
-    timeoutMs: 4_000,
+    timeoutMs: 30_000,
   })
   assert.deepEqual(differences(expect, seenByOperators(record, expect)), [], 'in the stored record')
 
