@@ -81,3 +81,19 @@ test('in a table that is far too small, threads end, and every counter has one o
   for (const count of taken) assert.ok(count > 0, `${count}`)
   assert.ok((watchLocalMemory(memory, CLOCK)()[0]?.inUse ?? 99) <= 16)
 })
+
+for (const [name, changed] of [
+  ['sliding windows', { algorithm: 'sliding_window' }],
+  ['quotas', { algorithm: 'quota', calendar: { period: 'day', zone: 'UTC' } }],
+  ['places', { algorithm: 'concurrency', windowMs: 0 }],
+] as const) {
+  test(`threads that hammer ${name} are let through exactly as often as each limit says`, async () => {
+    const demands = Array.from({ length: 20 }, (_, index) => [
+      { limit: { ...limit('many', 500), ...changed }, key: `${index}`, cost: 1 },
+    ])
+    assert.deepEqual(
+      await hammer(createLocalMemory(1_000), demands, 1_000),
+      demands.map(() => 500),
+    )
+  })
+}

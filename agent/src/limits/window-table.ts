@@ -129,7 +129,8 @@ export class WindowTable {
         return null
       }
       const now = this.#look(at, nowMs, limit)
-      if (this.#sum() <= limit.amount) return windowOutcome(this.#units(limit), now, nowMs, limit, 1)
+      if (this.#sum() <= limit.amount)
+        return { ...windowOutcome(this.#units(limit), now, nowMs, limit, 1), allowed: true }
       this.#subtract(at, part, cost)
     }
     return null
