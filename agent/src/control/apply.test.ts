@@ -247,7 +247,8 @@ test('every field of credentials, roles and limits is there after a restart', ()
     const store = restarted.live.directory(ENVIRONMENT)
     assert.deepEqual(store.toMessage(), live.directory(ENVIRONMENT).toMessage())
     assert.deepEqual(store.findConsumer('alice')?.roles, ['reader'])
-    assert.partialDeepStrictEqual(store.findApiKey(sha256.toString('latin1')), { decoy: true, roles: ['reader'] })
+    const key = store.findApiKey(sha256.toString('latin1'))
+    assert.deepEqual([key?.decoy, key?.roles], [true, ['reader']])
     assert.equal(store.findCredential('certificate', 'dns:ci.acme.test'), null)
     assert.deepEqual(store.findCredential('signing_key', 'ci')?.key, {
       algorithm: 'hmac-sha256',

@@ -132,10 +132,16 @@ function keyFields(model: ModelDirectory, sha256: string): object | null {
 
 function foundKey(record: ApiKeyRecord | null): object | null {
   if (record === null) return null
-  const { proven, addresses, limits, ...rest } = record
-  assert.equal(proven.principal.credentialId, rest.id)
+  const { id, consumerId, consumer, consumerDisabled, state, expiresAtMs, scopes, roles, last4, decoy } = record
+  const { addresses, limits, proven } = record
+  const { principal } = proven
+  assert.deepEqual(
+    [principal.credentialId, principal.credentialHint, principal.consumerId, principal.consumer],
+    [id, `…${last4}`, consumerId, consumer],
+  )
+  assert.deepEqual([principal.expiresAtMs, principal.scopes, principal.roles], [expiresAtMs, scopes, roles])
   return {
-    ...rest,
+    ...{ id, consumerId, consumer, consumerDisabled, state, expiresAtMs, scopes, roles, last4, decoy },
     addresses: addresses.map(({ text }) => text),
     limits: limits.map(({ amount, windowMs, burst }) => [amount, windowMs, burst]),
   }

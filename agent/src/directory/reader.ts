@@ -10,15 +10,14 @@
  *
  * @module
  */
-import { apiKeyRecord, type ApiKeyRecord, type Bans, type ConsumerRecord, type CredentialRecord } from '@headgate/core'
+import type { ApiKeyRecord, Bans, ConsumerRecord, CredentialRecord } from '@headgate/core'
 import { BanReader } from './bans.ts'
-import { consumerAt, keyId, keyLast4, numberAt, stateAt, type StoredConsumer } from './entries.ts'
+import { consumerAt, type StoredConsumer } from './entries.ts'
 import { type Grant, readGrant } from './grant.ts'
+import { KeyRecord } from './key-record.ts'
 import {
-  DECOY,
   type DirectoryMemory,
   HASH_WORDS,
-  hashWord,
   KEY,
   KIND,
   KNOWN,
@@ -28,7 +27,7 @@ import {
   SUPERSEDED,
   wordAt,
 } from './memory.ts'
-import { readCredential, stateOf } from './records.ts'
+import { readCredential } from './records.ts'
 import { remembered } from './remembered.ts'
 
 /** What the request path needs of a directory. */
@@ -53,7 +52,7 @@ export interface DirectoryReader {
   bans(): Bans | null
 }
 
-/** Keys that one thread remembers in ready form; a power of two. About 400 bytes each. */
+/** Keys that one thread remembers in ready form; a power of two. About 500 bytes each, once they were let in. */
 const REMEMBERED = 4_096
 /** Consumers, grants and names that one thread remembers. */
 const PARTS_MAX = 4_096
@@ -82,10 +81,8 @@ class Reader implements DirectoryReader {
   #memory: DirectoryMemory
   readonly #banBlock: SharedArrayBuffer | undefined
   #bans: BanReader | null = null
-  // Keys that were found last, by slot: where the key was, its cell, where the consumer was, and what that makes.
+  // Keys that were found last, by slot: where the key was and where its consumer was, and what that makes.
   #places = new Int32Array(0)
-  #cells = new Int32Array(0)
-  #consumerPlaces = new Int32Array(0)
   #records: (ApiKeyRecord | null)[] = []
   readonly #consumers = new Map<number, StoredConsumer>()
   readonly #grants = new Map<number, Grant>()
@@ -144,9 +141,7 @@ class Reader implements DirectoryReader {
 
   #forget(): void {
     const count = Math.min(REMEMBERED, this.#memory.handle.slotCount)
-    this.#places = new Int32Array(count)
-    this.#cells = new Int32Array(count)
-    this.#consumerPlaces = new Int32Array(count)
+    this.#places = new Int32Array(count * 2)
     this.#records = Array.from({ length: count }, () => null)
     this.#consumers.clear()
     this.#grants.clear()
@@ -158,43 +153,17 @@ class Reader implements DirectoryReader {
     const place = Atomics.load(slots, slot * 2 + 1)
     // Given up since it was found.
     if (place <= 0) return null
-    const at = slot & (this.#places.length - 1)
-    if (this.#places[at] === place) {
-      const consumerPlace = Atomics.load(cells, wordAt(this.#cells, at))
-      if (this.#consumerPlaces[at] === consumerPlace) return this.#records[at] ?? null
-    }
-    const cell = wordAt(heap, place + KEY.cell)
-    const consumerPlace = Atomics.load(cells, cell)
-    const record = this.#readKey(place, consumerPlace, sha256)
-    this.#places[at] = place
-    this.#cells[at] = cell
-    this.#consumerPlaces[at] = consumerPlace
+    const consumerPlace = Atomics.load(cells, wordAt(heap, place + KEY.cell))
+    const at = slot & (this.#records.length - 1)
+    const places = this.#places
+    if (places[at * 2] === place && places[at * 2 + 1] === consumerPlace) return this.#records[at] ?? null
+    const consumer = this.#consumer(consumerPlace)
+    const isKey = (wordAt(heap, place + KEY.meta) & META_KIND) === KIND.key && consumer.exists
+    const record = isKey ? new KeyRecord(this.#memory, place, consumer, this.#grant(place), sha256) : null
+    places[at * 2] = place
+    places[at * 2 + 1] = consumerPlace
     this.#records[at] = record
     return record
-  }
-
-  #readKey(place: number, consumerPlace: number, sha256: string): ApiKeyRecord | null {
-    const memory = this.#memory
-    const { heap } = memory
-    const meta = wordAt(heap, place + KEY.meta)
-    const consumer = this.#consumer(consumerPlace)
-    if ((meta & META_KIND) !== KIND.key || !consumer.exists) return null
-    const grant = this.#grant(place)
-    return apiKeyRecord({
-      id: keyId(memory, place),
-      consumerId: consumer.id,
-      consumer: consumer.name,
-      consumerDisabled: consumer.disabled,
-      state: grant.limits === null ? 'revoked' : stateOf(stateAt(memory, place)),
-      expiresAtMs: numberAt(heap, place + KEY.expiresLow),
-      scopes: grant.scopes,
-      roles: consumer.roles,
-      addresses: grant.addresses,
-      limits: grant.limits ?? [],
-      last4: keyLast4(memory, place),
-      decoy: (meta & DECOY) !== 0,
-      sha256,
-    })
   }
 
   #find(kind: NamedKind, name: string): Named | null {
@@ -233,34 +202,45 @@ class Reader implements DirectoryReader {
 
   #consumer(place: number): StoredConsumer {
     if (place === 0) return NOBODY
+    return this.#consumers.get(place) ?? this.#readConsumer(place)
+  }
+
+  #readConsumer(place: number): StoredConsumer {
     return remembered(this.#consumers, PARTS_MAX, place, () => consumerAt(this.#memory, place))
   }
 
   /** Of a key or credential. */
   #grant(place: number): Grant {
     const grantPlace = wordAt(this.#memory.heap, place + KEY.grant)
-    return remembered(this.#grants, PARTS_MAX, grantPlace, () => readGrant(this.#memory, grantPlace))
+    return this.#grants.get(grantPlace) ?? this.#readGrant(grantPlace)
+  }
+
+  #readGrant(place: number): Grant {
+    return remembered(this.#grants, PARTS_MAX, place, () => readGrant(this.#memory, place))
   }
 }
 
 /** One that is being written for the first time. */
 const NOBODY: StoredConsumer = { id: '', name: '', disabled: false, roles: [], exists: false }
 
+// The hash that is looked for, in words as they lie in the heap: quicker written once than read out of a text each time.
+const sought = new Int32Array(HASH_WORDS)
+const soughtBytes = Buffer.from(sought.buffer)
+
 /** @returns the slot that leads to the entry of a hash; -1 when none does. */
 function findSlot({ slots, heap, handle }: DirectoryMemory, sha256: string): number {
+  soughtBytes.write(sha256, 'latin1')
   const mask = handle.slotCount - 1
-  const tag = hashWord(sha256, 1)
+  const tag = wordAt(sought, 1)
   // Ends, because some slots were never used.
-  for (let slot = hashWord(sha256, 0) & mask; ; slot = (slot + 1) & mask) {
+  for (let slot = wordAt(sought, 0) & mask; ; slot = (slot + 1) & mask) {
     const place = Atomics.load(slots, slot * 2 + 1)
     if (place === 0) return -1
-    if (place > 0 && slots[slot * 2] === tag && isSameHash(heap, place, sha256)) return slot
+    if (place > 0 && slots[slot * 2] === tag && isSought(heap, place)) return slot
   }
 }
 
-function isSameHash(heap: Int32Array, place: number, sha256: string): boolean {
-  for (let index = 0; index < HASH_WORDS; index++) {
-    if (heap[place + index] !== hashWord(sha256, index)) return false
-  }
+function isSought(heap: Int32Array, place: number): boolean {
+  for (let index = 0; index < HASH_WORDS; index++) if (heap[place + index] !== sought[index]) return false
   return true
 }

@@ -195,11 +195,16 @@ export interface ApiKeyFields extends HolderFields {
   readonly sha256?: string
 }
 
-/** The same, with what is the same for every request with the key. Made by `apiKeyRecord` only. */
+/** The same, with what is the same for every request with the key. */
 export type ApiKeyRecord = ApiKeyFields & HolderRecord
 
 /** Made once and kept: then a request with the key makes nothing. */
 export function apiKeyRecord(fields: ApiKeyFields): ApiKeyRecord {
+  return { ...fields, decoy: fields.decoy === true, proven: apiKeyProven(fields) }
+}
+
+/** The verdict about a key against which nothing speaks. */
+export function apiKeyProven(fields: ApiKeyFields): HolderRecord['proven'] {
   const principal: { -readonly [K in keyof Principal]: Principal[K] } = {
     consumerId: fields.consumerId,
     consumer: fields.consumer,
@@ -215,22 +220,7 @@ export function apiKeyRecord(fields: ApiKeyFields): ApiKeyRecord {
   }
   if (fields.sha256 !== undefined) principal.lookup = fields.sha256
   if (fields.decoy === true) principal.decoy = true
-  // Field by field: a look-up that does not remember the key makes one for each request.
-  return {
-    id: fields.id,
-    consumerId: fields.consumerId,
-    consumer: fields.consumer,
-    consumerDisabled: fields.consumerDisabled,
-    state: fields.state,
-    expiresAtMs: fields.expiresAtMs,
-    scopes: fields.scopes,
-    roles: fields.roles,
-    addresses: fields.addresses,
-    limits: fields.limits,
-    last4: fields.last4,
-    decoy: fields.decoy === true,
-    proven: { kind: 'proven', principal },
-  }
+  return { kind: 'proven', principal }
 }
 
 /** Judges a key that was found. Its scopes are for `decide`. */
