@@ -26,11 +26,18 @@ const clientCertificate = z.object({
 })
 const limitState = z.object({
   policy: z.string(),
-  requests: z.number(),
+  algorithm: z
+    .enum(['rate', 'sliding_window', 'concurrency', 'quota'])
+    .optional()
+    .describe('How it counts; absent: rate'),
+  unit: z.enum(['requests', 'bytes']).optional().describe('What it counts; absent: requests'),
+  requests: z.number().describe('Units of a window or period, or at a time'),
   window_ms: z.number(),
   remaining: z.number(),
   reset_ms: z.number(),
   retry_after_ms: z.number(),
+  exceeded: z.boolean().optional().describe('Whether it had no room'),
+  shadow: z.boolean().optional().describe('Whether it is counted only, and refuses nobody'),
 })
 
 /** One request at an agent. */

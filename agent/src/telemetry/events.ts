@@ -129,11 +129,18 @@ export interface DecisionRecord {
   } | null
   readonly limits: readonly {
     readonly policy: string
+    readonly algorithm: string
+    /** `requests` or `bytes`. */
+    readonly unit: string
+    /** Units of a window or period, or at a time. */
     readonly requests: number
     readonly window_ms: number
     readonly remaining: number
     readonly reset_ms: number
     readonly retry_after_ms: number
+    /** It had no room. One that is `shadow` refuses nobody all the same. */
+    readonly exceeded: boolean
+    readonly shadow: boolean
   }[]
   /** Index in `limits`; -1: none. */
   readonly tightest: number

@@ -125,11 +125,15 @@ function certificateRecord({ reason, principal }: Decision, peer: TlsPeer | null
 function limitRecord(state: LimitState): DecisionRecord['limits'][number] {
   return {
     policy: state.policy,
+    algorithm: state.algorithm,
+    unit: state.unit,
     requests: state.amount,
     window_ms: state.windowMs,
     remaining: state.remaining,
     reset_ms: Math.ceil(state.resetMs),
     retry_after_ms: Math.ceil(state.retryAfterMs),
+    exceeded: state.exceeded,
+    shadow: state.shadow,
   }
 }
 

@@ -190,8 +190,10 @@ function principalView(principal: Principal): NonNullable<View['principal']> {
   }
 }
 
-function limitView({ policy, amount, windowMs, remaining, resetMs, retryAfterMs }: LimitState): View['limits'][number] {
-  return { policy, requests: amount, window_ms: windowMs, remaining, reset_ms: resetMs, retry_after_ms: retryAfterMs }
+function limitView(state: LimitState): View['limits'][number] {
+  const { policy, algorithm, unit, amount, windowMs, remaining, resetMs, retryAfterMs, exceeded, shadow } = state
+  const times = { window_ms: windowMs, remaining, reset_ms: resetMs, retry_after_ms: retryAfterMs }
+  return { policy, algorithm, unit, requests: amount, ...times, exceeded, shadow }
 }
 
 function pick<T extends object, K extends keyof T>(value: T, names: readonly K[]): Pick<T, K> {

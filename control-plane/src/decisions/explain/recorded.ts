@@ -205,15 +205,15 @@ function take({ reason, limits, tightest }: DecisionRecord): Taken {
   if (reason === 'limit_unavailable') return { kind: 'unavailable' }
   const states = limits.map((limit, index) => ({
     policy: limit.policy,
-    algorithm: 'rate' as const,
-    unit: 'requests' as const,
+    algorithm: limit.algorithm ?? ('rate' as const),
+    unit: limit.unit ?? ('requests' as const),
     amount: limit.requests,
     windowMs: limit.window_ms,
     remaining: limit.remaining,
     resetMs: limit.reset_ms,
     retryAfterMs: limit.retry_after_ms,
-    exceeded: reason === 'limit_exceeded' && index === tightest,
-    shadow: false,
+    exceeded: limit.exceeded ?? (reason === 'limit_exceeded' && index === tightest),
+    shadow: limit.shadow ?? false,
   }))
   return reason === 'limit_exceeded'
     ? { kind: 'exceeded', states, exceeded: Math.max(0, tightest) }
