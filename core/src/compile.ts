@@ -13,6 +13,7 @@ import { policyTable } from './compile/policies.ts'
 import { readObjects, type ReadObject, type ReadObjects } from './compile/read-objects.ts'
 import { routeTable, type RouteEntry } from './compile/route-table.ts'
 import { compileService } from './compile/services.ts'
+import { compileSettings } from './compile/settings.ts'
 import type { LimitAlgorithm } from './kinds/limit.ts'
 import type { CompiledRelease, CompiledRoute, CompiledService, EffectivePolicy } from './release.ts'
 
@@ -102,6 +103,7 @@ export function compile(input: ReleaseInput): Compiled {
   const objects = readObjects(input, findings)
   const services = new Map(objects.byKind.service.map((object) => [object.name, compileService(object)]))
   const issuers = compileIssuers(objects.byKind.issuer)
+  const settings = compileSettings(objects.byKind.settings, findings)
   const policies = policyTable(input, objects, issuers, findings)
   const effective = new Map<string, EffectivePolicy>()
   const entries: RouteEntry[] = []
@@ -111,7 +113,7 @@ export function compile(input: ReleaseInput): Compiled {
     const service = serviceOf(object, services, objects, findings)
     if (service === null) continue
     const applied = policies.of(object.name, service.name, object.spec.exposure)
-    const { access, limits, https, guard } = applied
+    const { access, limits, https, bodyBytesMax, guard } = applied
     if (access === null) reportUndecided(object, findings)
     const { hosts, match, exposure, path, trailers, websocket } = object.spec
     const methods = methodLists.getOrInsert(object.spec.methods.join(), object.spec.methods)
@@ -129,6 +131,7 @@ export function compile(input: ReleaseInput): Compiled {
       access,
       limits,
       https,
+      bodyBytesMax,
       guard,
     }
     entries.push({ route, hosts, match, subject })
@@ -152,6 +155,7 @@ export function compile(input: ReleaseInput): Compiled {
     certificateByHost,
     requiresClients: certificates.some((one) => one.clientCertificates?.mode === 'required'),
     hosts: [...hosts].toSorted(),
+    settings,
     issuers,
     roles: compileRoles(objects.byKind.role),
     rolePriorities: compileRolePriorities(objects.byKind.role),

@@ -177,10 +177,27 @@ function checkAccess(at: Attempt, route: CompiledRoute, access: CompiledAccess):
   const lacking = lackingAccess(access, at.facts, principal, scopes, at.ports.now)
   if (lacking !== null) return deny(at, lacking.reason, lacking.details)
   at.ports.trace?.(step('access', describe.access(access)))
+  // Before anything is taken that would have to be given back.
+  if (route.bodyBytesMax !== null && declaredBytes(at.facts) > route.bodyBytesMax) {
+    return tooLarge(at, route, route.bodyBytesMax)
+  }
   const demands = limitDemands(route, at.facts, at.principal)
   if (demands.length === 0) return allow(at, access, NONE)
   const taken = at.ports.take(demands)
   return taken instanceof Promise ? whenTaken(at, access, demands, taken) : checkLimits(at, access, demands, taken)
+}
+
+/** A body whose length is not declared is cut off while it flows, by whoever reads it. */
+function declaredBytes(facts: Facts): number {
+  const [length] = facts.header('content-length')
+  return length === undefined ? 0 : Number(length)
+}
+
+function tooLarge(at: Attempt, { name }: CompiledRoute, bodyBytesMax: number): Decision {
+  const policy = at.release.effective.get(name)?.size ?? null
+  const rule = policy === null ? null : { kind: 'policy', name: policy.name, origin: policy.origin }
+  const had = [`${declaredBytes(at.facts)} bytes`]
+  return deny(at, 'body_too_large', { rule, needed: [`at most ${bodyBytesMax} bytes`], had })
 }
 
 function checkLimits(at: Attempt, access: CompiledAccess, demands: readonly LimitDemand[], taken: Taken): Decision {

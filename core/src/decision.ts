@@ -7,6 +7,7 @@ import type { Bans } from './access/bans.ts'
 import type { CompiledLimit } from './compile.ts'
 import type { CertificateIdentity, CredentialKind } from './credentials/kinds.ts'
 import type { LimitAlgorithm } from './kinds/limit.ts'
+import type { RateLimitFields } from './kinds/settings.ts'
 import type { Gate, Reason } from './reasons.ts'
 import type { CompiledTokenSource } from './release.ts'
 import type { JsonObject } from './tokens/strict-json.ts'
@@ -226,8 +227,13 @@ export interface Decision {
    * for most requests, and for every refusal.
    */
   readonly unsettled: readonly LimitDemand[]
-  /** Index in `limits` of the tightest: the refusing one, else the one with the smallest remaining share; -1: none. */
+  /**
+   * Index in `limits` of the tightest: the first that refuses, else the one with the smallest remaining share; never one
+   * of a shadow limit; -1: none.
+   */
   readonly tightest: number
+  /** How the caller is told about them. */
+  readonly limitFields: RateLimitFields
   /** Header fields that carried the credential and must not reach the service; lower case. */
   readonly credentialHeaders: readonly string[]
   /** Query parameters that carried it and must not reach the service. */

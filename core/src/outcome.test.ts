@@ -23,6 +23,7 @@ test('a refusal without a decision knows its reason only', () => {
     limits: [],
     unsettled: [],
     tightest: -1,
+    limitFields: 'draft',
     credentialHeaders: [],
     credentialQuery: [],
     allow: [],

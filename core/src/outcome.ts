@@ -52,6 +52,7 @@ export function allow(
     limits,
     unsettled,
     tightest: tightestOf(limits),
+    limitFields: at.release.settings.rateLimitFields,
     credentialHeaders: at.credentialHeaders,
     credentialQuery: at.credentialQuery,
     allow: NONE,
@@ -92,6 +93,7 @@ export function deny(at: Attempt, reason: Reason, details: DenyDetails): Decisio
     limits: details.limits ?? NONE,
     unsettled: NONE,
     tightest: details.tightest ?? -1,
+    limitFields: at.release.settings.rateLimitFields,
     credentialHeaders: at.credentialHeaders,
     credentialQuery: at.credentialQuery,
     allow: details.allow ?? NONE,
@@ -121,6 +123,7 @@ export function refuse(reason: Reason, from: Decision | null = null, retryAfterM
     limits: from?.limits ?? NONE,
     unsettled: NONE,
     tightest: from?.tightest ?? -1,
+    limitFields: from?.limitFields ?? 'draft',
     credentialHeaders: from?.credentialHeaders ?? NONE,
     credentialQuery: from?.credentialQuery ?? NONE,
     allow: NONE,
@@ -140,14 +143,14 @@ function accessRule({ policy, origin }: CompiledAccess): RuleReference {
   return { kind: 'policy', name: policy, origin }
 }
 
-/** The one with the smallest remaining share; the first of equals. */
+/** The one with the smallest remaining share; the first of equals. Shadow limits are not told to anybody. */
 function tightestOf(limits: readonly LimitState[]): number {
   let tightest = -1
   let least = Infinity
   let index = 0
-  for (const { remaining, amount } of limits) {
+  for (const { remaining, amount, shadow } of limits) {
     const share = remaining / amount
-    if (share < least) [tightest, least] = [index, share]
+    if (share < least && !shadow) [tightest, least] = [index, share]
     index += 1
   }
   return tightest

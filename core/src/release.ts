@@ -10,6 +10,7 @@ import type { CompiledLimit } from './compile.ts'
 import type { AddressRange } from './credentials/addresses.ts'
 import type { CertificateIdentity, CredentialKind } from './credentials/kinds.ts'
 import type { TlsProfile } from './kinds/certificate.ts'
+import type { RateLimitFields } from './kinds/settings.ts'
 import type { Priority } from './kinds/role.ts'
 import { treesHaveHost } from './match/hosts.ts'
 import type { RouteIndex } from './match/match.ts'
@@ -300,6 +301,12 @@ export interface CompiledHttps {
   readonly hsts: string | null
 }
 
+/** What holds for an environment as a whole. */
+export interface CompiledSettings {
+  /** How callers are told about limits. */
+  readonly rateLimitFields: RateLimitFields
+}
+
 /** One way into a service, with everything that is decided about it. */
 export interface CompiledRoute {
   readonly name: string
@@ -319,6 +326,8 @@ export interface CompiledRoute {
   readonly limits: readonly CompiledLimit[]
   /** Null: it does not matter. */
   readonly https: CompiledHttps | null
+  /** Longest body of a request, in bytes; null: what the agent is set to. */
+  readonly bodyBytesMax: number | null
   /** Equal for routes with the same policies, different for all others. */
   readonly guard: number
 }
@@ -361,6 +370,8 @@ export interface EffectivePolicy {
   readonly limits: readonly EffectivePolicyEntry[]
   /** Null: HTTPS does not matter. */
   readonly https: EffectivePolicyEntry | null
+  /** Null: size does not matter. */
+  readonly size: EffectivePolicyEntry | null
 }
 
 /** A release that can decide. Made by `compile` only. */
@@ -375,6 +386,7 @@ export interface CompiledRelease {
   readonly requiresClients: boolean
   /** Hosts that some route serves, sorted: exact names, `*.name` for one more label, `*` for every host. */
   readonly hosts: readonly string[]
+  readonly settings: CompiledSettings
   /** By name. */
   readonly issuers: ReadonlyMap<string, CompiledIssuer>
   /** Scopes of each role, by its name. */

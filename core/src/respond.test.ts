@@ -18,6 +18,8 @@ const state = (policy: string, rest: Partial<LimitState> = {}): LimitState => {
 }
 const decision = (reason: Reason, rest: Partial<Decision> = {}): Decision => ({ ...refuse(reason), ...rest })
 
+const allowedDecision: Decision = { ...refuse('not_ready'), outcome: 'allow', reason: 'allowed', status: 200 }
+
 /** What operators see and callers must not. */
 const secrets: Partial<Decision> = {
   route: 'secret-route',
@@ -53,7 +55,7 @@ test('a redirect says where to, and browsers are told to come over HTTPS', () =>
 })
 
 test('429 names the policy that is used up and when to come back', () => {
-  const limits = [state('wide'), state('tight', { remaining: 0, retryAfterMs: 1201 })]
+  const limits = [state('wide'), state('tight', { remaining: 0, retryAfterMs: 1201, exceeded: true })]
   const denied = decision('limit_exceeded', { limits, tightest: 1 })
   const { policy, detail } = publicProblem(denied, 'req_1')
   assert.deepEqual([policy, detail], ['tight', 'Try again in 2 s'])
@@ -65,7 +67,7 @@ test('429 names the policy that is used up and when to come back', () => {
 })
 
 test('what is allowed carries the state of its limits', () => {
-  const allowed: Decision = { ...refuse('not_ready'), outcome: 'allow', reason: 'allowed', status: 200 }
+  const allowed = allowedDecision
   assert.deepEqual(headersOf(allowed), [])
   assert.deepEqual(headersOf({ ...allowed, limits: [state('a')], tightest: 0 }), [
     ['RateLimit-Policy', '"a";q=100;w=60'],
@@ -75,7 +77,7 @@ test('what is allowed carries the state of its limits', () => {
 })
 
 test('times are whole seconds, rounded up, so that who waits is not refused again', () => {
-  const limits = [state('a', { windowMs: 100, remaining: 0, resetMs: 1, retryAfterMs: 0.5 })]
+  const limits = [state('a', { windowMs: 100, remaining: 0, resetMs: 1, retryAfterMs: 0.5, exceeded: true })]
   assert.deepEqual(headersOf(decision('limit_exceeded', { limits, tightest: 0 })), [
     ['Retry-After', '1'],
     ['RateLimit-Policy', '"a";q=100;w=1'],
@@ -111,9 +113,92 @@ test('405 says what is allowed', () => {
 })
 
 test('what is said about a policy follows its numbers', () => {
-  const limits = [state('a', { amount: 7, windowMs: 1_000 }), state('b')]
+  const limits = [state('a', { amount: 7, windowMs: 1_000, exceeded: true }), state('b')]
   const said = headersOf(decision('limit_exceeded', { limits, tightest: 0 })).find(
     ([name]) => name === 'RateLimit-Policy',
   )
   assert.equal(said?.[1], '"a";q=7;w=1, "b";q=100;w=60')
+})
+
+const of = (fields: readonly ResponseHeader[], name: string): string | undefined =>
+  fields.find(([each]) => each.toLowerCase() === name.toLowerCase())?.[1]
+
+test('of several limits that refuse all are named, and the longest wait counts', () => {
+  const limits = [
+    state('open'),
+    state('second', { remaining: 0, retryAfterMs: 900, exceeded: true }),
+    state('day', { algorithm: 'quota', windowMs: 90_000_000, remaining: 0, retryAfterMs: 5_000_000, exceeded: true }),
+    state('shadow', { remaining: 0, retryAfterMs: 9_000_000, exceeded: true, shadow: true }),
+  ]
+  const denied = decision('limit_exceeded', { limits, tightest: 1 })
+  const problem = publicProblem(denied, 'req_1')
+  assert.equal(problem.type, 'https://iana.org/assignments/http-problem-types#quota-exceeded')
+  assert.deepEqual([problem.policy, problem['violated-policies']], ['second', ['second', 'day']])
+  assert.equal(problem.detail, 'Try again in 5000 s')
+  const fields = headersOf(denied)
+  assert.equal(of(fields, 'retry-after'), '5000')
+  assert.equal(of(fields, 'ratelimit'), '"second";r=0;t=1, "day";r=0;t=5000')
+  assert.equal(of(fields, 'ratelimit-policy'), '"open";q=100;w=60, "second";q=100;w=60, "day";q=100;w=86400')
+})
+
+test('bytes and places say what is counted, and nobody knows when a place becomes free', () => {
+  const limits = [
+    state('bytes', { unit: 'bytes', amount: 10 ** 15, remaining: 10 ** 15 }),
+    state('places', { algorithm: 'concurrency', windowMs: 0, remaining: 1, resetMs: 0 }),
+  ]
+  const fields = headersOf({ ...allowedDecision, limits, tightest: 1 })
+  assert.equal(
+    of(fields, 'ratelimit-policy'),
+    '"bytes";q=999999999999999;qu="content-bytes";w=60, "places";q=100;qu="concurrent-requests"',
+  )
+  assert.equal(of(fields, 'ratelimit'), '"places";r=1')
+  assert.equal(
+    of(headersOf({ ...allowedDecision, limits, tightest: 0 }), 'ratelimit'),
+    '"bytes";r=999999999999999;t=30',
+  )
+})
+
+test('shadow limits are told to nobody', () => {
+  const limits = [state('secret', { shadow: true, exceeded: true })]
+  assert.deepEqual(headersOf({ ...allowedDecision, limits, tightest: -1 }), [])
+  const both = headersOf({ ...allowedDecision, limits: [...limits, state('told')], tightest: 1 })
+  assert.doesNotMatch(JSON.stringify(both), /secret/)
+})
+
+test('who is refused for its cost is told when that much passes', () => {
+  const limits = [state('a', { remaining: 3, resetMs: 60_000, retryAfterMs: 12_000, exceeded: true })]
+  assert.equal(of(headersOf(decision('limit_exceeded', { limits, tightest: 0 })), 'ratelimit'), '"a";r=3;t=12')
+})
+
+test('in the older style the tightest limit is told in three fields, and the problem is ours', () => {
+  const limits = [state('a', { remaining: 0, retryAfterMs: 1500, exceeded: true })]
+  const denied = decision('limit_exceeded', { limits, tightest: 0, limitFields: 'x-ratelimit' })
+  assert.deepEqual(headersOf(denied), [
+    ['Retry-After', '2'],
+    ['X-RateLimit-Limit', '100'],
+    ['X-RateLimit-Remaining', '0'],
+    ['X-RateLimit-Reset', '2'],
+  ])
+  const { type, code, policy, ...rest } = publicProblem(denied, 'req_1')
+  assert.deepEqual([type, code, policy], ['https://headgate.dev/problems/limit_exceeded', 'limit_exceeded', 'a'])
+  assert.ok(!('violated-policies' in rest))
+})
+
+test('with no style nothing is told but when to come back', () => {
+  const limits = [state('a', { remaining: 0, retryAfterMs: 1500, exceeded: true })]
+  const denied = decision('limit_exceeded', { limits, tightest: 0, limitFields: 'none' })
+  assert.deepEqual(headersOf(denied), [['Retry-After', '2']])
+  assert.deepEqual(headersOf({ ...allowedDecision, limits, tightest: 0, limitFields: 'none' }), [])
+})
+
+test('what is short for a moment, and what is too much of one source, have the problem types of the draft', () => {
+  for (const [reason, name] of [
+    ['limit_unavailable', 'temporary-reduced-capacity'],
+    ['upstream_overloaded', 'temporary-reduced-capacity'],
+    ['load_shed', 'temporary-reduced-capacity'],
+    ['source_locked_out', 'abnormal-usage-detected'],
+  ] as const) {
+    const { type, code } = publicProblem(decision(reason), 'req_1')
+    assert.deepEqual([type, code], [`https://iana.org/assignments/http-problem-types#${name}`, reason])
+  }
 })

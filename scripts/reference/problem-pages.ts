@@ -34,7 +34,7 @@ const NOTICE = '<!-- Made by npm run generate; what to change is in scripts/refe
 
 export function problemPages(wire: readonly WireReason[]): Pages {
   const entries = [...ofAgents(), ...ofEngine(wire), ...ofAdminApi()]
-  // The admin API and agents have one code in common, with one page for both.
+  // A code that the admin API and agents have in common has one page for both.
   const byCode = Map.groupBy(entries, ({ code }) => code)
   return new Map([
     ['README.md', index(wire)],
@@ -97,7 +97,7 @@ function index(wire: readonly WireReason[]): string {
     [
       NOTICE,
       '# Problems',
-      'Every refusal is a problem document (RFC 9457). `code` is stable, and `type` names its page. `request_id` leads to the rest: `headgate explain <request_id>`.',
+      'Every refusal is a problem document (RFC 9457). `code` is stable and names its page; so does `type`, but for the problem types of the IETF draft that callers are told about limits by. `request_id` leads to the rest: `headgate explain <request_id>`.',
       '## From an agent, by gate',
       ...gates.map((gate) => `### ${gateTitles[gate]}\n\n${rows(atGate(gate))}`),
       `### Before there is a request\n\n${rows(wire)}`,

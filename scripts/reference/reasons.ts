@@ -307,6 +307,12 @@ export const reasonTexts: Readonly<Record<Reason, ReasonText>> = {
     fix: 'Ask with `has(...)` or `in` before looking at what may be missing.',
     command: EXPLAIN,
   },
+  body_too_large: {
+    meaning:
+      'The body of the request is longer than the policy of type `size` of this route, or the agent itself, lets through. By its declared length it is refused before the service is asked, else as soon as it has become too long.',
+    fix: 'Send it in smaller parts, or let the policy say more in `body_bytes_max`.',
+    command: EXPLAIN,
+  },
   limit_exceeded: {
     meaning: 'One of the limits that count for this request is used up; `RateLimit` names it.',
     fix: 'Wait as long as `Retry-After` says.',

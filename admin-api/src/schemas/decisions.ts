@@ -184,6 +184,10 @@ export const effectivePolicy = z
       .extend({ spec: z.record(z.string(), z.unknown()) })
       .nullable()
       .describe('null: it does not matter whether a request comes over TLS'),
+    size: attached
+      .extend({ spec: z.record(z.string(), z.unknown()) })
+      .nullable()
+      .describe('null: a request may be as large as the agent lets through'),
   })
   .meta({ id: 'EffectivePolicy' })
 

@@ -17,9 +17,18 @@ export const specs = {
   issuer: kinds.issuer.meta({ id: 'IssuerSpec', unusedIO: 'input' }),
   role: kinds.role.meta({ id: 'RoleSpec', unusedIO: 'input' }),
   certificate: kinds.certificate.meta({ id: 'CertificateSpec', unusedIO: 'input' }),
+  settings: kinds.settings.meta({ id: 'SettingsSpec', unusedIO: 'input' }),
 } as const satisfies Record<keyof typeof kinds, z.ZodType>
 
-export const spec = z.union([specs.service, specs.route, specs.policy, specs.issuer, specs.role, specs.certificate])
+export const spec = z.union([
+  specs.service,
+  specs.route,
+  specs.policy,
+  specs.issuer,
+  specs.role,
+  specs.certificate,
+  specs.settings,
+])
 
 export const configObject = z
   .object({
@@ -28,7 +37,9 @@ export const configObject = z
     name: z.string(),
     spec: z
       .record(z.string(), z.unknown())
-      .describe('As it was written; see ServiceSpec, RouteSpec, PolicySpec, IssuerSpec, RoleSpec, CertificateSpec'),
+      .describe(
+        'As it was written; see ServiceSpec, RouteSpec, PolicySpec, IssuerSpec, RoleSpec, CertificateSpec, SettingsSpec',
+      ),
     origin: z.string().describe('Such as headgate.yaml:14; empty for the admin API'),
     revision: z.int().describe('The ETag, without quotes'),
     updated_at: instant,

@@ -17,21 +17,22 @@ export function refuseWith(exchange: Exchange, decision: Decision, requestId: st
   exchange.refuse(decision.status, fields, problemText(decision, requestId))
 }
 
-/** Problems up to their request id and behind it, by reason: a flood of refusals makes one text each, and no more. */
+/** Problems up to their request id and behind it, by reason and style: a flood of refusals makes one text each, and no more. */
 const prepared = new Map<string, readonly [before: string, behind: string]>()
 
 /** Stands where the request id goes. No text of a problem holds it. */
 const PLACE = '(request id)'
 
 function problemText(decision: Decision, requestId: string): string {
-  const { reason, limits, retryAfterMs } = decision
+  const { reason, limits, limitFields, retryAfterMs } = decision
   // What a limit or a lock-out says depends on the moment.
   if (limits.length > 0 || retryAfterMs > 0) return JSON.stringify(publicProblem(decision, requestId))
-  let parts = prepared.get(reason)
+  const name = limitFields === 'draft' ? reason : `${reason} ${limitFields}`
+  let parts = prepared.get(name)
   if (parts === undefined) {
     const [before = '', behind = ''] = JSON.stringify(publicProblem(decision, PLACE)).split(PLACE)
     parts = [before, behind]
-    prepared.set(reason, parts)
+    prepared.set(name, parts)
   }
   return parts[0] + requestId + parts[1]
 }

@@ -50,7 +50,8 @@ async function sendHttp2(
   const hostName = fields.some(([name]) => name === 'host') ? 'host' : ':authority'
   const named = host === null ? [] : [hostName, host]
   const list = [':method', method, ':scheme', scheme, ':path', sent.target, ...named, ...fields.flat()]
-  if (scheme === 'http') return await askHttp2(agent.h2c, list, address)
+  const bodyBytes = Number(fields.find(([name]) => name === 'content-length')?.[1] ?? 0)
+  if (scheme === 'http') return await askHttp2(agent.h2c, list, address, bodyBytes)
   // The socket is opened here, so that it can present a certificate and come from an address.
   const session = connectHttp2(agent.https, {
     strictSingleValueFields: false,
@@ -59,7 +60,7 @@ async function sendHttp2(
     localAddress: address,
     ...client,
   } as object)
-  return await askHttp2(session, list)
+  return await askHttp2(session, list, undefined, bodyBytes)
 }
 
 async function sendTls1(

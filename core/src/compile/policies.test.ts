@@ -9,6 +9,7 @@ import {
   https,
   keyed,
   limit,
+  object,
   open,
   route,
   service,
@@ -180,4 +181,23 @@ test('a limit for one exposure counts on routes of that exposure only', () => {
     ['all', 'within'],
   )
   assert.notEqual(release.routes.get('open')?.guard, release.routes.get('inside')?.guard)
+})
+
+test('the nearest size counts, and two at one place are refused', () => {
+  const size = (name: string, on: Readonly<Record<string, unknown>>, bytes: number) =>
+    object('policy', name, { type: 'size', on, body_bytes_max: bytes })
+  const release = compiled(
+    route('orders', '/orders'),
+    route('files', '/files'),
+    size('wide', environment, 1_000),
+    size('own', { route: 'files' }, 0),
+  )
+  assert.equal(release.routes.get('orders')?.bodyBytesMax, 1_000)
+  assert.equal(release.routes.get('files')?.bodyBytesMax, 0)
+  assert.deepEqual(effectivePolicy(release, 'files')?.size?.name, 'own')
+  assert.notEqual(release.routes.get('orders')?.guard, release.routes.get('files')?.guard)
+  assert.equal(compiled(route('orders', '/orders')).routes.get('orders')?.bodyBytesMax, null)
+  assert.deepEqual(shortFindings(route('r', '/'), size('a', environment, 1), size('b', environment, 2)).slice(0, 1), [
+    'error size_conflict policy/b /on',
+  ])
 })

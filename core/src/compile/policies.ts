@@ -1,7 +1,7 @@
 /**
  * Second stage of `compile`: which policies apply to which route.
  *
- * For `access` and `https` the nearest wins as a whole (route, service, environment); `limit` policies add up.
+ * For `access`, `https` and `size` the nearest wins as a whole (route, service, environment); `limit` policies add up.
  *
  * @module
  */
@@ -24,6 +24,7 @@ const LIMITS_PER_PLACE_MAX = 16
 
 type AccessSpec = Extract<Specs['policy'], { type: 'access' }>
 type LimitSpec = Extract<Specs['policy'], { type: 'limit' }>
+type SizeSpec = Extract<Specs['policy'], { type: 'size' }>
 type HttpsSpec = Extract<Specs['policy'], { type: 'https' }>
 
 interface PlacedAccess {
@@ -43,10 +44,16 @@ interface PlacedHttps {
   readonly entry: EffectivePolicyEntry
 }
 
+interface PlacedSize {
+  readonly bodyBytesMax: number
+  readonly entry: EffectivePolicyEntry
+}
+
 /** What sits at one place: the environment, a service or a route. */
 interface Place {
   access: PlacedAccess | null
   https: PlacedHttps | null
+  size: PlacedSize | null
   readonly limits: PlacedLimit[]
 }
 
@@ -55,7 +62,8 @@ export interface RoutePolicies {
   readonly access: CompiledAccess | null
   readonly limits: readonly CompiledLimit[]
   readonly https: CompiledHttps | null
-  /** See `CompiledRoute`. */
+  /** See `CompiledRoute`; so is the next one. */
+  readonly bodyBytesMax: number | null
   readonly guard: number
   readonly effective: EffectivePolicy
 }
@@ -78,10 +86,11 @@ export function policyTable(
     const place = placeOf(policy, objects, findings)
     if (place === null) continue
     let at = places.get(place.id)
-    if (at === undefined) places.set(place.id, (at = { access: null, https: null, limits: [] }))
+    if (at === undefined) places.set(place.id, (at = { access: null, https: null, size: null, limits: [] }))
     const { spec } = policy
     if (spec.type === 'access') putAccess(at, policy, spec, place.from, { objects, issuers }, findings)
     else if (spec.type === 'https') putHttps(at, policy, spec, place.from, findings)
+    else if (spec.type === 'size') putSize(at, policy, spec, place.from, findings)
     else putLimit(at, policy, limitId(input, policy.name), spec, place.from, findings)
   }
 
@@ -98,6 +107,7 @@ export function policyTable(
     const policies = merge([places.get('environment'), places.get(`service/${service}`), atRoute], exposure, guards)
     if (policies.access !== null) used.add(policies.access.policy)
     if (policies.https !== null) used.add(policies.https.policy)
+    if (policies.effective.size !== null) used.add(policies.effective.size.name)
     for (const limit of policies.limits) used.add(limit.policy)
     merged.set(shape, policies)
     return policies
@@ -170,6 +180,21 @@ function putHttps(
   at.https = { compiled, entry: { name, origin: subject.origin, from, spec } }
 }
 
+function putSize(
+  at: Place,
+  { name, subject }: ReadObject<'policy'>,
+  spec: SizeSpec,
+  from: PolicyOrigin,
+  findings: FindingList,
+): void {
+  if (at.size !== null) {
+    const message = `${at.size.entry.name} and ${name} are both size policies of the same ${from}`
+    findings.error(subject, { code: 'size_conflict', pointer: '/on', message, fix: 'Keep one of them' })
+    return
+  }
+  at.size = { bodyBytesMax: spec.body_bytes_max, entry: { name, origin: subject.origin, from, spec } }
+}
+
 /** RFC 6797 section 6.1; `preload` is not in it, and is what the list of the browsers looks for. */
 function hstsValue(hsts: HttpsSpec['hsts']): string | null {
   if (hsts === undefined) return null
@@ -237,15 +262,17 @@ function merge(
 ): RoutePolicies {
   let access: PlacedAccess | null = null
   let https: PlacedHttps | null = null
+  let size: PlacedSize | null = null
   const limits: PlacedLimit[] = []
   for (const place of places) {
     if (place === undefined) continue
     access = place.access ?? access
     https = place.https ?? https
+    size = place.size ?? size
     limits.push(...place.limits.filter((limit) => limit.exposure === null || limit.exposure === exposure))
   }
   limits.sort((a, b) => (a.compiled.policy < b.compiled.policy ? -1 : 1))
-  const nearest = [access?.compiled.policy ?? '', https?.compiled.policy ?? '']
+  const nearest = [access, https, size].map((placed) => placed?.entry.name ?? '')
   const names = [...nearest, ...limits.map((limit) => limit.compiled.policy)].join('/')
   const guard = guards.get(names) ?? guards.size
   guards.set(names, guard)
@@ -253,11 +280,13 @@ function merge(
     access: access === null ? null : access.compiled,
     limits: limits.map((limit) => limit.compiled),
     https: https === null ? null : https.compiled,
+    bodyBytesMax: size === null ? null : size.bodyBytesMax,
     guard,
     effective: {
       access: access === null ? null : access.entry,
       limits: limits.map((limit) => limit.entry),
       https: https === null ? null : https.entry,
+      size: size === null ? null : size.entry,
     },
   }
 }

@@ -36,6 +36,7 @@ export function readObjects(input: ReleaseInput, findings: FindingList): ReadObj
     issuer: [],
     role: [],
     certificate: [],
+    settings: [],
   }
   const declared = new Map<string, string>()
   for (const object of objectsOf(input, findings)) {

@@ -41,7 +41,7 @@ test('an unknown value is answered with those that exist', () => {
   assert.deepEqual(problems('route', { service: 'shop', path: '/a', match: 'regex' }), [
     'value_unknown /match Use exact, prefix',
   ])
-  assert.deepEqual(problems('policy', { type: 'shield' }), ['value_unknown /type Use access, limit, https'])
+  assert.deepEqual(problems('policy', { type: 'shield' }), ['value_unknown /type Use access, limit, https, size'])
 })
 
 test('a place that is none is answered with the forms of one', () => {

@@ -76,7 +76,7 @@ export const certificateChain = z
 /** The key that belongs to a chain. */
 export const privateKeyReference = secretReference.describe('Where the agent reads the private key (PEM)')
 
-/** Where a policy sits. For `access` and `https` the nearest wins as a whole; `limit` policies add up. */
+/** Where a policy sits. For `access`, `https` and `size` the nearest wins as a whole; `limit` policies add up. */
 export const attachment = z
   .union(
     [

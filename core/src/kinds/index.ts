@@ -10,6 +10,7 @@ import { policySpec } from './policy.ts'
 import { roleSpec } from './role.ts'
 import { routeSpec } from './route.ts'
 import { serviceSpec } from './service.ts'
+import { settingsSpec } from './settings.ts'
 
 /** Schema of the spec of each kind, in the order in which documents are listed and exported. */
 export const kinds = {
@@ -19,6 +20,7 @@ export const kinds = {
   issuer: issuerSpec,
   role: roleSpec,
   certificate: certificateSpec,
+  settings: settingsSpec,
 } as const satisfies Record<string, z.ZodType>
 
 /** Name of a kind. */

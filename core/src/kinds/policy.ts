@@ -203,13 +203,27 @@ export const httpsPolicySpec = z
   })
   .describe('Whether HTTPS is needed')
 
+export const sizePolicySpec = z
+  .strictObject({
+    type: z.literal('size'),
+    on: attachment,
+    body_bytes_max: z
+      .int()
+      .min(0)
+      .max(1_000_000_000_000)
+      .describe('Longest body of a request, in bytes; 0: requests have none'),
+  })
+  .describe('How large requests may be')
+
 export const policySpec = z
-  .discriminatedUnion('type', [accessPolicySpec, limitPolicySpec, httpsPolicySpec])
+  .discriminatedUnion('type', [accessPolicySpec, limitPolicySpec, httpsPolicySpec, sizePolicySpec])
   .describe('A requirement')
 
 /** A policy as written. */
 export type PolicySpec = z.input<typeof policySpec>
 /** An access policy as written. */
 export type AccessPolicySpec = z.input<typeof accessPolicySpec>
+/** A size policy as written. */
+export type SizePolicySpec = z.input<typeof sizePolicySpec>
 /** An HTTPS policy as written. */
 export type HttpsPolicySpec = z.input<typeof httpsPolicySpec>

@@ -245,7 +245,14 @@ export function startCallers(empty: boolean): Callers {
         case 'getEffectivePolicy': {
           const access = policies[params['route'] ?? ''] ?? null
           const release = query.get('release') ?? 'draft'
-          return { route: params['route'], release, access, limits: access === null ? [] : limits, https: null }
+          return {
+            route: params['route'],
+            release,
+            access,
+            limits: access === null ? [] : limits,
+            https: null,
+            size: null,
+          }
         }
         default:
           return undefined

@@ -113,4 +113,12 @@ export const KINDS: readonly KindText[] = [
       { title: 'key', value: ({ spec }) => text(spec['key']) },
     ],
   },
+  {
+    kind: 'settings',
+    plural: 'settings',
+    summary: 'What holds for the whole environment',
+    example: 'settings',
+    empty: 'The defaults hold. Write them into a file and apply it: headgate apply -f headgate.yaml',
+    columns: [{ title: 'limits are told as', value: ({ spec }) => text(spec['rate_limit_fields'] ?? 'draft') }],
+  },
 ]

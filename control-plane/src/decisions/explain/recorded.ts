@@ -60,7 +60,8 @@ export async function replay(
     take: () => take(record),
   })
   const { decision } = evaluation
-  const afterwards = isReason(record.reason) && reasons[record.reason].gate === 'upstream'
+  const afterwards =
+    isReason(record.reason) && (reasons[record.reason].gate === 'upstream' || isOfAgent(record, release))
   const expected = afterwards ? 'allowed' : record.reason
   // Whether an expression was true depends on fields, query and claims; where it was, the record counts.
   const isOpen =
@@ -76,6 +77,11 @@ function bansOf({ reason, rule }: DecisionRecord): Bans {
     ofSource: () => (reason === 'source_banned' ? ban : null),
     ofConsumer: () => (reason === 'consumer_banned' ? ban : null),
   }
+}
+
+/** Where no policy says how large a body may be, the agent does, once the request is decided about. */
+function isOfAgent({ reason, route }: DecisionRecord, release: CompiledRelease | null): boolean {
+  return reason === 'body_too_large' && (release?.routes.get(route ?? '')?.bodyBytesMax ?? null) === null
 }
 
 function hasExpression(release: CompiledRelease | null, { route }: DecisionRecord): boolean {
@@ -107,7 +113,15 @@ function headOf(record: DecisionRecord, environment: string, release: CompiledRe
   return requestHead({ method, target: path, scheme, address, ...peerOf(record, kind, release, scheme) }, [
     ...(host === '' ? [] : [{ name: 'host', value: host }]),
     ...fieldsOf(record, kind, environment),
+    ...lengthOf(record),
   ])
+}
+
+/** The length that was declared, or one that is too much where it was not. */
+function lengthOf({ reason, had }: DecisionRecord): readonly Field[] {
+  if (reason !== 'body_too_large') return []
+  const declared = /^([0-9]{1,15}) bytes$/.exec(had[0] ?? '')?.[1]
+  return [{ name: 'content-length', value: declared ?? String(Number.MAX_SAFE_INTEGER) }]
 }
 
 function fieldsOf({ reason }: DecisionRecord, kind: string, environment: string): readonly Field[] {

@@ -109,6 +109,7 @@ export const objectHandlers = {
       access: policy.access === null ? null : show(policy.access),
       limits: policy.limits.map(show),
       https: policy.https === null ? null : show(policy.https),
+      size: policy.size === null ? null : show(policy.size),
     }
   },
 
