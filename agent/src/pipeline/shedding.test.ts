@@ -54,8 +54,8 @@ test('a thread that is late refuses what is public before what is internal, and 
   const { before, load } = sheddingOf(2)
   const refused = before('/open')
   assert.deepEqual(
-    [refused?.reason, refused?.status, refused?.route, refused?.service],
-    ['agent_overloaded', 503, 'open', 'shop'],
+    [refused?.reason, refused?.status, refused?.route, refused?.service, refused?.had],
+    ['agent_overloaded', 503, 'open', 'shop', ['normal']],
   )
   assert.equal(before('/inside'), null)
   assert.equal(sheddingOf(3).before('/inside')?.reason, 'agent_overloaded')
@@ -79,7 +79,8 @@ test('where plans are, whoever may have one is proven first, and refused then if
 test('a crowded service is kept free for what is more important', () => {
   const { after } = sheddingOf(0, { plans: true })
   assert.equal(after('open', [], crowded(6)), null)
-  assert.equal(after('open', [], crowded(7))?.reason, 'load_shed')
+  const { reason, had } = after('open', [], crowded(7)) ?? {}
+  assert.deepEqual([reason, had], ['load_shed', ['normal']])
   assert.equal(after('inside', [], crowded(8)), null)
   assert.equal(after('inside', [], crowded(9))?.reason, 'load_shed')
   assert.equal(after('keyed', ['gold'], crowded(9)), null)

@@ -9,7 +9,9 @@ import {
   type Decision,
   type Facts,
   matchRoute,
+  type Priority,
   priorityRank,
+  type PriorityRank,
   priorityRankMax,
   refuse,
 } from '@headgate/core'
@@ -41,7 +43,7 @@ export class Shedding {
     if (refusedBelow === 0) return null
     const match = matchRoute(release.index, facts.host, facts.path, facts.method)
     if (match.kind !== 'route' || priorityRankMax(release, match.route) >= refusedBelow) return null
-    return this.#overloaded(match.route, null)
+    return this.#overloaded(match.route, priorityRank(release, match.route, NONE), null)
   }
 
   /**
@@ -56,14 +58,15 @@ export class Shedding {
     const route = release.routes.get(decision.route ?? '')
     if (route === undefined) return null
     const rank = priorityRank(release, route, decision.principal?.roles ?? NONE)
-    if (rank < refusedBelow) return this.#overloaded(route, decision)
-    return concurrency.admits(rank) ? null : refuse('load_shed', decision, this.#retryAfterMs())
+    if (rank < refusedBelow) return this.#overloaded(route, rank, decision)
+    if (concurrency.admits(rank)) return null
+    return { ...refuse('load_shed', decision, this.#retryAfterMs()), had: HAD[rank] }
   }
 
-  #overloaded(route: CompiledRoute, decision: Decision | null): Decision {
+  #overloaded(route: CompiledRoute, rank: PriorityRank, decision: Decision | null): Decision {
     this.#load.shed += 1
     const refused = refuse('agent_overloaded', decision, this.#retryAfterMs())
-    return { ...refused, route: route.name, service: route.service.name }
+    return { ...refused, route: route.name, service: route.service.name, had: HAD[rank] }
   }
 
   /** Those who are refused together do not come back together. */
@@ -73,3 +76,6 @@ export class Shedding {
 }
 
 const NONE: readonly never[] = []
+
+/** What operators read of the request. */
+const HAD = [['low'], ['normal'], ['high'], ['critical']] as const satisfies Record<PriorityRank, readonly Priority[]>

@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { test } from 'node:test'
-import { ThreadLoad } from './thread-load.ts'
+import { Worker } from 'node:worker_threads'
+import { ThreadLoad, type ThreadLoadState } from './thread-load.ts'
 
 /** A thread that is looked at by hand: by how much each look is late, in milliseconds, and how full the heap is. */
 function loadOf(t: { after: (end: () => void) => void }, delayMs = 100) {
   let nowMs = 0
-  let heap = 0.1
-  const load = new ThreadLoad({ delayMs, monotonic: () => nowMs, heapShare: () => heap })
+  const heap = { share: 0.1, [Symbol.dispose]: () => {} }
+  const load = new ThreadLoad({ delayMs, monotonic: () => nowMs, heap })
   t.after(() => load[Symbol.dispose]())
   return {
     load,
@@ -18,11 +20,9 @@ function loadOf(t: { after: (end: () => void) => void }, delayMs = 100) {
       return load.refusedBelow
     },
     fill: (share: number): number => {
-      heap = share
-      for (let look = 0; look < 5; look++) {
-        nowMs += 50
-        load.look()
-      }
+      heap.share = share
+      nowMs += 50
+      load.look()
       return load.refusedBelow
     },
   }
@@ -58,4 +58,18 @@ test('a heap that is nearly full refuses by priority before there is no room lef
   assert.equal(fill(0.96), 4)
   assert.equal(fill(0.84), 1)
   assert.equal(fill(0.5), 0)
+})
+
+// A real heap: 128 MiB of a thread of its own.
+test('a thread refuses before its heap is full, and takes everything again once it has room', async () => {
+  const thread = new Worker(new URL('testing/full-heap.ts', import.meta.url), {
+    resourceLimits: { maxOldGenerationSizeMb: 128, maxYoungGenerationSizeMb: 4 },
+  })
+  const [said] = (await once(thread, 'message')) as [readonly ThreadLoadState[]]
+  await thread.terminate()
+  assert.deepEqual(
+    said.map(({ refusedBelow }) => refusedBelow > 0),
+    [false, true, false],
+  )
+  assert.ok((said[1]?.heapShare ?? 0) > 0.85)
 })

@@ -7,19 +7,17 @@
  *
  * @module
  */
-import { getHeapStatistics } from 'node:v8'
 import type { PriorityRank } from '@headgate/core'
+import { HeapWatch } from './heap-watch.ts'
 
 /** Pause between two looks, in milliseconds. */
 const LOOK_MS = 50
 /** Looks of which the earliest counts. */
 const LOOKS = 3
-/** The heap is asked for in each so many-th look: it is not for nothing. */
-const HEAP_EVERY = 5
 
 /** By how much the bound of a rank is above that of the least important, from `low` to `critical`. */
 const DELAY_STEPS = [1, 2, 4, 8] as const satisfies Record<PriorityRank, number>
-/** Part of the largest heap above which a rank is refused. Much of it is garbage until there is little left. */
+/** Part of the largest heap above which a rank is refused. */
 const HEAP_SHARES = [0.85, 0.9, 0.94, 0.97] as const satisfies Record<PriorityRank, number>
 /** Below this part of a bound it counts no more, so that nobody is refused and let through in turn. */
 const RELIEF = 0.5
@@ -31,7 +29,7 @@ export type RefusedBelow = 0 | 1 | 2 | 3 | 4
 export interface ThreadLoadState {
   /** By how much everything is late, in milliseconds. */
   readonly delayMs: number
-  /** Part of the largest heap that is used. */
+  /** Part of the largest heap that was left after its last collection; 0: there was none lately. */
   readonly heapShare: number
   readonly refusedBelow: RefusedBelow
   /** Requests that were refused, in all. */
@@ -42,7 +40,8 @@ export interface ThreadLoadOptions {
   /** Lateness above which the least important are refused, in milliseconds; 0: it does not matter. */
   readonly delayMs: number
   readonly monotonic: () => number
-  readonly heapShare?: () => number
+  /** For tests. */
+  readonly heap?: { readonly share: number } & Disposable
 }
 
 export class ThreadLoad implements Disposable {
@@ -51,17 +50,16 @@ export class ThreadLoad implements Disposable {
   shed = 0
   readonly #delayMs: number
   readonly #monotonic: () => number
-  readonly #heapShareOf: () => number
+  readonly #heap: { readonly share: number } & Disposable
   readonly #timer: NodeJS.Timeout
   readonly #late: number[] = Array.from({ length: LOOKS }, () => 0)
   #looks = 0
   #lastMs: number
-  #heapShare = 0
 
-  constructor({ delayMs, monotonic, heapShare = usedHeap }: ThreadLoadOptions) {
+  constructor({ delayMs, monotonic, heap = new HeapWatch(monotonic) }: ThreadLoadOptions) {
     this.#delayMs = delayMs
     this.#monotonic = monotonic
-    this.#heapShareOf = heapShare
+    this.#heap = heap
     this.#lastMs = monotonic()
     this.#timer = setInterval(() => this.look(), LOOK_MS).unref()
   }
@@ -75,32 +73,27 @@ export class ThreadLoad implements Disposable {
     const nowMs = this.#monotonic()
     this.#late[this.#looks % LOOKS] = Math.max(0, nowMs - this.#lastMs - LOOK_MS)
     this.#lastMs = nowMs
-    if (this.#looks % HEAP_EVERY === 0) this.#heapShare = this.#heapShareOf()
     this.#looks += 1
-    const delayMs = this.delayMs
+    const { delayMs } = this
+    const heapShare = this.#heap.share
     const before = this.refusedBelow
     let below = 0
     for (const [rank, step] of DELAY_STEPS.entries()) {
       const isRefused = rank < before
       const delayBoundMs = this.#delayMs * step * (isRefused ? RELIEF : 1)
       const heapBound = (HEAP_SHARES[rank] ?? 1) * (isRefused ? HEAP_RELIEF : 1)
-      if ((this.#delayMs > 0 && delayMs > delayBoundMs) || this.#heapShare > heapBound) below = rank + 1
+      if ((this.#delayMs > 0 && delayMs > delayBoundMs) || heapShare > heapBound) below = rank + 1
     }
     this.refusedBelow = below as RefusedBelow
   }
 
   state(): ThreadLoadState {
     const { delayMs, refusedBelow, shed } = this
-    return { delayMs, heapShare: this.#heapShare, refusedBelow, shed }
+    return { delayMs, heapShare: this.#heap.share, refusedBelow, shed }
   }
 
   [Symbol.dispose](): void {
     clearInterval(this.#timer)
+    this.#heap[Symbol.dispose]()
   }
-}
-
-/** Of this thread: each has a heap of its own. */
-function usedHeap(): number {
-  const { used_heap_size, heap_size_limit } = getHeapStatistics()
-  return used_heap_size / heap_size_limit
 }
