@@ -161,6 +161,13 @@ const settings = defineSettings({
     min: 0,
     max: 1_000_000,
   }),
+  BODY_BYTES_MAX: integer({
+    // Bodies are passed on and never kept, so this is no memory: an endless one must not fill a service.
+    doc: 'Longest body of a request, in bytes, where the route has no size policy; calls of gRPC that go on for long count as a whole. 0: no bound',
+    default: 1_073_741_824,
+    min: 0,
+    max: 1_000_000_000_000,
+  }),
   GATHER_BYTES: integer({
     doc: 'A connection to a service is used for a request when so much of its body is there, or all, in bytes',
     default: 16_384,
@@ -356,6 +363,7 @@ export interface AgentSettings {
   readonly keepAliveMs: number
   readonly connectionRequestsMax: number
   readonly bodyBytesPerSMin: number
+  readonly bodyBytesMax: number
   readonly gatherBytes: number
   readonly discardBytesMax: number
   readonly discardMs: number
@@ -446,6 +454,7 @@ export function readAgentSettings(env: Readonly<Record<string, string | undefine
       keepAliveMs: values.KEEP_ALIVE_MS,
       connectionRequestsMax: values.CONNECTION_REQUESTS_MAX,
       bodyBytesPerSMin: values.BODY_BYTES_PER_S_MIN,
+      bodyBytesMax: values.BODY_BYTES_MAX,
       gatherBytes: values.GATHER_BYTES,
       discardBytesMax: values.DISCARD_BYTES_MAX,
       discardMs: values.DISCARD_MS,

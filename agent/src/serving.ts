@@ -160,6 +160,7 @@ export async function createServing(options: ServingOptions): Promise<Serving> {
         limits,
         recorder,
         inFlight,
+        bodyBytesMax: settings.bodyBytesMax,
         secrets,
         upstreams,
         shedding: new Shedding(load, Math.random),

@@ -8,11 +8,14 @@
  */
 import { BodyReader } from './body.ts'
 import type { EngineParts } from './engine-parts.ts'
+import { framings } from './head.ts'
 import type { RequestHead } from './request-head.ts'
 
 export class ClientBody extends BodyReader {
   /** Whether the client waits for `100 Continue`. */
   expectsContinue = false
+  /** Longest body that passes, in bytes. */
+  bytesMax = Infinity
   readonly #parts: EngineParts
   #deadlineMs = 0
   /** What has come since the last look. */
@@ -28,6 +31,7 @@ export class ClientBody extends BodyReader {
   /** The body of a request whose head was just read. */
   take(head: RequestHead): void {
     this.begin(head.framing, head.length)
+    this.bytesMax = Infinity
     this.expectsContinue = head.expectsContinue
   }
 
@@ -44,6 +48,11 @@ export class ClientBody extends BodyReader {
     const { requestTimeoutMs } = this.#parts.settings
     this.#deadlineMs = requestTimeoutMs === 0 ? 0 : startedMs + requestTimeoutMs
     this.watch()
+  }
+
+  /** Whether more of it has come than may, or is to come by its length. */
+  get isTooLarge(): boolean {
+    return this.passed > this.bytesMax || (this.framing === framings.length && this.passed + this.left > this.bytesMax)
   }
 
   /** Begins to measure anew, as after a pause. */

@@ -59,6 +59,8 @@ export class ClientConnection extends RequestConnection implements Caller {
     // What is decided at once took no time worth asking the system for.
     this.#way.begin(forwarding, this.isReading ? this.startedMs : clock.monotonic())
     if (this.closed || this.state === states.closing) return this.#way.end(this, 'abandoned', null)
+    if (!this.body.done) this.body.bytesMax = forwarding.bodyBytesMax
+    if (this.body.isTooLarge) return this.#refuseLarge()
     this.request.restore(arena)
     if (requestHead.asksWebsocket) {
       if (!this.request.decideUpgrade(forwarding)) return this.#refuseHandshake()
@@ -391,6 +393,8 @@ export class ClientConnection extends RequestConnection implements Caller {
     const at = body.relay(this.at, this.end, to)
     this.at = body.at
     if (body.invalid) return this.#refuseBody()
+    // Of what is too much, nothing reaches the service.
+    if (body.isTooLarge) return this.#refuseLarge()
     if (body.done) {
       this.state = states.sent
       wheel.clear(this)
@@ -495,6 +499,15 @@ export class ClientConnection extends RequestConnection implements Caller {
     this.abandon()
     if (isAnswering) this.cut()
     else this.refuseWire('framing_invalid')
+  }
+
+  /** The body is larger than may pass. What the service got of it is no whole request. */
+  #refuseLarge(): void {
+    this.keepAlive = false
+    this.#way.withdraw('body_too_large')
+    this.#letGo()
+    if (this.#way.status === 0) this.#way.end(this, 'failed', null)
+    else this.cut()
   }
 
   /** The body does not come. */

@@ -33,6 +33,8 @@ export interface Forwarding {
   readonly trailers: boolean
   /** Whether it may become a WebSocket connection. Asked when that is what the client wants. */
   readonly websocket: boolean
+  /** Longest body of the request, in bytes; `Infinity`: no bound. Asked when there is one. */
+  readonly bodyBytesMax: number
   /**
    * The head of the response is there, or the connection has become a tunnel. Called once at most, before `ended`.
    *
@@ -60,7 +62,7 @@ export type Forwarded =
   /** The client left, or did not send or take what it owed; the service was let go. `status` 0: not answered yet. */
   | { readonly kind: 'abandoned'; readonly target: string; readonly status: number; readonly durationMs: number }
   /**
-   * What allowed it counts no more. `status` 0: not answered yet, and the exchange is still to be refused; else the
+   * What allowed it counts no more, or its body grew too large. `status` 0: not answered yet, and the exchange is still to be refused; else the
    * response was cut, or ended as its protocol says goodbye.
    */
   | {

@@ -29,6 +29,7 @@ function forwarded(fields: string, withheldHeaders: readonly string[] = [], requ
     requestFields,
     responseFields: [],
     trailers: false,
+    bodyBytesMax: Infinity,
     websocket: false,
     answering: () => {},
     ended: () => {},

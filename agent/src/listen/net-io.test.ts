@@ -80,6 +80,7 @@ async function startProxy(wraps: boolean, target: string, onPreface?: (socket: S
         requestFields: [],
         responseFields: [],
         trailers: false,
+        bodyBytesMax: Infinity,
         websocket: false,
         answering: () => {},
         ended: (_, { kind }) => assert.equal(kind, 'answered'),

@@ -30,6 +30,8 @@ export interface AllowedParts {
   readonly clock: Clock
   readonly recorder: Recorder
   readonly inFlight: InFlight
+  /** Longest body of a request whose route has no size policy, in bytes; 0: no bound. */
+  readonly bodyBytesMax: number
 }
 
 /** What was decided about a request. */
@@ -95,6 +97,10 @@ export class AllowedRequest extends Watched implements Forwarding {
 
   get websocket(): boolean {
     return this.#route?.websocket === true
+  }
+
+  get bodyBytesMax(): number {
+    return this.#parts.bodyBytesMax || Infinity
   }
 
   get #route(): CompiledRoute | undefined {

@@ -26,6 +26,8 @@ export interface HandlerOptions extends PortsOptions {
   readonly clock: Clock
   readonly recorder: Recorder
   readonly inFlight: InFlight
+  /** As in `AllowedParts`. */
+  readonly bodyBytesMax: number
   readonly secrets: ServiceSecrets
   readonly upstreams: Pick<ServiceUpstreams, 'concurrencyOf'>
   readonly shedding: Shedding

@@ -68,7 +68,7 @@ export const metricNames = {
   sourceRefused: 'headgate.source.refused',
   /** Sum, monotonic, `{lock_out}`: lock-outs for bad credentials. Attributes: `environmentId`, `lockedOut`. */
   lockOuts: 'headgate.source.lock_outs',
-  /** Sum, monotonic, `{request}`: ended in flight with their credential. Attributes: `environmentId`, `reason`. */
+  /** Sum, monotonic, `{request}`: ended in flight, with their credential or for the size of their body. Attributes: `environmentId`, `reason`. */
   streamsEnded: 'headgate.streams.ended',
   /** Gauge: 1 when the store of shared limits answers, 0 when it is away. Absent where no limit is shared. */
   limitStoreUp: 'headgate.limit.store.up',

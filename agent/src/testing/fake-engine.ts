@@ -158,6 +158,7 @@ export function createFakeEngine(changed: Partial<EngineSettings> = {}): FakeEng
         requestFields: [['X-Request-Id', 'id']],
         responseFields: [['X-Request-Id', 'id']],
         trailers: fake.trailers,
+        bodyBytesMax: Infinity,
         websocket: fake.websocket,
         answering: () => {},
         ended: (ended, forwarded) => {
