@@ -116,7 +116,7 @@ test('a field that this agent does not know refuses the snapshot, wherever it is
 })
 
 for (const [name, change, reason] of [
-  ['needs a newer agent', { capabilityMin: 3 }, /capability 3, this agent has 2/],
+  ['needs a newer agent', { capabilityMin: 4 }, /capability 4, this agent has 3/],
   ['does not say what it needs', { capabilityMin: 0 }, /capability 0/],
   ['has no number', { number: 0n }, /number/],
   ['has a number out of range', { number: 2n ** 31n }, /number/],

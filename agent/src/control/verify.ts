@@ -13,7 +13,7 @@ import { type SigningKey, type SignedSnapshot, type Snapshot, SnapshotSchema } f
 import { createPublicKey, verify } from 'node:crypto'
 
 /** The newest capability that this agent has; the numbers are documented in fleet.proto. */
-export const CAPABILITY = 2
+export const CAPABILITY = 3
 
 /** Largest snapshot, in bytes. */
 export const SNAPSHOT_BYTES_MAX = 48 * 1024 * 1024

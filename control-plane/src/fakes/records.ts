@@ -16,7 +16,7 @@ interface AgentOptions {
 /** An agent of a group. @returns its id. */
 export async function insertAgent(
   db: Database,
-  { group, name, connected = true, capability = 2 }: AgentOptions,
+  { group, name, connected = true, capability = 3 }: AgentOptions,
 ): Promise<string> {
   const id = newId('agt', Date.now())
   const { id: groupId } = await db.agentGroup.findUniqueOrThrow({ where: { name: group } })

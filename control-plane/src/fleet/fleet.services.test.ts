@@ -68,7 +68,7 @@ test('an agent enrolls with one line, is sent directory and release, and its ack
     assert.deepEqual([receipt.pending, receipt.unreachable, receipt.refused], [[], [], []])
     const row = await db.agent.findFirstOrThrow()
     assert.equal(row.connected, true)
-    assert.deepEqual([row.version, row.capability, row.listeners], ['0.0.0-test', 2, ['http://127.0.0.1:8080']])
+    assert.deepEqual([row.version, row.capability, row.listeners], ['0.0.0-test', 3, ['http://127.0.0.1:8080']])
     assert.equal(row.controlPlaneId, fleet.controlPlaneId)
   }))
 

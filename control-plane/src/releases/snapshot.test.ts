@@ -61,7 +61,7 @@ test('a snapshot says whose it is, which number it has and what an agent must kn
     environment: input.environment.name,
     number: BigInt(input.number),
     publishedAtMs: BigInt(input.publishedAtMs),
-    capabilityMin: 2,
+    capabilityMin: 3,
   })
 })
 

@@ -15,7 +15,7 @@ import { SnapshotSchema } from '@headgate/proto'
  * The lowest capability number of an agent that enforces everything the kinds of this version can say. It rises with
  * the first kind or field that older agents do not know; see fleet.proto.
  */
-export const CAPABILITY_MIN = 2
+export const CAPABILITY_MIN = 3
 
 export interface SnapshotInput {
   readonly tenant: { readonly id: string; readonly name: string }

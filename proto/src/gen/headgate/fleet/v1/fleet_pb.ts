@@ -500,6 +500,8 @@ export const SubscribeResponseSchema: GenMessage<SubscribeResponse> = /*@__PURE_
  *   1  services, routes, certificates, policies `access` (public, api_key) and `limit` (GCRA, local)
  *   2  issuers, roles; `access` with tokens, client certificates, signed requests and conditions; identity towards
  *      services; in the directory roles of consumers, limits of API keys, decoys and other credentials
+ *   3  settings; `size`; `limit` with all algorithms, units, keys, costs, sharing, shadow and exposure; priorities of
+ *      roles; in the directory bans
  *
  * @generated from service headgate.fleet.v1.FleetService
  */
