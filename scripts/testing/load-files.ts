@@ -5,24 +5,24 @@
  * No test begins before all files are loaded. The runner ends a process as soon as the tests that it knows so far have
  * ended: what a file registers after a module-level `await`, or what the next file registers, would silently not run.
  * For the same reason the last test of all does nothing but wait: a process that is ended by force does not deliver what
- * it has just reported.
+ * it has just reported. It waits for a file, which the runner writes when it has heard of this test, and thus of all
+ * others.
  *
  * @module
  */
+import { existsSync } from 'node:fs'
 import { test } from 'node:test'
 import { pathToFileURL } from 'node:url'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { END_TITLE, GATE_TITLE } from './run-file.ts'
 
-/** How long the process stays behind its last test, in milliseconds: what it reports is on its way to the runner. */
-const FLUSH_MS = 500
-/** The same for each file: thousands of quick tests take a while to be reported. */
-const FLUSH_FILE_MS = 50
+/** Pause between two looks for the file, in milliseconds. */
+const LOOK_MS = 20
 
 const loaded = Promise.withResolvers<void>()
 test(GATE_TITLE, { timeout: 60_000 }, () => loaded.promise)
 
-const files = process.argv.slice(2)
+const [heard = '', ...files] = process.argv.slice(2)
 for (const file of files) {
   try {
     await import(pathToFileURL(file).href)
@@ -33,5 +33,7 @@ for (const file of files) {
   }
 }
 // Tests of one process run in the order in which they were registered, so this is the last one.
-test(END_TITLE, { timeout: 60_000 }, async () => await sleep(FLUSH_MS + FLUSH_FILE_MS * files.length))
+test(END_TITLE, { timeout: 60_000 }, async () => {
+  while (!existsSync(heard)) await sleep(LOOK_MS)
+})
 loaded.resolve()

@@ -3,6 +3,8 @@
  *
  * @module
  */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
 import { type EventData, run } from 'node:test'
 import { ROOT } from '../tooling/paths.ts'
@@ -67,14 +69,22 @@ export async function runFiles(files: readonly string[], options: RunOptions): P
   let isWhole = false
   const titleOf = ({ name, nesting }: Located) => [...titles.slice(0, nesting), name].join(' > ')
 
+  const folder = mkdtempSync(join(tmpdir(), 'headgate-tests-'))
+  const heard = join(folder, 'heard')
   const stream = run({
     files: [LOADER],
-    argv: [...files],
+    argv: [heard, ...files],
     isolation: 'process',
     timeout: options.testTimeoutMs,
     signal: AbortSignal.any([options.signal, AbortSignal.timeout(options.fileTimeoutMs)]),
     // A test that leaves a timer or a socket open would keep its process for ever.
     execArgv: ['--test-force-exit', '--disable-warning=ExperimentalWarning'],
+  })
+  // The process stays until everything that it has reported has arrived here.
+  stream.on('test:dequeue', (data) => {
+    if (!isNamed(data, END_TITLE)) return
+    isWhole = true
+    writeFileSync(heard, '')
   })
   for await (const event of stream as AsyncIterable<TestEvent>) {
     switch (event.type) {
@@ -82,7 +92,6 @@ export async function runFiles(files: readonly string[], options: RunOptions): P
         titles[event.data.nesting] = event.data.name
         break
       case 'test:pass':
-        isWhole ||= isNamed(event.data, END_TITLE)
         if (event.data.details.type === 'suite' || isNamed(event.data, GATE_TITLE) || isNamed(event.data, END_TITLE))
           break
         if (event.data.details.duration_ms > SLOW_TEST_MS) {
@@ -106,6 +115,7 @@ export async function runFiles(files: readonly string[], options: RunOptions): P
       default:
     }
   }
+  rmSync(folder, { recursive: true, force: true })
   if (!isWhole && failures.length === 0) {
     const error = new Error('The process ended before its last test had: results are missing')
     failures.push({ title: END_TITLE, place: relative(ROOT, files[0] ?? ''), error })
