@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { compile, type CompiledRelease, type Decision, type Facts, refuse } from '@headgate/core'
+import { compile, type CompiledRelease, type Decision, type Facts, publicProblem, refuse } from '@headgate/core'
 import type { LiveEnvironment } from '#agent/live-table.ts'
 import { ServiceConcurrency } from '#agent/upstream/overload/service-concurrency.ts'
 import { Shedding } from './shedding.ts'
@@ -8,7 +8,7 @@ import type { ThreadLoad } from './thread-load.ts'
 
 const OPEN = { owner: 'team', reason: 'a test' }
 
-function released(plans: boolean): CompiledRelease {
+function released(plans: boolean, style: string | null): CompiledRelease {
   const objects = [
     { kind: 'service', name: 'shop', spec: { owner: 'team', targets: [{ url: 'http://127.0.0.1:1' }] } },
     { kind: 'route', name: 'open', spec: { service: 'shop', path: '/open', exposure: 'public' } },
@@ -20,6 +20,7 @@ function released(plans: boolean): CompiledRelease {
       name: 'key',
       spec: { type: 'access', on: { route: 'keyed' }, credentials: [{ kind: 'api_key' }] },
     },
+    ...(style === null ? [] : [{ kind: 'settings', name: 'settings', spec: { rate_limit_fields: style } }]),
     ...(plans ? [{ kind: 'role', name: 'gold', spec: { scopes: [], priority: 'critical' } }] : []),
   ].map((object) => ({ ...object, origin: object.name }))
   const compiled = compile({ tenant: 'acme', environment: 'production', number: 1, objects })
@@ -27,10 +28,13 @@ function released(plans: boolean): CompiledRelease {
   return compiled.release
 }
 
-function sheddingOf(refusedBelow: ThreadLoad['refusedBelow'], { plans = false, random = 0 } = {}) {
+function sheddingOf(
+  refusedBelow: ThreadLoad['refusedBelow'],
+  { plans = false, random = 0, style = null as string | null } = {},
+) {
   const load = { refusedBelow, shed: 0 }
   const shedding = new Shedding(load as ThreadLoad, () => random)
-  const environment = { release: released(plans) } as LiveEnvironment
+  const environment = { release: released(plans, style) } as LiveEnvironment
   const before = (path: string): Decision | null =>
     shedding.before(environment, { host: 'a.test', path, method: 'GET' } as Facts)
   const after = (route: string, roles: readonly string[], concurrency: ServiceConcurrency): Decision | null => {
@@ -90,4 +94,13 @@ test('a crowded service is kept free for what is more important', () => {
 test('those who are refused together are told different times, from one to four seconds', () => {
   const times = [0, 0.3, 0.6, 0.999].map((random) => sheddingOf(4, { random }).before('/open')?.retryAfterMs)
   assert.deepEqual(times, [1_000, 2_000, 3_000, 4_000])
+})
+
+test('the refusal is a problem of the draft, or ours where the environment asks for that', () => {
+  const typeOf = (style: string | null): string | undefined => {
+    const refused = sheddingOf(4, { style }).before('/open')
+    return refused === null ? undefined : publicProblem(refused, 'req_1').type
+  }
+  assert.equal(typeOf(null), 'https://iana.org/assignments/http-problem-types#temporary-reduced-capacity')
+  assert.equal(typeOf('none'), 'https://headgate.dev/problems/agent_overloaded')
 })

@@ -43,7 +43,9 @@ export class Shedding {
     if (refusedBelow === 0) return null
     const match = matchRoute(release.index, facts.host, facts.path, facts.method)
     if (match.kind !== 'route' || priorityRankMax(release, match.route) >= refusedBelow) return null
-    return this.#overloaded(match.route, priorityRank(release, match.route, NONE), null)
+    const refused = this.#overloaded(match.route, priorityRank(release, match.route, NONE), null)
+    // Nothing was decided that it could be told in the style of.
+    return { ...refused, limitFields: release.settings.rateLimitFields }
   }
 
   /**

@@ -58,7 +58,7 @@ test('503 agent_overloaded refuses what is public while threads are late, serves
   await until(async () => {
     const answer = await ask(agent.http, '/public')
     if (answer.status !== 503) return (refusedInARow = 0) > 0
-    assert.match(answer.body, /"code":"agent_overloaded"/)
+    assert.match(answer.body, /#temporary-reduced-capacity".*"code":"agent_overloaded"/)
     const retryAfterS = Number(answer.field('retry-after'))
     assert.ok(retryAfterS >= 1 && retryAfterS <= 4, `${retryAfterS}`)
     return ++refusedInARow >= 8
