@@ -95,10 +95,18 @@ export class Away {
   }
 
   /** What was admitted and is not charged yet, once. */
-  takeCharges(): readonly Charge[] {
+  takeCharges(aheadMs: number): readonly Charge[] {
     const charges = [...this.#charges.values()].filter(({ units }) => units > 0)
+    for (const charge of charges) charge.units += this.#unitsIn(charge.demand, aheadMs)
     this.#charges.clear()
     return charges
+  }
+
+  /** What comes to a share in so many milliseconds. */
+  #unitsIn(demand: LimitDemand, ms: number): number {
+    if (demand.limit.shared?.onFailure !== 'local_share') return 0
+    const { amount, windowMs } = this.#shareOf(demand).limit
+    return Math.floor((amount * ms) / windowMs)
   }
 
   #takeShare(environmentId: string, demand: LimitDemand): LimitState | null {

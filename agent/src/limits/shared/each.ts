@@ -76,7 +76,7 @@ export class Each {
   /** Takes what has passed. @returns whether the store knows. */
   async charge(environmentId: string, demand: LimitDemand, units: number): Promise<boolean> {
     const { link, holder, now } = this.#options
-    if (!link.isUsable) return false
+    if (link.state.isAway) return false
     const args = link.head(holder)
     pushArgs(args, demand.limit, units, null, now())
     const keys = this.#keysOf(slotTag(environmentId, demand), environmentId, [demand])

@@ -90,7 +90,7 @@ export class Leases {
       if (own !== undefined) await within(own, untilMs - nowMs)
       else if (table.beginRefill(entry, nowMs)) {
         await within(this.#refill(environmentId, demand, entry, terms), untilMs - nowMs)
-      } else await table.refilled(entry, untilMs - nowMs)
+      } else await table.refilled(entry, Math.max(1, untilMs - nowMs))
     }
     return link.isUsable ? 'each' : 'away'
   }

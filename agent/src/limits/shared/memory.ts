@@ -34,8 +34,8 @@ const WORDS = {
   inUse: 7,
 } as const
 const WORD_BYTES = 64
-const NUMBERS = { awaySince: 0, forgot: 1, mark: 2, longestMs: 3 } as const
-const NUMBER_BYTES = 32
+const NUMBERS = { awaySince: 0, forgot: 1, mark: 2, longestMs: 3, backAt: 4 } as const
+const NUMBER_BYTES = 40
 const COUNTS = { calls: 0, errors: 1, microseconds: 2, buckets: 3 } as const
 const COUNT_BYTES = (COUNTS.buckets + CALL_BOUNDS_MS.length + 1) * 8
 /** Longest name of a group, in bytes. */
@@ -142,8 +142,15 @@ export class StoreState {
     return true
   }
 
+  /** When all threads ask it again. */
+  get backAtMs(): number {
+    return this.#numbers[NUMBERS.backAt] ?? 0
+  }
+
   /** @returns whether nobody had said so before. */
-  comeBack(): boolean {
+  comeBack(backAtMs: number): boolean {
+    // Before the word, for whoever reads it behind the word.
+    this.#numbers[NUMBERS.backAt] = backAtMs
     if (Atomics.compareExchange(this.#words, WORDS.away, 1, 0) !== 1) return false
     Atomics.add(this.#words, WORDS.periods, 1)
     return true

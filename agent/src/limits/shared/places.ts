@@ -67,7 +67,7 @@ export class Places {
   /** Says how many are held. Does not reject. */
   async tell(): Promise<void> {
     const all = [...this.#held]
-    for (let from = 0; from < all.length && this.#link.isUsable; from += BATCH_KEYS) {
+    for (let from = 0; from < all.length && !this.#link.state.isAway; from += BATCH_KEYS) {
       await Promise.all(all.slice(from, from + BATCH_KEYS).map(async ([key, held]) => await this.#tellOf(key, held)))
     }
   }

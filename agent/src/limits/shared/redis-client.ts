@@ -55,7 +55,7 @@ export function createRedisClient(options: RedisClientOptions): RedisClient {
     if (redis.status === 'ready') return true
     onReady ??= Promise.withResolvers<void>()
     const { promise, resolve } = Promise.withResolvers<boolean>()
-    const timer = setTimeout(() => resolve(false), waitMs)
+    const timer = setTimeout(() => resolve(false), Math.max(1, waitMs))
     void onReady.promise.then(() => resolve(true))
     try {
       return await promise
@@ -139,7 +139,7 @@ const retryMs = (times: number): number =>
 async function within(reply: Promise<Reply>, deadlineMs: number): Promise<Reply> {
   const { promise, resolve } = Promise.withResolvers<Reply>()
   const late: Reply = { kind: 'failed', why: `no answer within ${Math.round(deadlineMs)} ms` }
-  const timer = setTimeout(() => setImmediate(() => resolve(late)), deadlineMs)
+  const timer = setTimeout(() => setImmediate(() => resolve(late)), Math.max(1, deadlineMs))
   void reply.then(resolve)
   try {
     return await promise

@@ -120,13 +120,21 @@ return 'OK'
 export const AGENT_GONE_MS = 10_000
 
 /**
+ * All agents come back together so long after the first that finds the store again, in milliseconds: by then all have
+ * found it, and have charged what they had admitted without it. Longer than the longest pause between two probes.
+ */
+export const COME_BACK_MS = 2_000
+
+/**
  * An agent lives. KEYS: the agents of the group by when they beat last, and what is known of the store. ARGV: agent, and the
- * store that it knew before (empty: none).
+ * store that it knew before (empty: none), and whether it was away.
  *
  * A store that has forgotten everything is known by the lack of its mark; when somebody knew it before, that is noted for
- * all. Answers how many agents there are, the store's mark, and since when it had forgotten (0: it has not).
+ * all. Answers how many agents there are, the store's mark, since when it had forgotten (0: it has not), and
+ * how long the agent goes on without it, in milliseconds.
  */
 const BEAT = `
+local COME_BACK_MS = ${COME_BACK_MS}
 local agents, store = KEYS[1], KEYS[2]
 redis.call('ZADD', agents, num(now), ARGV[1])
 redis.call('ZREMRANGEBYSCORE', agents, '-inf', num(now - ${AGENT_GONE_MS}))
@@ -140,8 +148,17 @@ if ARGV[2] ~= '' and ARGV[2] ~= mark and forgot == '0' then
   forgot = mark
   redis.call('HSET', store, 'forgot', forgot)
 end
+local wait = 0
+if ARGV[3] == '1' then
+  local back = tonumber(redis.call('HGET', store, 'back') or 0)
+  if now - back > COME_BACK_MS then
+    back = now
+    redis.call('HSET', store, 'back', num(back))
+  end
+  wait = back + COME_BACK_MS - now
+end
 redis.call('PEXPIRE', store, 2592000000)
-return { num(redis.call('ZCARD', agents)), mark, forgot }
+return { num(redis.call('ZCARD', agents)), mark, forgot, num(wait) }
 `
 
 /** @param now Lua that sets `now`. Tests have a clock of their own. */

@@ -64,7 +64,7 @@ class Composed implements ThreadSharedLimits {
     this.#places = new Places(link, holder, now)
     this.#leases = new Leases({ table: new LeaseTable(memory.leases), link, clock, holder })
     this.#each = new Each({ link, places: this.#places, isCluster, holder, now })
-    link.onBack(() => void this.#catchUp())
+    link.onBack((aheadMs) => void this.#catchUp(aheadMs))
     this.#timer = setInterval(() => void this.#places.tell(), BEAT_MS)
     this.#timer.unref()
   }
@@ -234,9 +234,9 @@ class Composed implements ThreadSharedLimits {
   }
 
   /** The store is back: says what is held, and charges what was admitted without it. */
-  async #catchUp(): Promise<void> {
+  async #catchUp(aheadMs: number): Promise<void> {
     await this.#places.tell()
-    for (const { environmentId, demand, units } of this.#away.takeCharges()) {
+    for (const { environmentId, demand, units } of this.#away.takeCharges(aheadMs)) {
       await this.#each.charge(environmentId, demand, units)
     }
   }

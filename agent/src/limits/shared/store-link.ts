@@ -2,8 +2,9 @@
  * A thread's link to the store of shared limits: calls with a deadline, and what all threads do when it does not answer.
  *
  * After one call without an answer the store counts as away for all threads, and no request waits for it any more. One
- * thread at a time then asks whether it is back, after pauses that grow and differ. When it is, each thread comes back at
- * a moment of its own, so that neither the threads nor the agents of a group come all at once.
+ * thread at a time then asks whether it is back, after pauses that grow and differ. When it is, all threads of all agents
+ * first charge what they have admitted meanwhile, each at a moment of its own, and go on without it until all have: or the
+ * first to come back would find a limit that nobody seems to have used. Then they ask it again, within a fifth of a second.
  *
  * The same question, every two seconds, is the beat by which the agents of a group are counted. Failing to beat takes an
  * agent out of the count after ten seconds; others then count with fewer, and lease more.
@@ -33,9 +34,11 @@ export interface StoreLinkOptions {
 export const BEAT_MS = 2_000
 /** First pause between two probes while it is away, and the longest, in milliseconds. Each is 0.5 to 1.5 times as long. */
 const PROBE_MS_MIN = 100
-const PROBE_MS_MAX = 2_000
-/** Threads come back within so many milliseconds. */
-const COME_BACK_MS_MAX = 500
+const PROBE_MS_MAX = 1_000
+/** Threads come back within so many milliseconds of each other. */
+const APART_MS_MAX = 200
+/** Pause between two charges until then, in milliseconds. */
+const CHARGE_MS = 250
 /** Pause between two looks at whether it is time to beat or to probe, in milliseconds. */
 const LOOK_MS = 50
 /** A call that was given so much of the deadline, and has no answer, says that the store is away. */
@@ -48,10 +51,11 @@ export class StoreLink {
   readonly scripts: Scripts
   readonly #options: StoreLinkOptions
   readonly #timer: NodeJS.Timeout
-  readonly #onBack: (() => void)[] = []
+  readonly #onBack: ((aheadMs: number) => void)[] = []
   #periods: number
   #isBehind = false
   #comesBackMs = 0
+  #chargesMs = 0
   #isAsking = false
 
   constructor(options: StoreLinkOptions) {
@@ -91,8 +95,11 @@ export class StoreLink {
     return this.#comesBackMs === 0
   }
 
-  /** Called once each time that this thread comes back to it. */
-  onBack(call: () => void): void {
+  /**
+   * Called from when it was found again until this thread asks it again, to charge what was admitted without it, and what
+   * may be within so many milliseconds.
+   */
+  onBack(call: (aheadMs: number) => void): void {
     this.#onBack.push(call)
   }
 
@@ -146,15 +153,24 @@ export class StoreLink {
   #plan(): void {
     this.#isBehind = false
     this.#periods = this.state.periods
-    this.#comesBackMs = this.#options.monotonic() + Math.random() * COME_BACK_MS_MAX
+    const nowMs = this.#options.monotonic()
+    const waitMs = Math.max(0, this.state.backAtMs - nowMs)
+    this.#comesBackMs = nowMs + waitMs + Math.random() * APART_MS_MAX
+    this.#chargesMs = nowMs + Math.random() * CHARGE_MS
   }
 
   #look(): void {
     const { monotonic } = this.#options
     const nowMs = monotonic()
-    if (!this.isUsable && !this.state.isAway && this.#comesBackMs !== 0 && nowMs >= this.#comesBackMs) {
-      this.#comesBackMs = 0
-      for (const call of this.#onBack) call()
+    if (!this.isUsable && !this.state.isAway) {
+      if (nowMs >= this.#comesBackMs) {
+        this.#comesBackMs = 0
+        this.#tellBack(0)
+      } else if (nowMs >= this.#chargesMs) {
+        this.#chargesMs = nowMs + CHARGE_MS
+        // The last time with what may be admitted until all ask again: nobody is to find that too.
+        this.#tellBack(this.#comesBackMs - nowMs < 2 * CHARGE_MS ? 2 * CHARGE_MS : 0)
+      }
     }
     if (this.#isAsking) return
     const isDue = this.state.isAway ? this.state.mayProbe(nowMs, probePauseMs) : this.state.mayBeat(nowMs, BEAT_MS)
@@ -163,17 +179,21 @@ export class StoreLink {
     void this.#beat().finally(() => (this.#isAsking = false))
   }
 
+  #tellBack(aheadMs: number): void {
+    for (const call of this.#onBack) call(aheadMs)
+  }
+
   async #beat(): Promise<void> {
     const { memory, log, monotonic } = this.#options
     const { group } = this
     const keys = [`hg:{${group}}:agents`, `hg:{${group}}:store`]
     const mark = this.state.mark === 0 ? '' : String(this.state.mark)
-    const answer = await this.call(this.scripts.beat, keys, [memory.agent, mark])
+    const answer = await this.call(this.scripts.beat, keys, [memory.agent, mark, this.state.isAway ? 1 : 0])
     if (answer === null) return
-    const [agents, newMark, forgot] = answer.map(Number)
+    const [agents, newMark, forgot, waitMs] = answer.map(Number)
     this.state.learn(agents ?? 1, newMark ?? 0, forgot ?? 0)
     const awaySinceMs = this.awaySinceMs
-    if (this.state.comeBack()) {
+    if (this.state.comeBack(monotonic() + (waitMs ?? 0))) {
       const awayMs = Math.round(monotonic() - awaySinceMs)
       log.info({ away_ms: awayMs, agents: this.agents }, 'the store of shared limits is back')
     }
