@@ -1,38 +1,30 @@
 /**
- * One connection of a client, and what becomes of its requests: how their bodies and answers are passed on.
+ * One connection of a client, and what becomes of its requests: how answers, tunnels and ends are passed on.
  *
  * Every wait for the client is bounded; a client that leaves takes its request to the service along. What belongs
- * together has its own file: `request-connection.ts` (reading and refusing requests), `client-request.ts` (what was
- * asked), `client-body.ts` (how the body comes), `client-forwarding.ts` (the way to the service), `tunnel.ts`.
- *
- * Source: RFC 9110 section 10.1.1 (Expect).
+ * together has its own file: `request-connection.ts` (reading and refusing requests), `forwarding-connection.ts` (their
+ * way to services), `client-request.ts` (what was asked), `client-body.ts` (how the body comes), `client-forwarding.ts`
+ * (what is known of the way), `tunnel.ts`.
  *
  * @module
  */
 import type { Reason } from '@headgate/core'
 import { bytesOf, LF, putBytes } from './bytes.ts'
-import { ClientForwarding } from './client-forwarding.ts'
-import type { ClientOrigin } from './client-request.ts'
-import type { EngineParts, UpstreamTarget } from './engine-parts.ts'
-import type { Forwarding, UpstreamReason } from './exchange.ts'
+import type { UpstreamReason } from './exchange.ts'
+import { ForwardingConnection } from './forwarding-connection.ts'
 import { framings } from './head.ts'
-import type { Io } from './io.ts'
-import { CONTINUE } from './refusals.ts'
-import { LINGER_MS, NO_FIELDS, RequestConnection, states } from './request-connection.ts'
+import { LINGER_MS, NO_FIELDS, states } from './request-connection.ts'
 import { HEAD_BYTES_MAX } from './request-head.ts'
-import { writeRequestHead } from './request-writer.ts'
 import type { ResponseHead } from './response-head.ts'
 import { connectionSays, writeResponseHead } from './response-writer.ts'
-import type { Caller, ServiceConnection } from './service-connection.ts'
+import type { ServiceConnection } from './service-connection.ts'
 import { Tunnel } from './tunnel.ts'
-import { type Handshake, WEBSOCKET_VERSION } from './websocket.ts'
 import { closeCodes } from './websocket-frames.ts'
 
 /** Status 16 of gRPC. */
 const UNAUTHENTICATED = 'grpc-status: 16\r\n'
 
-export class ClientConnection extends RequestConnection implements Caller {
-  readonly #way: ClientForwarding
+export class ClientConnection extends ForwardingConnection {
   /** Since when the client takes nothing, while it is `blocked`. */
   #blockedMs = 0
   responseBytes = 0
@@ -40,49 +32,9 @@ export class ClientConnection extends RequestConnection implements Caller {
   /** Whether the response ends in trailers between whole chunks, so that a status can be said at any time. */
   #endsInStatus = false
 
-  constructor(parts: EngineParts, io: Io, origin: ClientOrigin) {
-    super(parts, io, origin)
-    this.#way = new ClientForwarding(parts)
-  }
-
-  protected get isForwarding(): boolean {
-    return this.#way.forwarding !== null
-  }
-
-  protected begun(): void {
+  protected override begun(): void {
     this.responseBytes = 0
-    this.#way.reset()
-  }
-
-  forward(forwarding: Forwarding): void {
-    const { upstreams, arena, requestHead, clock } = this.parts
-    // What is decided at once took no time worth asking the system for.
-    this.#way.begin(forwarding, this.isReading ? this.startedMs : clock.monotonic())
-    if (this.closed || this.state === states.closing) return this.#way.end(this, 'abandoned', null)
-    if (!this.body.done) this.body.bytesMax = forwarding.bodyBytesMax
-    if (this.body.isTooLarge) return this.#refuseLarge()
-    this.request.restore(arena)
-    if (requestHead.asksWebsocket) {
-      if (!this.request.decideUpgrade(forwarding)) return this.#refuseHandshake()
-      // What comes behind an upgrade that is refused was perhaps meant for the other protocol.
-      if (this.handshake !== null) this.keepAlive = false
-    }
-    const target = upstreams.pick(forwarding.service, forwarding.consumer, this.request)
-    this.#way.target = target
-    if (target === null) return this.#way.end(this, 'failed', 'upstream_overloaded')
-    const end = this.#writeHead(forwarding, target)
-    const isGathered = this.body.done || target.streams || this.#isEnoughThere(end)
-    if (this.body.invalid) {
-      this.request.letFieldsGo()
-      return this.#refuseBody()
-    }
-    const connection = isGathered ? target.take() : null
-    if (connection === null || this.#isRepeatable || !this.isReading) this.#way.keepHead(end)
-    this.request.letFieldsGo()
-    if (!isGathered) this.#gather()
-    else if (connection === null) this.#wait(target)
-    else if (this.isReading) this.#launch(connection, end)
-    else this.connected(connection)
+    super.begun()
   }
 
   get bodyBytes(): number {
@@ -94,7 +46,7 @@ export class ClientConnection extends RequestConnection implements Caller {
   received(start: number, end: number): void {
     if (this.state === states.closing) return
     if (this.#tunnel !== null) return this.#tunnel.received(this, start, end)
-    if (this.state === states.gathering) return this.#gatherMore(start, end)
+    if (this.state === states.gathering) return this.gatherMore(start, end)
     // Only a line's end can make a head whole; without this a head that drips would be read again for every byte.
     if (this.state === states.head && this.waiting > 0 && this.waiting + end - start <= HEAD_BYTES_MAX) {
       if (!this.parts.arena.bytes.subarray(start, end).includes(LF)) return this.keep(start, end)
@@ -132,7 +84,7 @@ export class ClientConnection extends RequestConnection implements Caller {
     } else if (this.state === states.head) this.next()
     else if (this.state !== states.closing) {
       this.#watchReader()
-      this.#way.upstream?.resume()
+      this.way.upstream?.resume()
     }
   }
 
@@ -143,12 +95,12 @@ export class ClientConnection extends RequestConnection implements Caller {
         else this.refuseWire('request_timeout')
         break
       case states.waiting:
-        this.#way.target?.leave(this)
+        this.way.target?.leave(this)
         this.failed('upstream_unreachable', false)
         break
       case states.gathering:
       case states.body:
-        this.#checkSender()
+        this.checkSender()
         break
       case states.tunnel:
         this.#tunnel?.cut()
@@ -160,27 +112,6 @@ export class ClientConnection extends RequestConnection implements Caller {
 
   // The service's side.
 
-  get toHead(): boolean {
-    return this.request.toHead
-  }
-  get chunks(): boolean {
-    return this.request.chunks
-  }
-  get takesTrailers(): boolean {
-    return this.request.takesTrailers
-  }
-
-  connected(connection: ServiceConnection): void {
-    if (this.closed) return connection.abandon()
-    const end = this.#way.writeHead()
-    // Whoever waits for a connection has kept its head and knows its target.
-    if (end === -1) return connection.abandon()
-    this.at = this.parts.arena.joined
-    this.end = this.join()
-    this.#launch(connection, end)
-    this.forgetRead()
-  }
-
   writeInterim(head: ResponseHead, to: number): number {
     const connection = connectionSays.nothing
     return writeResponseHead(head, to, { added: NO_FIELDS, connection, chunks: false, trailers: false })
@@ -188,31 +119,24 @@ export class ClientConnection extends RequestConnection implements Caller {
 
   writeHead(head: ResponseHead, to: number): number {
     const { chunks, takesTrailers } = this.request
-    this.#way.answering(head.status)
-    this.#way.releaseHead()
-    this.#endsInStatus = head.framing === framings.chunked && takesTrailers && this.request.grpc && this.#way.isStream
+    this.way.answering(head.status)
+    this.way.releaseHead()
+    this.#endsInStatus = head.framing === framings.chunked && takesTrailers && this.request.grpc && this.way.isStream
     const isUndelimited = head.framing === framings.untilClose || head.framing === framings.chunked
     if ((isUndelimited && !chunks) || this.parts.draining()) this.keepAlive = false
     return writeResponseHead(head, to, {
-      added: this.#way.forwarding?.responseFields ?? NO_FIELDS,
+      added: this.way.forwarding?.responseFields ?? NO_FIELDS,
       connection: this.connectionSays(),
       chunks,
       trailers: takesTrailers,
     })
   }
 
-  get address(): string {
-    return this.request.address
-  }
-  get handshake(): Handshake | null {
-    return this.request.handshake
-  }
-
   switched(connection: ServiceConnection, head: ResponseHead, start: number, end: number): Tunnel {
     const { out } = this.parts.arena
-    this.#way.answering(head.status)
-    this.#way.upstream = null
-    const added = this.#way.forwarding?.responseFields ?? NO_FIELDS
+    this.way.answering(head.status)
+    this.way.upstream = null
+    const added = this.way.forwarding?.responseFields ?? NO_FIELDS
     const wish = { added, connection: connectionSays.upgrade, chunks: false, trailers: false }
     this.send(out, writeResponseHead(head, out, wish))
     this.state = states.tunnel
@@ -237,16 +161,16 @@ export class ClientConnection extends RequestConnection implements Caller {
 
   get stalledSinceMs(): number {
     if (this.blocked) return this.#blockedMs
-    return this.state === states.body && !this.paused && !this.#way.isStream ? this.body.slowSinceMs : 0
+    return this.state === states.body && !this.paused && !this.way.isStream ? this.body.slowSinceMs : 0
   }
 
   evicted(): void {
-    if (this.#way.status !== 0 || this.blocked) this.cut()
-    else this.#refuseLate()
+    if (this.way.status !== 0 || this.blocked) this.cut()
+    else this.refuseLate()
   }
 
   answered(): void {
-    this.#way.upstream = null
+    this.way.upstream = null
     if (this.blocked) {
       this.state = states.flushing
       this.parts.wheel.set(this, this.parts.settings.clientIdleMs)
@@ -254,16 +178,12 @@ export class ClientConnection extends RequestConnection implements Caller {
   }
 
   failed(reason: UpstreamReason, reset: boolean): void {
-    this.#way.upstream = null
-    if (this.#way.status !== 0) {
-      this.#way.end(this, 'broken', null)
+    this.way.upstream = null
+    if (this.way.status !== 0) {
+      this.way.end(this, 'broken', null)
       // A response that stops short must look like that to the client.
       this.cut()
-    } else if (!this.#tryAgain(reason, reset)) this.#way.end(this, 'failed', reason)
-  }
-
-  upstreamDrained(): void {
-    if (this.state === states.body) this.goOn()
+    } else if (!this.tryAgain(reason, reset)) this.way.end(this, 'failed', reason)
   }
 
   /** Ends the connection because the time is over. */
@@ -274,12 +194,12 @@ export class ClientConnection extends RequestConnection implements Caller {
 
   withdraw(reason: Reason): void {
     if (!this.isForwarding) return
-    this.#way.withdraw(reason)
+    this.way.withdraw(reason)
     if (this.#tunnel !== null) return this.#tunnel.close(closeCodes.policy, reason)
-    if (this.#way.status === 0) {
-      this.#letGo()
+    if (this.way.status === 0) {
+      this.letGo()
       // It is refused then.
-      this.#way.end(this, 'failed', null)
+      this.way.end(this, 'failed', null)
     } else if (this.#endsInStatus && !this.blocked && !this.closed) this.#endCall(reason)
     // A response that stops short must look like that to the client.
     else this.cut()
@@ -288,141 +208,10 @@ export class ClientConnection extends RequestConnection implements Caller {
   // Passing on.
 
   protected override step(): boolean {
-    switch (this.state) {
-      case states.body:
-        this.#relayBody(this.parts.arena.out)
-        return this.#way.upstream !== null || this.state !== states.body
-      case states.tunnel:
-        this.#tunnel?.received(this, this.at, this.end)
-        this.at = this.end
-        return false
-      case states.gathering:
-        return false
-      default:
-        return super.step()
-    }
-  }
-
-  protected resume(): void {
-    if (this.closed || this.#way.upstream?.blocked === true) return
-    if (this.paused) this.io.resume(this)
-    if (this.state !== states.body && this.state !== states.gathering) return
-    this.body.watch()
-    this.#watchSender()
-  }
-
-  get #isRepeatable(): boolean {
-    return this.request.isRepeatable(this.body.framing)
-  }
-
-  /** Writes the head for a target to the arena's place of output. @returns the place behind it. */
-  #writeHead(forwarding: Forwarding, target: UpstreamTarget): number {
-    const { requestHead, arena } = this.parts
-    const trailers = this.handshake === null ? this.request.decideTrailers(forwarding) : null
-    if (trailers !== null) this.body.passTrailers(trailers)
-    return writeRequestHead(requestHead, arena.out, forwarding, target.hostLine, this.request)
-  }
-
-  /** Looks at what has come behind the head. @param scratch a place of output. */
-  #isEnoughThere(scratch: number): boolean {
-    if (this.isReading) return this.body.isEnough(this.at, this.end, scratch)
-    return this.body.isEnough(this.parts.arena.joined, this.join(), scratch)
-  }
-
-  /** Awaits the beginning of the body. The head is kept. */
-  #gather(): void {
-    this.state = states.gathering
-    this.body.expect(this.startedMs)
-    this.#sayContinue(this.isReading ? this.at < this.end : this.waiting > 0)
-    this.resume()
-  }
-
-  #gatherMore(start: number, end: number): void {
-    const isEnough = this.body.isEnough(start, end, this.parts.arena.out)
-    if (this.body.invalid) return this.#refuseBody()
-    this.keep(start, end)
-    const { target } = this.#way
-    if (target === null || !isEnough) return
-    const connection = target.take()
-    if (connection !== null) return this.connected(connection)
-    this.pause()
-    this.#wait(target)
-  }
-
-  /** @param isBegun whether the client has begun to send its body without being told. */
-  #sayContinue(isBegun: boolean): void {
-    const { bytes, out } = this.parts.arena
-    if (this.body.expectsContinue && !isBegun) this.send(out, putBytes(bytes, out, CONTINUE))
-    this.body.expectsContinue = false
-  }
-
-  #wait(target: UpstreamTarget): void {
-    this.state = states.waiting
-    this.deadlineMs = 0
-    if (!target.open(this)) this.failed('upstream_overloaded', false)
-    else if (this.state === states.waiting) this.parts.wheel.set(this, target.waitMs)
-  }
-
-  /** Begins on a connection. The head of the request lies at the arena's place of output. @param end of the head. */
-  #launch(connection: ServiceConnection, end: number): void {
-    const { out } = this.parts.arena
-    this.#way.upstream = connection
-    this.deadlineMs = 0
-    // Only within a forwarding.
-    connection.begin(this, this.#way.forwarding?.service.responseTimeoutMs ?? 0)
-    if (this.body.done) {
-      this.state = states.sent
-      connection.send(out, end)
-      connection.requestSent()
-      return
-    }
-    this.state = states.body
-    this.body.expect(this.startedMs)
-    const isBegun = this.at < this.end
-    this.#relayBody(end)
-    this.#sayContinue(isBegun)
-    if (this.state === states.body) this.resume()
-  }
-
-  /** @param to where output goes on; what lies between the arena's place of output and this is sent with it. */
-  #relayBody(to: number): void {
-    const { arena, wheel } = this.parts
-    const connection = this.#way.upstream
-    if (connection === null) return
-    const body = this.body
-    const at = body.relay(this.at, this.end, to)
-    this.at = body.at
-    if (body.invalid) return this.#refuseBody()
-    // Of what is too much, nothing reaches the service.
-    if (body.isTooLarge) return this.#refuseLarge()
-    if (body.done) {
-      this.state = states.sent
-      wheel.clear(this)
-    }
-    if (at > arena.out) connection.send(arena.out, at)
-    if (body.done) connection.requestSent()
-    else if (connection.blocked) {
-      this.pause()
-      wheel.clear(this)
-    }
-  }
-
-  /** A client that sends nothing although it owes a body does not stay; a stream owes nothing, and may rest. */
-  #watchSender(): void {
-    const { wheel, settings } = this.parts
-    if (!this.#way.isStream) wheel.set(this, settings.clientIdleMs)
-    else if (settings.upstreamIdleMs > 0) wheel.set(this, settings.upstreamIdleMs)
-  }
-
-  /** Whether the client has sent enough since the last look. */
-  #checkSender(): void {
-    const { isStream, status } = this.#way
-    const isLate = !isStream && this.body.isLate
-    const isOwed = !this.paused && !(isStream && status !== 0)
-    const tooSlow = this.body.cameTooSlowly(isStream)
-    if (!isLate && !(isOwed && tooSlow)) this.#watchSender()
-    else if (this.state === states.gathering && !this.blocked) this.#refuseLate()
-    else this.cut()
+    if (this.state !== states.tunnel) return super.step()
+    this.#tunnel?.received(this, this.at, this.end)
+    this.at = this.end
+    return false
   }
 
   /** A client that takes nothing although something waits for it does not stay. */
@@ -433,20 +222,6 @@ export class ClientConnection extends RequestConnection implements Caller {
     else wheel.clear(this)
   }
 
-  #tryAgain(reason: UpstreamReason, reset: boolean): boolean {
-    if (this.closed) return false
-    const before = this.#way.target
-    const sent = this.state !== states.waiting
-    const [unreachable, timedOut] = [reason === 'upstream_unreachable', reason === 'upstream_timeout']
-    const next = this.#way.again({ unreachable, sent, reset, timedOut, repeatable: this.#isRepeatable })
-    if (next === null) return false
-    // Over a new connection to the same target: others to it may have ended as this one did.
-    const connection = next.url === before?.url || this.isReading ? null : next.take()
-    if (connection === null) this.#wait(next)
-    else this.connected(connection)
-    return true
-  }
-
   // Ends.
 
   #leaveTunnel(): void {
@@ -454,65 +229,22 @@ export class ClientConnection extends RequestConnection implements Caller {
     this.isOpen = false
     this.responseBytes += this.#tunnel?.bytes ?? 0
     this.#tunnel = null
-    this.#way.end(this, 'answered', null)
-  }
-
-  /** What follows a handshake that is none may be anything. */
-  #refuseHandshake(): void {
-    this.#way.end(this, 'abandoned', null)
-    this.refuseWire('handshake_invalid', [['sec-websocket-version', WEBSOCKET_VERSION]])
+    this.way.end(this, 'answered', null)
   }
 
   /** The response was handed over to its last byte. */
   #complete(): void {
     this.isOpen = false
-    this.#way.end(this, 'answered', null)
+    this.way.end(this, 'answered', null)
     if (this.state !== states.closing) this.endExchange()
-  }
-
-  /** Gives up the request to the service, because the client has left or is cut off. */
-  protected abandon(): void {
-    this.#letGo()
-    this.#way.end(this, 'abandoned', null)
-  }
-
-  /** The service is let go. */
-  #letGo(): void {
-    const { upstream } = this.#way
-    this.#way.upstream = null
-    if (this.state === states.waiting) this.#way.target?.leave(this)
-    upstream?.abandon()
   }
 
   /** Ends a call of gRPC that was answered already. */
   #endCall(reason: Reason): void {
     const { bytes, out } = this.parts.arena
-    this.#letGo()
+    this.letGo()
     this.keepAlive = false
     this.send(out, putBytes(bytes, out, bytesOf(`0\r\n${UNAUTHENTICATED}grpc-message: ${reason}\r\n\r\n`)))
     this.answered()
-  }
-
-  /** The body cannot be read: the service must not get what looks like the whole of it. */
-  #refuseBody(): void {
-    const isAnswering = this.#way.status !== 0
-    this.abandon()
-    if (isAnswering) this.cut()
-    else this.refuseWire('framing_invalid')
-  }
-
-  /** The body is larger than may pass. What the service got of it is no whole request. */
-  #refuseLarge(): void {
-    this.keepAlive = false
-    this.#way.withdraw('body_too_large')
-    this.#letGo()
-    if (this.#way.status === 0) this.#way.end(this, 'failed', null)
-    else this.cut()
-  }
-
-  /** The body does not come. */
-  #refuseLate(): void {
-    this.abandon()
-    this.refuseWire('request_timeout')
   }
 }
