@@ -20,7 +20,7 @@ import { createLive, type LiveState } from './live.ts'
 import { agentState } from './state.ts'
 import { createTelemetry, type Telemetry } from './telemetry/export.ts'
 import type { ControlLink } from './telemetry/exporters.ts'
-import { issuerMeasures, proofMeasures, serviceMeasures, threadMeasures } from './telemetry/measures.ts'
+import { issuerMeasures, limitMeasures, proofMeasures, serviceMeasures, threadMeasures } from './telemetry/measures.ts'
 import { storeMeasures } from './telemetry/store-measures.ts'
 import type { Gauges } from './telemetry/points.ts'
 import { prometheusText } from './telemetry/prometheus.ts'
@@ -138,7 +138,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   )
 
   const gauges = (): Omit<Gauges, 'dropped'> => {
-    const { connections, certificatesUnusable, certificatesOutdated, services, proofsOverflowed } = side.gauges()
+    const { connections, certificatesUnusable, certificatesOutdated, services, proofsOverflowed, limits } = side.gauges()
     return {
       releases: live.environments().map(({ id, number }) => ({ environmentId: id, number })),
       certificatesUnusable: countByEnvironment(certificatesUnusable),
@@ -149,6 +149,7 @@ export async function createApp(options: AppOptions): Promise<App> {
         ...threadMeasures(side.workers()),
         ...issuerMeasures(issuers.status()),
         ...proofMeasures(proofsOverflowed),
+        ...limitMeasures(side.counters.limits, limits()),
         ...storeMeasures(limitStore.status(clock.monotonic())),
       ],
       connections,

@@ -243,7 +243,7 @@ const settings = defineSettings({
   }),
 
   LIMIT_KEYS_MAX: integer({
-    doc: 'Counters of limits that are kept in memory; about 24 bytes each',
+    doc: 'Counters of limits that are kept in memory for each algorithm; when they are used up, those nearest to being whole begin anew. About 24 bytes each for rates, 60 for windows, 16 for concurrency, 32 for quotas, used as they are needed',
     default: 200_000,
     min: 1_000,
     max: 50_000_000,

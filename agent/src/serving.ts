@@ -120,7 +120,10 @@ export async function createServing(options: ServingOptions): Promise<Serving> {
     },
   )
   stack.defer(() => upstreams.destroy())
-  const retain = (): void => upstreams.retain(live.environments())
+  const retain = (): void => {
+    upstreams.retain(live.environments())
+    slots.limits.retain(live.environments())
+  }
   stack.defer(live.onChange(retain))
   retain()
 
@@ -142,7 +145,8 @@ export async function createServing(options: ServingOptions): Promise<Serving> {
     onAway: () => slots.countEvent('limit_store_away', '', ''),
   })
   stack.use(sharedLimits)
-  const limits = createLimits(createLocalLimits({ memory: limitMemory, clock, holdings }), sharedLimits.limits)
+  const localLimits = createLocalLimits({ memory: limitMemory, clock, holdings })
+  const limits = createLimits(localLimits, sharedLimits.limits, slots.limits)
   const requestId = createRequestIds()
   const recorder = createRecorder({ slots, live, clock, agent, allowedPerS: settings.recordsAllowedPerS, keep })
   const inFlight = stack.use(new InFlight(clock))

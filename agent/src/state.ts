@@ -37,7 +37,8 @@ const refusedBelow = [null, 'normal', 'high', 'critical', 'all'] as const
 export function agentState(parts: StateParts): object {
   const { agentName, version, startedAtMs, clock, live, issuers, credentials, side, listening, control, sources } =
     parts
-  const { connections, certificatesUnusable, certificatesOutdated, services, dropped, proofsOverflowed } = side.gauges()
+  const { connections, certificatesUnusable, certificatesOutdated, services, dropped, proofsOverflowed, limits } =
+    side.gauges()
   const nowMs = clock.monotonic()
   return {
     agent: agentName,
@@ -98,6 +99,12 @@ export function agentState(parts: StateParts): object {
       call_ms_longest: Math.round(parts.limitStore.callMsLongest * 100) / 100,
     },
     proofs_overflowed: proofsOverflowed,
+    limits: limits().map(({ algorithm, inUse, evicted, overflowed }) => ({
+      algorithm,
+      counters_in_use: inUse,
+      counters_evicted: evicted,
+      requests_overflowed: overflowed,
+    })),
     connections,
     certificates_unusable: certificatesUnusable,
     certificates_outdated: certificatesOutdated,

@@ -4,6 +4,7 @@ import { type CompiledLimit, type LimitDemand, plainLimit, type Taken } from '@h
 import { createLimits } from './limits.ts'
 import { createLocalLimits } from './local.ts'
 import { createLocalMemory } from './memory.ts'
+import { LimitCounts } from '#agent/telemetry/limit-counts.ts'
 import type { SharedLimits } from './port.ts'
 
 const CLOCK = { now: () => 1_800_000_000_000, monotonic: () => 1_000 }
@@ -32,10 +33,11 @@ function rig() {
     settle: (...args) => store.settle(...args),
     giveBack: (...args) => store.giveBack(...args),
   }
+  const counts = new LimitCounts()
   const local = createLocalLimits({ memory: createLocalMemory(1_000), clock: CLOCK })
   return {
-    limits: createLimits(local, fake),
-    alone: createLimits(local, null),
+    limits: createLimits(local, fake, counts),
+    alone: createLimits(local, null, counts),
     local,
     asked,
     answerWith: (next: (taken: Taken) => Taken) => void (answer = next),

@@ -10,17 +10,23 @@
  * @module
  */
 import { type CompiledLimit, type LimitDemand, type LimitState, limitState, type Taken } from '@headgate/core'
+import type { LimitCounts } from '#agent/telemetry/limit-counts.ts'
 import type { LocalLimits } from './local.ts'
 import type { Limits, SharedLimits } from './port.ts'
 
 /** @param shared null: there is no store. */
-export function createLimits(local: LocalLimits, shared: SharedLimits | null): Limits {
+export function createLimits(local: LocalLimits, shared: SharedLimits | null, counts: LimitCounts): Limits {
   return {
     take: (environmentId, demands) => {
-      for (const { limit } of demands) {
-        if (limit.shared !== null) return takeSplit(environmentId, split(demands, shared !== null))
+      const taken = take(environmentId, demands)
+      if (!(taken instanceof Promise)) {
+        counts.count(environmentId, demands, taken)
+        return taken
       }
-      return local.take(environmentId, demands)
+      return taken.then((answer) => {
+        counts.count(environmentId, demands, answer)
+        return answer
+      })
     },
     settle: (environmentId, demands, bytes) => {
       for (const { limit } of demands) {
@@ -32,6 +38,13 @@ export function createLimits(local: LocalLimits, shared: SharedLimits | null): L
       }
       local.settle(environmentId, demands, bytes)
     },
+  }
+
+  function take(environmentId: string, demands: readonly LimitDemand[]): Taken | Promise<Taken> {
+    for (const { limit } of demands) {
+      if (limit.shared !== null) return takeSplit(environmentId, split(demands, shared !== null))
+    }
+    return local.take(environmentId, demands)
   }
 
   function takeSplit(environmentId: string, { here, there, states, closed }: Split): Taken | Promise<Taken> {

@@ -30,7 +30,7 @@ export interface CountersState {
 }
 
 /** Counters that are looked at, at most: where there are more, what is in use is told from so many of them. */
-const LOOKED_AT_MAX = 65_536
+const LOOKED_AT_MAX = 1_048_576
 const STRIDES = 64
 
 /** @param keysMax counters of each algorithm that are to be kept. @param quotas those that were kept on disk. */

@@ -35,6 +35,8 @@ export function createLimitMemory(keysMax: number): LimitMemory {
 /** A thread's view of the counters. */
 export class LimitTable {
   readonly #times: BigInt64Array
+  /** The same as numbers: for looks at which nothing depends. */
+  readonly #plain: Float64Array
   readonly #tags: Int32Array
   readonly #tail: Int32Array
   readonly #keys: KeyPlaces
@@ -45,6 +47,7 @@ export class LimitTable {
   constructor({ buffer, seed, places }: LimitMemory) {
     const counters = places * WAYS
     this.#times = new BigInt64Array(buffer, 0, counters)
+    this.#plain = new Float64Array(buffer, 0, counters)
     this.#tags = new Int32Array(buffer, counters * TIME_BYTES, counters)
     this.#tail = new Int32Array(buffer, counters * (TIME_BYTES + TAG_BYTES), 1)
     this.#keys = new KeyPlaces(seed, places)
@@ -63,7 +66,7 @@ export class LimitTable {
   /** Counters from one to another that are not whole. */
   inUse(nowMs: number, from: number, to: number): number {
     let count = 0
-    for (let at = from; at < to; at++) if (this.numberOf(this.bits(at)) > nowMs) count++
+    for (let at = from; at < to; at++) if ((this.#plain[at] ?? 0) > nowMs) count++
     return count
   }
 

@@ -90,7 +90,7 @@ export class WindowTable {
   inUse(nowMs: number, from: number, to: number): number {
     const now = tickAt(nowMs)
     let count = 0
-    for (let at = from; at < to; at++) if (this.#tags[at] !== 0 && this.#leftTicks(at, now) > 0) count++
+    for (let at = from; at < to; at++) if (this.#tags[at] !== 0 && (((this.#untils[at] ?? 0) - now) | 0) > 0) count++
     return count
   }
 

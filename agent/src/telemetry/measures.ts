@@ -6,9 +6,11 @@
  * @module
  */
 import type { IssuerStatus } from '#agent/issuers/keeper.ts'
+import type { CountersState } from '#agent/limits/memory.ts'
 import type { ThreadLoadState } from '#agent/pipeline/thread-load.ts'
 import type { ServiceState } from '#agent/upstream/state.ts'
 import type { WorkerReport } from '#agent/workers/side.ts'
+import { type LimitCounts, limitOutcomes } from './limit-counts.ts'
 import { type CountedEvent, metricAttributes, metricNames } from './metrics.ts'
 
 /** One metric. */
@@ -147,6 +149,40 @@ export function issuerMeasures(statuses: readonly IssuerStatus[]): readonly Meas
       metricNames.issuerFetches,
       '{fetch}',
       pointsOf(({ fetches }) => fetches),
+    ),
+  ]
+}
+
+/** What became of requests at limits, and how it stands with the counters of each algorithm. */
+export function limitMeasures(counts: LimitCounts, counters: readonly CountersState[]): readonly Measure[] {
+  const requests = Array.from(counts.all).flatMap((count) =>
+    limitOutcomes.map((outcome) => ({
+      attributes: {
+        [metricAttributes.environmentId]: count.environmentId,
+        [metricAttributes.policy]: count.policy,
+        [metricAttributes.outcome]: outcome,
+      },
+      value: count[outcome],
+    })),
+  )
+  const pointsOf = (value: (state: CountersState) => number): readonly MeasuredPoint[] =>
+    counters.map((state) => ({ attributes: { [metricAttributes.algorithm]: state.algorithm }, value: value(state) }))
+  return [
+    sum(metricNames.limitRequests, '{request}', requests),
+    gauge(
+      metricNames.limitCounters,
+      '{counter}',
+      pointsOf(({ inUse }) => inUse),
+    ),
+    sum(
+      metricNames.limitEvicted,
+      '{counter}',
+      pointsOf(({ evicted }) => evicted),
+    ),
+    sum(
+      metricNames.limitOverflowed,
+      '{request}',
+      pointsOf(({ overflowed }) => overflowed),
     ),
   ]
 }

@@ -8,6 +8,7 @@
  * @module
  */
 import { CredentialNotes } from './credential-notes.ts'
+import { LimitCounts } from './limit-counts.ts'
 
 /** Names, as they leave the agent over OTLP. */
 export const metricNames = {
@@ -82,6 +83,14 @@ export const metricNames = {
   limitStoreTime: 'headgate.limit.store.time',
   /** Sum, monotonic, `{event}`: times that the store was found away. */
   limitStoreAway: 'headgate.limit.store.away',
+  /** Sum, monotonic, `{request}`: what became of requests at a limit. Attributes: `environmentId`, `policy`, `outcome`. */
+  limitRequests: 'headgate.limit.requests',
+  /** Gauge, `{counter}`: counters of limits that are not whole. Attribute: `algorithm`. */
+  limitCounters: 'headgate.limit.counters',
+  /** Sum, monotonic, `{counter}`: counters that were given up although they were not whole. Attribute: `algorithm`. */
+  limitEvicted: 'headgate.limit.evicted',
+  /** Sum, monotonic, `{request}`: could not be counted, because all counters of a place were held. Attribute: `algorithm`. */
+  limitOverflowed: 'headgate.limit.overflowed',
   /** Gauge, `{connection}`: open client connections. */
   connections: 'headgate.connections',
 } as const
@@ -114,6 +123,12 @@ export const metricAttributes = {
   cause: 'headgate.tls.cause',
   /** `source`: an address; `prefix`: what credentials begin with that many guessed at. */
   lockedOut: 'headgate.locked_out',
+  /** Name of a limit's policy; empty for limits of API keys. */
+  policy: 'headgate.limit.policy',
+  /** `taken`, `refused`, `shadow_exceeded` or `unavailable`. */
+  outcome: 'headgate.limit.outcome',
+  /** `rate`, `sliding_window`, `concurrency` or `quota`. */
+  algorithm: 'headgate.limit.algorithm',
   /** `connection` or `stream`. */
   refused: 'headgate.refused',
   /** `control_plane` or `collector`. */
@@ -163,6 +178,8 @@ export interface Slots {
   readonly events: ReadonlyMap<string, number>
   /** What is known of the use of credentials since somebody took it. */
   readonly credentials: CredentialNotes
+  /** What became of requests at each limit. */
+  readonly limits: LimitCounts
 }
 
 /** Bound of the slots: far above any real configuration. Above it everything is counted in one slot without a route. */
@@ -239,6 +256,7 @@ export function createSlots(): Slots {
     malformed,
     events,
     credentials: new CredentialNotes(),
+    limits: new LimitCounts(),
     count: (environmentId, route, reason, status, durationMs) => {
       const at = find(environmentId, route, reason, Math.trunc(status / 100))
       add(at, 1)

@@ -44,7 +44,8 @@ test('who has nothing new says nothing', () => {
   slots.count('env_1', 'a', 'allowed', 200, 1)
   assert.deepEqual(feed().names, ['env_1 a allowed 2'])
   const credentials = { uses: [], decoys: [], dropped: 0 }
-  assert.deepEqual(feed(), { names: [], numbers: new Float64Array(), events: [], malformed: [], credentials })
+  const nothing = { names: [], numbers: new Float64Array(), events: [], malformed: [], credentials, limits: [] }
+  assert.deepEqual(feed(), nothing)
 })
 
 test('what threads have noted of credentials comes together on the one that sends it', () => {

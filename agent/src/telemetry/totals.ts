@@ -7,10 +7,11 @@
  * @module
  */
 import { type CredentialNews, CredentialNotes } from './credential-notes.ts'
+import { LimitCounts, type LimitNews } from './limit-counts.ts'
 import { DURATION_BOUNDS_S, type Slot, type Slots } from './metrics.ts'
 
 /** What exporters read. */
-export type Counters = Pick<Slots, 'all' | 'malformed' | 'events' | 'credentials'>
+export type Counters = Pick<Slots, 'all' | 'malformed' | 'events' | 'credentials' | 'limits'>
 
 /**
  * What came since the last time. A thread says it while requests wait: so all numbers are one array, and a slot is one
@@ -25,6 +26,7 @@ export interface CounterDelta {
   readonly malformed: readonly (readonly [reason: string, count: number])[]
   readonly events: readonly (readonly [name: string, count: number])[]
   readonly credentials: CredentialNews
+  readonly limits: LimitNews
 }
 
 const BUCKETS = 2
@@ -66,6 +68,7 @@ export function createCounterFeed(counters: Counters): () => CounterDelta {
       events,
       malformed: reasons,
       credentials: counters.credentials.take(),
+      limits: counters.limits.news(),
     }
   }
 }
@@ -109,6 +112,7 @@ export function createTotals(): Totals {
   const malformed = new Map<string, number>()
   const events = new Map<string, number>()
   const credentials = new CredentialNotes()
+  const limits = new LimitCounts()
 
   function beginTotal(name: string): Slot {
     const total = slotOf(name)
@@ -122,8 +126,10 @@ export function createTotals(): Totals {
     malformed,
     events,
     credentials,
-    add: ({ names, numbers, events: happened, malformed: reasons, credentials: news }) => {
+    limits,
+    add: ({ names, numbers, events: happened, malformed: reasons, credentials: news, limits: taken }) => {
       credentials.add(news)
+      limits.add(taken)
       for (const [index, name] of names.entries()) {
         const total = byName.get(name) ?? beginTotal(name)
         const at = index * WIDTH

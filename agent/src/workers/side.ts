@@ -13,7 +13,7 @@ import type { Issuers } from '#agent/issuers/keeper.ts'
 import { KnownKeys } from '#agent/issuers/known-keys.ts'
 import { createCallerMemory } from '#agent/limits/callers.ts'
 import { createThreadHoldings } from '#agent/limits/held-table.ts'
-import { createLocalMemory } from '#agent/limits/memory.ts'
+import { type CountersState, createLocalMemory, watchLocalMemory } from '#agent/limits/memory.ts'
 import type { SharedLimitMemory } from '#agent/limits/shared/memory.ts'
 import { SeenTable } from '#agent/limits/seen.ts'
 import { admissionMemoryFor } from '#agent/listen/admission.ts'
@@ -58,6 +58,8 @@ export interface SideGauges {
   readonly dropped: { readonly allowed: number; readonly refused: number }
   /** Proofs and signatures that could not be remembered, and were refused for that. */
   readonly proofsOverflowed: number
+  /** How it stands with the counters of limits. Looks at many of them. */
+  readonly limits: () => readonly CountersState[]
 }
 
 /** One thread that serves, for people. */
@@ -107,6 +109,8 @@ export function createOwnSide(options: SideOptions): OwnSide {
   const stopFollowing = issuers.onKeys((keys) => knownKeys.put(keys))
   for (const keys of issuers.published()) knownKeys.put(keys)
   let { agentName } = options
+  const limitMemory = createLocalMemory(settings.limitKeysMax)
+  const watchLimits = watchLocalMemory(limitMemory, clock)
   let serving: Serving | null = null
   return {
     counters: slots,
@@ -115,7 +119,6 @@ export function createOwnSide(options: SideOptions): OwnSide {
       return serving?.certificates ?? null
     },
     listen: async () => {
-      const limitMemory = createLocalMemory(settings.limitKeysMax)
       const holdings = createThreadHoldings()
       const admissionSeat = { memory: admissionMemoryFor(settings, 1), thread: 0 }
       const agent = (): string => agentName
@@ -143,6 +146,7 @@ export function createOwnSide(options: SideOptions): OwnSide {
       services: serving?.services ?? [],
       dropped: { allowed: 0, refused: 0 },
       proofsOverflowed: seen.overflowed,
+      limits: watchLimits,
     }),
     workers: () => [
       {

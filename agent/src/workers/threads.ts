@@ -13,7 +13,7 @@ import type { ListenAddress } from '@headgate/kit/settings.ts'
 import { answerQuestion } from '#agent/issuers/link.ts'
 import { createCallerMemory } from '#agent/limits/callers.ts'
 import { createThreadHoldings, HeldTable } from '#agent/limits/held-table.ts'
-import { createLocalMemory } from '#agent/limits/memory.ts'
+import { createLocalMemory, watchLocalMemory } from '#agent/limits/memory.ts'
 import { SeenTable } from '#agent/limits/seen.ts'
 import { admissionMemoryFor } from '#agent/listen/admission.ts'
 import { AdmissionSeats, columnsFor } from '#agent/listen/admission-seats.ts'
@@ -64,6 +64,7 @@ export async function createThreads(options: ThreadsOptions): Promise<ServingSid
   const dropped = { allowed: 0, refused: 0 }
   const limitMemory = createLocalMemory(settings.limitKeysMax)
   const held = new HeldTable(limitMemory.held, null)
+  const watchLimits = watchLocalMemory(limitMemory, clock)
   const callerMemory = createCallerMemory(settings.proofsMax)
   const seats = new AdmissionSeats(admissionMemoryFor(settings, columnsFor(count)))
   const seen = new SeenTable(callerMemory.seen, () => clock.monotonic())
@@ -164,6 +165,7 @@ export async function createThreads(options: ThreadsOptions): Promise<ServingSid
 
   /** Follows `live`. Resolves when every thread acts on it. */
   function follow(): Promise<unknown> {
+    totals.limits.retain(live.environments())
     const now = new Map(live.environments().map((environment) => [environment.id, environment]))
     for (const [id, environment] of now) if (said.get(id) !== environment) sayAll(environmentOrder(environment))
     for (const id of said.keys()) if (!now.has(id)) sayAll({ kind: 'drop', environmentId: id })
@@ -246,6 +248,7 @@ export async function createThreads(options: ThreadsOptions): Promise<ServingSid
         services: mergeStates(Array.from(threads, ({ services }) => services)),
         dropped,
         proofsOverflowed: seen.overflowed,
+        limits: watchLimits,
       }
     },
     workers: () =>
