@@ -11,7 +11,6 @@ import { whyNoRing } from '#agent/listen/uring/testing/ring-here.ts'
 import { openRelease, startAgent, type TestAgent } from '#agent/testing/agent.ts'
 import { serveNode } from '#agent/testing/node-service.ts'
 import { openRaw, sendRaw } from '#agent/testing/raw-client.ts'
-import { startService } from '#agent/testing/service.ts'
 
 const noRing = await whyNoRing()
 const MIB = 1_048_576

@@ -520,7 +520,11 @@ test('connections above the bound are closed, and counted', async () => {
   two.write(`GET / HTTP/1.1\r\n${HEAD}\r\n`)
   assert.equal((await one.read()).status, 200)
   assert.equal((await two.read()).status, 200)
-  await using three = await openRaw(agent.http)
-  await three.ended()
+  // It may be reset before the client has heard that it was taken.
+  const said = await openRaw(agent.http).then(
+    async (three) => await three.ended(),
+    () => '',
+  )
+  assert.equal(said, '')
   assert.equal(agent.app.slots.malformed.get('connections_full'), 1)
 })
