@@ -8,14 +8,18 @@ import { PLACE, releaseObjects, routePrefix } from './release.ts'
 import { ROWS } from './rows.ts'
 import { createKeys } from './stack/keys.ts'
 
-test('the release of a measurement compiles without a warning', () => {
+test('the release of a measurement compiles without a warning, but that some of its routes have no limit', () => {
   const result = compile({
     ...PLACE,
     number: 1,
     objects: releaseObjects(100, 'http://127.0.0.1:9000', 'http://127.0.0.1:9001'),
   })
   assert.equal(result.kind, 'compiled', JSON.stringify(result))
-  assert.deepEqual(result.kind === 'compiled' ? result.warnings : [], [])
+  const warnings = result.kind === 'compiled' ? result.warnings : []
+  assert.deepEqual(
+    warnings.map(({ code, object }) => `${code} ${object}`),
+    ['open', 'large', 'slow'].map((name) => `limit_missing route/${name}`),
+  )
 })
 
 for (const [keys, routes] of [

@@ -9,6 +9,7 @@
 import { compileCertificates } from './compile/certificates.ts'
 import { findingList, type FindingList } from './compile/findings.ts'
 import { compileIssuers, compileRolePriorities, compileRoles } from './compile/issuers.ts'
+import { reportLooseRoutes } from './compile/limits.ts'
 import { policyTable } from './compile/policies.ts'
 import { readObjects, type ReadObject, type ReadObjects } from './compile/read-objects.ts'
 import { routeTable, type RouteEntry } from './compile/route-table.ts'
@@ -146,6 +147,7 @@ export function compile(input: ReleaseInput): Compiled {
   reportUnusedServices(objects, entries, findings)
   const certificateByHost = new Map(certificates.flatMap((one) => one.hosts.map((host) => [host, one] as const)))
   reportUnreachable(entries, certificateByHost, findings)
+  reportLooseRoutes(entries, findings)
   const hosts = new Set(entries.flatMap((entry) => (entry.hosts.length === 0 ? ['*'] : entry.hosts)))
   const release: CompiledRelease = {
     tenant: input.tenant,

@@ -16,6 +16,7 @@ import type {
 } from '#core/release.ts'
 import { compileAccess, reportAccess, type Issuers, type Known } from './access.ts'
 import type { FindingList } from './findings.ts'
+import { compileLimit, type LimitSpec, reportCosts } from './limits.ts'
 import type { ReadObject, ReadObjects } from './read-objects.ts'
 import type { Specs } from './spec.ts'
 
@@ -23,7 +24,6 @@ import type { Specs } from './spec.ts'
 const LIMITS_PER_PLACE_MAX = 16
 
 type AccessSpec = Extract<Specs['policy'], { type: 'access' }>
-type LimitSpec = Extract<Specs['policy'], { type: 'limit' }>
 type SizeSpec = Extract<Specs['policy'], { type: 'size' }>
 type HttpsSpec = Extract<Specs['policy'], { type: 'https' }>
 
@@ -91,7 +91,7 @@ export function policyTable(
     if (spec.type === 'access') putAccess(at, policy, spec, place.from, { objects, issuers }, findings)
     else if (spec.type === 'https') putHttps(at, policy, spec, place.from, findings)
     else if (spec.type === 'size') putSize(at, policy, spec, place.from, findings)
-    else putLimit(at, policy, limitId(input, policy.name), spec, place.from, findings)
+    else putLimit(at, policy, spec, place.from, { input, objects }, findings)
   }
 
   const used = new Set<string>()
@@ -205,9 +205,9 @@ function hstsValue(hsts: HttpsSpec['hsts']): string | null {
 function putLimit(
   at: Place,
   { name, subject }: ReadObject<'policy'>,
-  id: string,
   spec: LimitSpec,
   from: PolicyOrigin,
+  of: { readonly input: ReleaseInput; readonly objects: ReadObjects },
   findings: FindingList,
 ): void {
   if (at.limits.length === LIMITS_PER_PLACE_MAX) {
@@ -215,40 +215,9 @@ function putLimit(
     findings.error(subject, { code: 'limits_too_many', pointer: '/on', message, fix: 'Remove some of them' })
     return
   }
-  const amount = spec.bytes ?? spec.requests ?? 0
-  const compiled: CompiledLimit = {
-    of: 'policy',
-    policy: name,
-    origin: subject.origin,
-    id,
-    algorithm: spec.algorithm,
-    unit: spec.bytes === undefined ? 'requests' : 'bytes',
-    amount,
-    windowMs: windowMsOf(spec),
-    burst: spec.burst ?? amount,
-    calendar: spec.period === undefined ? null : { period: spec.period, zone: spec.zone ?? 'UTC' },
-    key: [...new Set(spec.key)],
-    ipv4Prefix: spec.ipv4_prefix ?? 32,
-    ipv6Prefix: spec.ipv6_prefix ?? 64,
-    costs: (spec.costs ?? []).map(({ routes = [], methods = [], cost }) => ({ routes, methods, cost })),
-    shared: spec.shared === undefined ? null : { mode: spec.shared.mode, onFailure: spec.shared.on_failure },
-    shadow: spec.shadow,
-  }
+  const compiled = compileLimit(of.input, name, subject.origin, spec)
+  reportCosts(spec, compiled, of.objects, subject, findings)
   at.limits.push({ compiled, exposure: spec.exposure ?? null, entry: { name, origin: subject.origin, from, spec } })
-}
-
-const DAY_MS = 86_400_000
-
-/** A day has up to 25 hours, and a month up to 31 days and one. */
-function windowMsOf({ window_ms: windowMs, period }: LimitSpec): number {
-  if (windowMs !== undefined) return windowMs
-  if (period === undefined) return 0
-  return (period === 'day' ? 1 : 31) * DAY_MS + DAY_MS / 24
-}
-
-/** Names cannot hold a slash, so that no two limits of an agent share an id. */
-function limitId(input: ReleaseInput, policy: string): string {
-  return `${input.tenant}/${input.environment}/${policy}`
 }
 
 /**

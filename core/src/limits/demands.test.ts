@@ -15,7 +15,7 @@ function demandsOf(
   principal: Principal | null = alice,
 ): readonly LimitDemand[] {
   const limits = specs.map((spec, index) => limit(`l${index}`, { route: 'orders' }, 100, spec))
-  const [route_] = compiled(route('orders', '/orders'), ...limits).routes.values()
+  const [route_] = compiled(route('orders', '/orders'), route('other', '/other'), ...limits).routes.values()
   assert.ok(route_ !== undefined)
   return limitDemands(route_, request, principal)
 }
