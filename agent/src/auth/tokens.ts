@@ -22,8 +22,8 @@ import {
   type Credential,
   type CredentialReason,
   type Facts,
-  isBoundCertificate,
   judgeToken,
+  proofOfBinding,
   type ProvenClaims,
   type ReadJws,
   readJws,
@@ -193,19 +193,13 @@ export class EnvironmentTokens {
     const { directory, credential, facts } = presented
     // Without a directory nobody can say whether the consumer is switched off.
     if (!directory.known) return denied('credential_unavailable')
-    const { binding } = known
-    const isDpop = credential.scheme === 'dpop'
-    switch (binding.kind) {
-      case 'none':
-        return source.mustBeBound || isDpop ? denied('credential_unbound') : verdictOf(directory, known)
-      case 'certificate':
-        return isDpop || !isBoundCertificate(binding.sha256, facts.peer)
-          ? denied('credential_unbound')
-          : verdictOf(directory, known)
+    const needed = proofOfBinding(known.binding, source.mustBeBound, credential.scheme, facts.peer)
+    switch (needed.kind) {
+      case 'nothing':
+        return verdictOf(directory, known)
       case 'key':
-        // RFC 9449 section 7.2: as a bearer token it would count without its key.
-        return isDpop ? this.#whenHeld(presented, known, binding.thumbprint) : denied('credential_unbound')
-      case 'other':
+        return this.#whenHeld(presented, known, needed.thumbprint)
+      case 'unbound':
         return denied('credential_unbound')
     }
   }

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { isBoundCertificate, tokenBinding } from '#core/credentials/token.ts'
+import { isBoundCertificate, type TokenBinding, tokenBinding } from '#core/credentials/token.ts'
 import type { TlsPeer } from '#core/decision.ts'
 import type { CredentialReason } from '#core/reasons.ts'
 import type { CompiledIssuer, CompiledTokenSource } from '#core/release.ts'
@@ -83,7 +83,16 @@ export function neededProof(
   scheme: 'bearer' | 'dpop',
   peer: TlsPeer | null,
 ): TokenProof {
-  const binding = tokenBinding(claims)
+  return proofOfBinding(tokenBinding(claims), mustBeBound, scheme, peer)
+}
+
+/** The same for whoever has read before to what the token is bound. */
+export function proofOfBinding(
+  binding: TokenBinding,
+  mustBeBound: boolean,
+  scheme: 'bearer' | 'dpop',
+  peer: TlsPeer | null,
+): TokenProof {
   // A token that is bound to a key does not count as a bearer token, and others not as bound to one.
   if (binding.kind === 'key') return scheme === 'dpop' ? binding : UNBOUND
   if (scheme === 'dpop') return UNBOUND
