@@ -141,7 +141,16 @@ function foundKey(record: ApiKeyRecord | null): object | null {
   )
   assert.deepEqual([principal.expiresAtMs, principal.scopes, principal.roles], [expiresAtMs, scopes, roles])
   return {
-    ...{ id, consumerId, consumer, consumerDisabled, state, expiresAtMs, scopes, roles, last4, decoy },
+    id,
+    consumerId,
+    consumer,
+    consumerDisabled,
+    state,
+    expiresAtMs,
+    scopes,
+    roles,
+    last4,
+    decoy,
     addresses: addresses.map(({ text }) => text),
     limits: limits.map(({ amount, windowMs, burst }) => [amount, windowMs, burst]),
   }

@@ -140,11 +140,11 @@ const rounded = (value: number, digits: number): number => Number(value.toFixed(
 
 /** Revokes until the memory is full. */
 function revokeMany(store: DirectoryStore, ids: readonly string[]): Pick<Costs, 'revokeUs' | 'revokeBytes' | 'moveMs'> {
-  const before = store.handle()
+  const before = store.handle().buffer
   let count = 0
   let moveMs = 0
   const start = process.threadCpuUsage()
-  while (store.handle() === before) {
+  while (store.handle().buffer === before) {
     const index = count++ % ids.length
     const delta = revocation(store.sequence, ids[index] ?? '', index)
     const at = process.threadCpuUsage()
