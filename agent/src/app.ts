@@ -12,6 +12,8 @@ import type { Log } from '@headgate/kit/log.ts'
 import type { SettingSource } from '@headgate/kit/settings.ts'
 import type { AgentSettings } from './config.ts'
 import { createIssuers, type Issuers } from './issuers/keeper.ts'
+import { keepQuotas, loadQuotas } from './limits/quota-file.ts'
+import { createQuotaMemory } from './limits/quota-table.ts'
 import { createAdminServer } from './listen/admin.ts'
 import type { CertificateProblem, Certificates } from './listen/certificates.ts'
 import { rotateTicketSecrets, type TicketKeys, ticketSecret } from './listen/ticket-keys.ts'
@@ -113,6 +115,13 @@ export async function createApp(options: AppOptions): Promise<App> {
   const keep: SideOptions['keep'] = (record) => telemetry.keep(record)
   const sharedMemory = createSharedLimitMemory()
   const limitStore = new StoreState(sharedMemory)
+  const inFiles = { stateDir: settings.stateDir, clock, log: log.child({ area: 'limits' }) }
+  // Who has no control plane keeps nothing on disk.
+  const isKept = options.control !== null
+  const { limitKeysMax } = settings
+  const quotas = isKept ? await loadQuotas(limitKeysMax, inFiles) : createQuotaMemory(limitKeysMax)
+  // Written for the last time when nothing is served any more.
+  if (isKept) stack.use(keepQuotas(quotas, inFiles))
   const sideOptions = {
     settings,
     env,
@@ -120,6 +129,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     issuers,
     ticketSecret: firstSecret,
     sharedMemory,
+    quotas,
     agentName,
     clock,
     log,
@@ -138,7 +148,8 @@ export async function createApp(options: AppOptions): Promise<App> {
   )
 
   const gauges = (): Omit<Gauges, 'dropped'> => {
-    const { connections, certificatesUnusable, certificatesOutdated, services, proofsOverflowed, limits } = side.gauges()
+    const { connections, certificatesUnusable, certificatesOutdated, services, proofsOverflowed, limits } =
+      side.gauges()
     return {
       releases: live.environments().map(({ id, number }) => ({ environmentId: id, number })),
       certificatesUnusable: countByEnvironment(certificatesUnusable),

@@ -14,6 +14,7 @@ import { KnownKeys } from '#agent/issuers/known-keys.ts'
 import { createCallerMemory } from '#agent/limits/callers.ts'
 import { createThreadHoldings } from '#agent/limits/held-table.ts'
 import { type CountersState, createLocalMemory, watchLocalMemory } from '#agent/limits/memory.ts'
+import type { QuotaMemory } from '#agent/limits/quota-table.ts'
 import type { SharedLimitMemory } from '#agent/limits/shared/memory.ts'
 import { SeenTable } from '#agent/limits/seen.ts'
 import { admissionMemoryFor } from '#agent/listen/admission.ts'
@@ -40,6 +41,8 @@ export interface SideOptions {
   /** What is known of limits that agents share. */
   readonly sharedMemory: SharedLimitMemory
   readonly agentName: string
+  /** What was used of quotas, here and before. */
+  readonly quotas: QuotaMemory
   readonly clock: Clock
   readonly log: Log
   /** Takes a decision record. */
@@ -109,7 +112,7 @@ export function createOwnSide(options: SideOptions): OwnSide {
   const stopFollowing = issuers.onKeys((keys) => knownKeys.put(keys))
   for (const keys of issuers.published()) knownKeys.put(keys)
   let { agentName } = options
-  const limitMemory = createLocalMemory(settings.limitKeysMax)
+  const limitMemory = createLocalMemory(settings.limitKeysMax, options.quotas)
   const watchLimits = watchLocalMemory(limitMemory, clock)
   let serving: Serving | null = null
   return {

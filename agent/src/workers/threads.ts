@@ -62,7 +62,7 @@ export async function createThreads(options: ThreadsOptions): Promise<ServingSid
   const share = shareOf(settings, count)
   const totals = createTotals()
   const dropped = { allowed: 0, refused: 0 }
-  const limitMemory = createLocalMemory(settings.limitKeysMax)
+  const limitMemory = createLocalMemory(settings.limitKeysMax, options.quotas)
   const held = new HeldTable(limitMemory.held, null)
   const watchLimits = watchLocalMemory(limitMemory, clock)
   const callerMemory = createCallerMemory(settings.proofsMax)
