@@ -10,6 +10,7 @@ import { consumerOperations } from './operations/consumers.ts'
 import { credentialOperations } from './operations/credentials.ts'
 import { decisionOperations } from './operations/decisions.ts'
 import { fleetOperations } from './operations/fleet.ts'
+import { limitOperations } from './operations/limits.ts'
 import { operatorOperations } from './operations/operators.ts'
 import { releaseOperations } from './operations/releases.ts'
 import { tenantOperations } from './operations/tenants.ts'
@@ -22,6 +23,7 @@ export const operations = {
   ...consumerOperations,
   ...credentialOperations,
   ...banOperations,
+  ...limitOperations,
   ...decisionOperations,
   ...fleetOperations,
 } as const satisfies Record<string, Operation>

@@ -109,7 +109,7 @@ test('after SIGTERM what is in flight is finished, and the process ends with 0',
     })
     const client = createClient({ baseUrl, token: token ?? '', fetch: https.fetch })
     await client.call('createTenant', { body: { name: 't' } })
-    await client.call('createEnvironment', { params: { tenant: 't' }, body: { name: 'dev' } })
+    await client.call('createEnvironment', { params: { tenant: 't' }, body: { name: 'dev', default_limits: false } })
     const params = { tenant: 't', environment: 'dev' }
     // Waits for a record that does not come: some two seconds.
     const slow = https.send({

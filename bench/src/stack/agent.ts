@@ -41,7 +41,7 @@ export async function startAgents(options: PeerOptions, { scripts, env }: AgentO
   await using resources = new AsyncDisposableStack()
   const { client, databaseUrl } = resources.use(await startControlPlane(options.directory))
   await client.call('createTenant', { body: { name: PLACE.tenant } })
-  await client.call('createEnvironment', { params: PLACE, body: { name: PLACE.environment } })
+  await client.call('createEnvironment', { params: PLACE, body: { name: PLACE.environment, default_limits: false } })
   await client.call('createAgentGroup', { body: { name: GROUP, region: 'bench', environments: [PLACE] } })
   await insertKeys(databaseUrl, options.keys)
   const { chain, keyFile } = options.certificate

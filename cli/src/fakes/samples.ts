@@ -57,6 +57,7 @@ export const environment: Answer<'getEnvironment'> = {
   id: 'env_01',
   tenant: 'default',
   name: 'dev',
+  stage: 'development',
   release_number: 1,
   draft_revision: 7,
   directory_sequence: 3,

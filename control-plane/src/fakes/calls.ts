@@ -160,6 +160,9 @@ export const validCalls: Calls = {
   createBan: async ({ place }) => ({ params: place, body: { source: '203.0.113.0/24', reason: 'a test' } }),
   getBan: async (world) => ({ params: { ...world.place, ban: await ban(world) } }),
   liftBan: async (world) => ({ params: { ...world.place, ban: await ban(world) } }),
+
+  listLimits: async ({ place }) => ({ params: place }),
+
   listCredentials: async ({ place }) => ({ params: place }),
   createCredential: async (world) => ({
     params: world.place,

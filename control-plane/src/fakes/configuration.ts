@@ -19,7 +19,7 @@ export async function newPlace(owner: Client): Promise<Place> {
   const tenant = `tenant-${places}`
   const environment = 'dev'
   await owner.call('createTenant', { body: { name: tenant } })
-  await owner.call('createEnvironment', { params: { tenant }, body: { name: environment } })
+  await owner.call('createEnvironment', { params: { tenant }, body: { name: environment, default_limits: false } })
   return { tenant, environment }
 }
 

@@ -14,6 +14,7 @@ import { consumerHandlers } from '#control-plane/resources/consumers/handlers.ts
 import { credentialHandlers } from '#control-plane/resources/credentials/handlers.ts'
 import { createFleetHandlers } from '#control-plane/resources/fleet/handlers.ts'
 import { keyHandlers } from '#control-plane/resources/keys/handlers.ts'
+import { limitHandlers } from '#control-plane/resources/limits/handlers.ts'
 import { objectHandlers } from '#control-plane/resources/objects/handlers.ts'
 import { securityEventHandlers } from '#control-plane/resources/security-events/handlers.ts'
 import { tenantHandlers } from '#control-plane/resources/tenants/handlers.ts'
@@ -32,6 +33,7 @@ export function createHandlers(): Handlers {
     ...keyHandlers,
     ...credentialHandlers,
     ...banHandlers,
+    ...limitHandlers,
     ...securityEventHandlers,
     ...decisionHandlers,
     ...createFleetHandlers(hostsOf),

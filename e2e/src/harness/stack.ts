@@ -51,7 +51,7 @@ export async function startStack<D extends Database = Database>(options: StackOp
   )
   const { client } = controlPlane
   await client.call('createTenant', { body: { name: SHOP.tenant } })
-  await client.call('createEnvironment', { params: SHOP, body: { name: SHOP.environment } })
+  await client.call('createEnvironment', { params: SHOP, body: { name: SHOP.environment, default_limits: false } })
   await client.call('createAgentGroup', { body: { name: GROUP, region: 'eu', environments: [SHOP] } })
 
   // Takes agents for as long as the stack lives, and ends them first.

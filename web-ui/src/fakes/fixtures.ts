@@ -235,6 +235,7 @@ const environment: Answer<'getEnvironment'> = {
   id: 'env_01',
   tenant: 'default',
   name: 'dev',
+  stage: 'development',
   release_number: 3,
   draft_revision: 9,
   directory_sequence: 12,

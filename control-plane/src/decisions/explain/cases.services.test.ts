@@ -176,7 +176,12 @@ async function publish(tenant: string, file: CaseFile, material: CaseMaterial): 
   const created = await client.call('createTenant', { body: { name: tenant } })
   const tenantScope = { tenantId: created.id, tenantName: tenant }
   // Past REST: names in the corpus may hold what only old environments have.
-  const environment = await insertEnvironment(db, tenantScope, file.environment, Date.now())
+  const environment = await insertEnvironment(
+    db,
+    tenantScope,
+    { name: file.environment, stage: 'production' },
+    Date.now(),
+  )
   const scope = { ...tenantScope, environmentId: environment.id, environmentName: file.environment }
   const params = { tenant, environment: file.environment }
   const objects = material.objects.map((object) => ({ ...object, kind: object.kind as 'service' }))

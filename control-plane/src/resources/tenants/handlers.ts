@@ -11,6 +11,10 @@ import { visibleTenants } from '#control-plane/operators/caller.ts'
 import type { HandlersOf } from '#control-plane/rest/contract.ts'
 import { idKey, readCursor, toPage } from '#control-plane/rest/cursor.ts'
 import { refuse } from '#control-plane/rest/refusal.ts'
+import { defaultLimits } from '#control-plane/resources/environments/default-limits.ts'
+import { raiseDraft } from '#control-plane/resources/environments/sequences.ts'
+import { readStage, stageOfName } from '#control-plane/resources/environments/stage.ts'
+import { insertObjects } from '#control-plane/resources/objects/store.ts'
 import * as store from './store.ts'
 
 type Ids = 'listTenants' | 'createTenant' | 'getTenant' | 'listEnvironments' | 'createEnvironment' | 'getEnvironment'
@@ -53,7 +57,15 @@ export const tenantHandlers = {
     const { tenant, services } = context
     try {
       return await change(context, async (tx) => {
-        const row = await store.insertEnvironment(tx, tenant, body.name, services.clock.now())
+        const nowMs = services.clock.now()
+        const stage = body.stage ?? stageOfName(body.name)
+        const inserted = await store.insertEnvironment(tx, tenant, { name: body.name, stage }, nowMs)
+        const scope = { ...tenant, environmentId: inserted.id, environmentName: inserted.name }
+        if (body.default_limits) {
+          await insertObjects(tx, scope, defaultLimits(stage), nowMs)
+          await raiseDraft(tx, scope)
+        }
+        const row = await store.getEnvironment(tx, scope)
         const result = environmentView(row, tenant.tenantName)
         const target = { kind: 'environment', id: row.id, name: row.name }
         return {
@@ -87,6 +99,7 @@ function environmentView(row: Environment, tenantName: string): Answered<'getEnv
     id: row.id,
     tenant: tenantName,
     name: row.name,
+    stage: readStage(row.stage),
     release_number: row.releaseNumber,
     draft_revision: Number(row.draftRevision),
     directory_sequence: Number(row.directorySequence),

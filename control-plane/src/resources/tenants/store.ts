@@ -6,6 +6,7 @@
 import { newId } from '@headgate/kit/ids.ts'
 import type { Environment, Tenant } from '@headgate/prisma'
 import type { EnvironmentScope, TenantScope, Tx } from '#control-plane/db.ts'
+import type { Stage } from '#control-plane/resources/environments/stage.ts'
 
 /** @param reference name or id; an id goes first, so that no name can stand in for it. */
 export async function findTenant(db: Tx, reference: string): Promise<TenantScope | null> {
@@ -67,8 +68,8 @@ export function getEnvironment(db: Tx, { tenantId, environmentId }: EnvironmentS
 export function insertEnvironment(
   tx: Tx,
   { tenantId }: TenantScope,
-  name: string,
+  { name, stage }: { readonly name: string; readonly stage: Stage },
   nowMs: number,
 ): Promise<Environment> {
-  return tx.environment.create({ data: { id: newId('env', nowMs), tenantId, name, createdAt: new Date(nowMs) } })
+  return tx.environment.create({ data: { id: newId('env', nowMs), tenantId, name, stage, createdAt: new Date(nowMs) } })
 }
