@@ -8,6 +8,7 @@ import { runCallers } from './callers.ts'
 import { runDataPath } from './data-path.ts'
 import { runDecide } from './decide.ts'
 import { runDirectory } from './directory.ts'
+import { runLimits } from './limits.ts'
 import { ROW_NAMES, type RowName } from './rows.ts'
 
 const HELP = `Usage: npm run -s bench -- <what> [options]
@@ -15,6 +16,7 @@ const HELP = `Usage: npm run -s bench -- <what> [options]
   decide       what normalise, match, decide and compile cost, in this process
   directory    memory, look-ups and changes of a directory of many API keys, in this process
   callers      CPU time of a decision for each kind of caller, next to bare checks of signatures, in one process
+  limits       CPU time of a request that limits count; those that agents share on a real Redis (needs redis-server)
   data-path    CPU time, throughput and latency per request, next to nginx, HAProxy, Caddy, nginx with Lua and node:http.
                Linux with two cores; needs nginx, wrk and taskset (as root on Debian: installs what it can use)
 
@@ -59,6 +61,8 @@ async function main(): Promise<void> {
       return runDirectory(count('keys', values.keys ?? '1000000', 4_000_000), values.json)
     case 'callers':
       return runCallers(count('rounds', values.rounds, 100), values.json)
+    case 'limits':
+      return runLimits(count('rounds', values.rounds, 100), values.json)
     case 'data-path':
       return runDataPath({
         rows: rowNames(values.rows),
