@@ -26,7 +26,7 @@ export function addressText(address: string, ipv4Prefix: number, ipv6Prefix: num
   const prefix = isIpv6 ? ipv6Prefix : ipv4Prefix
   // Prefixes of both kinds in one table: an address is of one kind.
   let texts = known.get(prefix)
-  if (texts === undefined) known.set(prefix, (texts = new Map()))
+  if (texts === undefined) known.set(prefix, (texts = new Map<string, string>()))
   const text = texts.get(address)
   if (text !== undefined) return text
   const made = written(address, prefix)

@@ -120,6 +120,19 @@ test('a limit that cannot be counted is named, and nothing is taken from the oth
   assert.equal(takeAll([wide, shadowOf(demand('broken', 1))], broken).kind, 'taken')
 })
 
+// Guards against a refusal that names no limit, because another thread was faster to give back.
+test('the limit that refused says so, also where it has room again by then', () => {
+  const { store } = counter()
+  const quick = { ...store, peek: (one: LimitDemand) => ({ ...store.peek(one), exceeded: false, remaining: 1 }) }
+  takeAll([demand('tight', 1)], quick)
+  const refused = takeAll([demand('wide', 9), demand('tight', 1)], quick)
+  assert.ok(refused.kind === 'exceeded')
+  assert.deepEqual(
+    refused.states.map(({ exceeded }) => exceeded),
+    [false, true],
+  )
+})
+
 const OF_EACH_KIND: readonly LimitDemand[] = [
   demand('rate', 3),
   { ...demand('window', 3), limit: { ...limit('window', 3), algorithm: 'sliding_window' } },

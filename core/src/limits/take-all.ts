@@ -21,7 +21,13 @@ export function takeAll(demands: readonly LimitDemand[], store: LimitStore): Tak
     if (state === null || (state.exceeded && !demand.limit.shadow)) {
       giveBack(demands, states.length, store)
       if (state === null) return { kind: 'unavailable', limit: states.length }
-      return { kind: 'exceeded', states: demands.map((one) => store.peek(one)), exceeded: states.length }
+      const exceeded = states.length
+      // Another thread may have made room since: it refused all the same.
+      return {
+        kind: 'exceeded',
+        states: demands.map((one, at) => (at === exceeded ? state : store.peek(one))),
+        exceeded,
+      }
     }
     states.push(state)
   }
