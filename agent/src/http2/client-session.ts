@@ -22,6 +22,8 @@ export class ClientSession extends Timed {
   readonly session: ServerHttp2Session
   readonly origin: ClientOrigin
   readonly effort: Effort
+  /** Whether a stream has come to a good end. */
+  hasServed = false
   readonly #socket: Socket
   readonly #wheel: Wheel
   readonly #settings: EngineSettings
@@ -58,6 +60,7 @@ export class ClientSession extends Timed {
     this.#streams.add(stream)
     stream.once('close', () => {
       this.#streams.delete(stream)
+      if (stream.rstCode === constants.NGHTTP2_NO_ERROR) this.hasServed = true
       if (this.#streams.size === 0) this.#idleUntilMs = this.#wheel.nowMs + this.#settings.keepAliveMs
     })
   }
@@ -66,7 +69,7 @@ export class ClientSession extends Timed {
     if (this.session.destroyed) return
     const { nowMs } = this.#wheel
     this.#answered = 0
-    if (this.effort.isWasted(this.#socket.bytesRead, this.#unreadBytes(), nowMs)) this.#calm()
+    if (this.effort.isWasted(this.#socket.bytesRead, this.#unreadBytes(), nowMs)) this.calm()
     else if (this.#streams.size === 0 && nowMs > this.#idleUntilMs) this.#endIdle()
     else this.#wheel.set(this, CHECK_MS)
   }
@@ -84,10 +87,11 @@ export class ClientSession extends Timed {
 
   #count(): void {
     this.#answered += 1
-    if (this.#answered > ANSWERED_MAX + this.effort.occasions) this.#calm()
+    if (this.#answered > ANSWERED_MAX + this.effort.occasions) this.calm()
   }
 
-  #calm(): void {
+  /** Ends it, because what it sends is a flood. */
+  calm(): void {
     if (this.session.destroyed) return
     this.#onMalformed('http2_flood')
     this.session.destroy(undefined, constants.NGHTTP2_ENHANCE_YOUR_CALM)

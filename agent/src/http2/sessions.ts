@@ -97,7 +97,7 @@ export function createSessions(parts: SharedParts, options: SessionsOptions): Se
   }
 
   function begin(client: ClientSession, stream: ServerHttp2Stream, raw: readonly string[], ends: boolean): void {
-    if (stream.destroyed) return
+    if (stream.destroyed || stream.closed) return
     const request = requestText(raw, ends)
     if (request === null) {
       onMalformed('framing_invalid')
@@ -139,7 +139,23 @@ export function createSessions(parts: SharedParts, options: SessionsOptions): Se
       })
       session.on('stream', (stream, _fields, flags, raw: unknown) => {
         stream.on('error', () => {})
-        begin(client, stream, raw as string[], (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0)
+        const { address } = origin
+        if (!client.hasServed && admission.isFlooding(address)) return client.calm()
+        stream.once('close', () => {
+          const { rstCode } = stream
+          const isReset = stream.aborted || rstCode === constants.NGHTTP2_CANCEL
+          if (isReset && !admission.mayReset(address) && !client.hasServed) client.calm()
+        })
+        let early: readonly unknown[] | null = null
+        const keep = (...trailers: readonly unknown[]): void => void (early = trailers)
+        stream.once('trailers', keep)
+        // When everything is read that came with it: what is reset in the same breath costs a service nothing, and this
+        // process little. All connections that are ready are read in one turn, so a flood could block it for seconds.
+        queueMicrotask(() => {
+          stream.off('trailers', keep)
+          begin(client, stream, raw as string[], (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0)
+          if (early !== null) stream.emit('trailers', ...early)
+        })
       })
     },
     drain: () => {

@@ -141,6 +141,16 @@ export class AdmissionTable {
     return false
   }
 
+  /** Whether a source could take one. Gives it no entry. */
+  could(source: string, everyMs: number, burst: number, nowMs: number): boolean {
+    const first = this.#place(source)
+    for (let at = first; at < first + WAYS; at++) {
+      if (Atomics.load(this.#tags, at) !== this.#tag) continue
+      return Math.max(this.#numberOf(Atomics.load(this.#times, at)), nowMs) + everyMs - nowMs <= burst * everyMs
+    }
+    return true
+  }
+
   #sum(at: number): number {
     let sum = 0
     const end = this.#threads * this.#entries

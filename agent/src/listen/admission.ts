@@ -22,6 +22,10 @@ export interface AdmissionSettings {
   readonly handshakesPerSourcePerS: number
   /** The same at once. */
   readonly handshakesPerSourceBurst: number
+  /** Streams that one HTTP/2 connection may reset at once; its source as many as on ten. */
+  readonly http2ResetBurst: number
+  /** The same in the long run, per second. */
+  readonly http2ResetsPerS: number
   /** Not bounded by source. */
   readonly trustedProxies: readonly AddressRange[]
 }
@@ -43,6 +47,10 @@ export interface Admission {
   leave(place: Place): void
   /** Whether a source may begin a TLS handshake now. Takes one when it may. */
   mayShake(address: string): boolean
+  /** Notes that a source has reset a stream of HTTP/2. @returns false: it has reset too many. */
+  mayReset(address: string): boolean
+  /** Whether a source has reset too many, so that connections on which it has done nothing else are not worth reading. */
+  isFlooding(address: string): boolean
 }
 
 export interface AdmissionOptions {
@@ -56,6 +64,9 @@ export interface AdmissionOptions {
 
 /** Anybody can be refused: one line every few seconds says enough, in milliseconds. */
 const LOG_PAUSE_MS = 5_000
+
+/** Connections whose resets a source may have together. */
+const RESETTING_CONNECTIONS = 10
 
 /** Listeners, of which each has its own bound of connections. */
 const LISTENERS = 3
@@ -72,6 +83,10 @@ export function createAdmission({ settings, seat, clock, log, onRefused }: Admis
   const { connectionsPerSourceMax: most, handshakesPerSourcePerS, handshakesPerSourceBurst, trustedProxies } = settings
   const table = new AdmissionTable(seat.memory, seat.thread)
   const everyMs = 1_000 / handshakesPerSourcePerS
+  const resetEveryMs = 1_000 / (RESETTING_CONNECTIONS * settings.http2ResetsPerS)
+  const resetBurst = RESETTING_CONNECTIONS * settings.http2ResetBurst
+  // Neither an address nor a network has a space in it.
+  const resetting = (address: string): string => `${sourceOf(address)} resets`
   let toldMs = -LOG_PAUSE_MS
 
   const isProxy = (address: string): boolean => trustedProxies.length > 0 && rangesContain(trustedProxies, address)
@@ -102,6 +117,10 @@ export function createAdmission({ settings, seat, clock, log, onRefused }: Admis
       return null
     },
     leave: (place) => table.leave(place),
+    mayReset: (address) =>
+      isProxy(address) || table.take(resetting(address), resetEveryMs, resetBurst, clock.monotonic()),
+    isFlooding: (address) =>
+      !isProxy(address) && !table.could(resetting(address), resetEveryMs, resetBurst, clock.monotonic()),
     mayShake: (address) =>
       handshakesPerSourcePerS === 0 ||
       isProxy(address) ||
