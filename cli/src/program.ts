@@ -21,6 +21,7 @@ import { environmentsCommand } from './commands/environments.ts'
 import { explainCommand } from './commands/explain.ts'
 import { exportCommand } from './commands/export.ts'
 import { keysCommand } from './commands/keys.ts'
+import { limitsCommand } from './commands/limits.ts'
 import { loginCommand } from './commands/login.ts'
 import { objectCommands } from './commands/objects.ts'
 import { openCommand } from './commands/open.ts'
@@ -93,7 +94,7 @@ function groups(cli: Cli): readonly (readonly [string, readonly Command[]])[] {
   return [
     ['Start:', [upCommand(cli), downCommand(cli), openCommand(cli), protectCommand(cli)]],
     ['Callers:', [keysCommand(cli), credentialsCommand(cli), consumersCommand(cli), bansCommand(cli)]],
-    ['See:', [explainCommand(cli), tailCommand(cli), doctorCommand(cli)]],
+    ['See:', [explainCommand(cli), limitsCommand(cli), tailCommand(cli), doctorCommand(cli)]],
     [
       'Configuration:',
       [

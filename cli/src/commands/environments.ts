@@ -3,14 +3,19 @@
  *
  * @module
  */
-import type { Answer } from '@headgate/admin-api'
-import type { Command } from 'commander'
+import { type Answer, defaultLimitNames } from '@headgate/admin-api'
+import { type Command, Option } from 'commander'
 import type { Cli } from '#cli/cli.ts'
 import { command } from '#cli/command.ts'
 import { allPages } from '#cli/connect/pages.ts'
 import { itemView, listView } from '#cli/output/print.ts'
 
 type Environment = Answer<'getEnvironment'>
+
+interface CreateOptions {
+  readonly stage?: Environment['stage']
+  readonly defaultLimits: boolean
+}
 
 export function environmentsCommand(cli: Cli): Command {
   return command('environments', {
@@ -30,13 +35,27 @@ export function environmentsCommand(cli: Cli): Command {
     .addCommand(
       command('create', {
         summary: 'Create an environment',
-        examples: ['headgate environments create staging', 'headgate environments create production --tenant acme'],
+        examples: ['headgate environments create staging', 'headgate environments create eu-1 --stage production'],
       })
         .argument('<name>', 'Name; part of every API key')
-        .action(async (name: string) => {
+        .addOption(
+          new Option('--stage <stage>', 'What it is for; default: what the name says, else production').choices([
+            'development',
+            'staging',
+            'production',
+          ]),
+        )
+        .option('--no-default-limits', 'Begin without limits')
+        .action(async (name: string, { stage, defaultLimits }: CreateOptions) => {
           const { client, tenant } = await cli.session()
-          const created = await client.call('createEnvironment', { params: { tenant: tenant() }, body: { name } })
+          const body = { name, ...(stage === undefined ? {} : { stage }), default_limits: defaultLimits }
+          const created = await client.call('createEnvironment', { params: { tenant: tenant() }, body })
           cli.print(created, environmentView)
+          if (defaultLimits) {
+            cli.talk.line(
+              `  its draft holds ${defaultLimitNames.join(' and ')}; see them: headgate limits ls --release draft --environment ${name}`,
+            )
+          }
         }),
     )
 }
@@ -45,6 +64,7 @@ const environmentList = listView<Environment>(
   [
     { title: 'name', value: ({ name }) => name },
     { title: 'tenant', value: ({ tenant }) => tenant },
+    { title: 'stage', value: ({ stage }) => stage },
     { title: 'live', value: liveOf },
     { title: 'id', value: ({ id }) => id },
   ],
@@ -56,6 +76,7 @@ const environmentView = itemView<Environment>(
   (environment) => [
     ['Name', environment.name],
     ['Tenant', environment.tenant],
+    ['Stage', environment.stage],
     ['Live', liveOf(environment)],
     ['Id', environment.id],
     ['Created', environment.created_at],

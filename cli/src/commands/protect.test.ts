@@ -9,6 +9,7 @@ const protecting: Handlers = {
   ...publishing,
   whoami: () => ({ operator: samples.operator, via: 'token' }),
   diffReleases: () => ({ from: 'r1', to: 'draft', draft_revision: 7, changes: [], findings: [] }),
+  listLimits: () => ({ release: 'r1', groups: 1, data: [] }),
   listAgents: () => ({ data: [], next_cursor: null, has_more: false }),
 }
 
@@ -62,4 +63,24 @@ test('protect does not publish changes of others without a word', async () => {
   assert.match(stderr, /would go live too:\n\+ route\/half-done/)
   assert.ok(api.calls.every(({ operation }) => operation !== 'publishRelease'))
   assert.equal((await headgate([...args, '--yes'], handlers)).code, 0)
+})
+
+test('protect says which other limits count for the same requests', async () => {
+  const own = { ...samples.limit, policy: 'billing.limit', routes: { count: 1, names: ['billing'] } }
+  const everywhere = { ...own, policy: 'default.internal', key: ['consumer'] }
+  const { stderr } = await headgate(['protect', 'http://localhost:3000', '--name', 'billing'], {
+    ...protecting,
+    listLimits: () => ({ release: 'r1', groups: 1, data: [own, everywhere, samples.limit] }),
+  })
+  assert.match(stderr, /Limit +100\/1m per consumer\n +and +1000\/1m per consumer, by the policy default\.internal\n/)
+  assert.doesNotMatch(stderr, /orders\.limit|policy billing\.limit/)
+})
+
+test('protect publishes the limits that an environment begins with, without asking', async () => {
+  const added = { ...samples.addedRoute, kind: 'policy', name: 'default.public' }
+  const { code, stderr } = await headgate(['protect', 'http://localhost:3000', '--name', 'billing'], {
+    ...protecting,
+    diffReleases: () => ({ from: 'r1', to: 'draft', draft_revision: 7, changes: [added], findings: [] }),
+  })
+  assert.equal(code, 0, stderr)
 })

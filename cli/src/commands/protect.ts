@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { type Limit, defaultLimitNames } from '@headgate/admin-api'
 import { Option, type Command } from 'commander'
 import type { Cli, Session } from '#cli/cli.ts'
 import { collect, command } from '#cli/command.ts'
@@ -16,6 +17,7 @@ import type { SourceObject } from '#cli/files/objects.ts'
 import { isInteractive } from '#cli/terminal.ts'
 import { countChanges, renderChanges, type Change } from '#cli/output/changes.ts'
 import { hasErrors, renderFindings } from '#cli/output/findings.ts'
+import { limitOf } from '#cli/output/limit-text.ts'
 import { printable } from '#cli/output/style.ts'
 import { planProtection, type ProtectOptions, type Protection } from '#cli/protect/plan.ts'
 import { addressOf } from '#cli/protect/address.ts'
@@ -94,7 +96,12 @@ async function otherChanges({ client, where }: Session, { objects }: Protection)
     query: { from: 'live', to: 'draft' },
   })
   const own = new Set(objects.map(({ kind, name }) => `${kind}/${name}`))
-  return { draft_revision, changes: changes.filter(({ kind, name }) => !own.has(`${kind}/${name}`)) }
+  return { draft_revision, changes: changes.filter((one) => !own.has(`${one.kind}/${one.name}`) && !isDefault(one)) }
+}
+
+/** What an environment begins with goes live with the first release, whoever publishes it. */
+function isDefault({ change, kind, name }: Change): boolean {
+  return change === 'added' && kind === 'policy' && (defaultLimitNames as readonly string[]).includes(name)
 }
 
 async function askForOthers(cli: Cli, changes: readonly Change[]): Promise<void> {
@@ -146,6 +153,9 @@ async function show(cli: Cli, session: Session, plan: Protection): Promise<void>
     plan.exposure === 'public' ? 'everywhere' : 'private networks; --exposure public opens it to the internet',
   )
   row('Limit', `${plan.limit} per ${plan.isPublic ? 'source address' : 'consumer'}`)
+  for (const limit of await otherLimits(session, plan)) {
+    row('and', `${printable(limitOf(limit))} per ${limit.key.join(' and ')}, by the policy ${printable(limit.policy)}`)
+  }
   if (!plan.isPublic) {
     row('Next', `headgate keys create --consumer <name>${plan.scopes.map((scope) => ` --scope ${scope}`).join('')}`)
   }
@@ -153,4 +163,10 @@ async function show(cli: Cli, session: Session, plan: Protection): Promise<void>
   if (cli.options.output !== undefined || !cli.terminal.out.isTerminal) {
     cli.print(data, { text: (value) => `${value.url}\n`, names: (value) => [value.service] })
   }
+}
+
+/** All limits of a route count: those that were there before, too. A route with more names than are told is not found. */
+async function otherLimits({ client, where }: Session, { name, objects }: Protection): Promise<readonly Limit[]> {
+  const { data } = await client.call('listLimits', { params: where(), query: { release: 'live' } })
+  return data.filter(({ policy, routes }) => routes.names.includes(name) && !objects.some((own) => own.name === policy))
 }

@@ -64,6 +64,32 @@ export const environment: Answer<'getEnvironment'> = {
   created_at: AT,
 }
 
+export const limit: Answer<'listLimits'>['data'][number] = {
+  policy: 'orders.limit',
+  origin: '',
+  on: 'service/orders',
+  exposure: 'public',
+  algorithm: 'rate',
+  unit: 'requests',
+  amount: 1000,
+  window_ms: 60_000,
+  burst: 1000,
+  period: null,
+  zone: null,
+  key: ['consumer', 'route'],
+  costs: [],
+  shared: { mode: 'leased', on_failure: 'local_share' },
+  shadow: false,
+  routes: { count: 1, names: ['orders'] },
+  error_bound: {
+    agents: 4,
+    over: 48,
+    under: 96,
+    while_away: 48,
+    text: 'At most 48 more than 1000 per minute over 4 agents; while Redis is away at most 48 more',
+  },
+}
+
 export function configObject(
   kind: Answer<'getObject'>['kind'],
   name: string,

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { defaultLimitNames } from '@headgate/admin-api'
 import type { Cli, Session } from '#cli/cli.ts'
 import { CliError } from '#cli/exit.ts'
 import type { SourceObject } from '#cli/files/objects.ts'
@@ -56,7 +57,10 @@ export async function ensureSample(cli: Cli, { client }: Session, port: number):
   const { release_number: number } = await client.call('getEnvironment', { params: WHERE })
   const { objects: draft } = await client.call('exportObjects', { params: WHERE })
   const service = draft.find(({ kind, name }) => kind === 'service' && name === 'orders')
-  if (number > 0 || draft.some(({ kind, name }) => !objects.some((own) => own.kind === kind && own.name === name))) {
+  // What an environment begins with was written by nobody.
+  const defaults = defaultLimitNames.map((name) => ({ kind: 'policy', name }))
+  const known = [...objects, ...defaults]
+  if (number > 0 || draft.some(({ kind, name }) => !known.some((own) => own.kind === kind && own.name === name))) {
     warnOfMove(cli, service?.spec, port)
     return number > 0 && service !== undefined
   }

@@ -82,3 +82,29 @@ test('what a caller sent cannot act on the terminal', () => {
   assert.doesNotMatch(shown, /[\u001B\u009B]/)
   assert.match(shown, /\/\\u001b\[2J\\u000aRule/)
 })
+
+/** What is said about limits. */
+const limitLines = (limits: typeof refusedExplanation.limits, tightest = 0): string =>
+  renderRail({ ...refusedExplanation, limits, tightest }, plain, 120)
+    .split('\n')
+    .filter((line) => /^ {2}(?:Limit|Shadow) {3}/.test(line))
+    .join('\n')
+
+const rate = { policy: 'a', requests: 10, window_ms: 10_000, remaining: 3, reset_ms: 7_000, retry_after_ms: 0 }
+
+test('a limit is told by its algorithm and unit, and one of an old record as a rate', () => {
+  assert.equal(limitLines([rate]), '  Limit    a 10/10s, 3 left')
+  const bytes = { ...rate, algorithm: 'quota' as const, unit: 'bytes' as const, window_ms: 90_000_000 }
+  assert.equal(limitLines([bytes]), '  Limit    a 10 bytes per day, 3 bytes left')
+  const places = { ...rate, algorithm: 'concurrency' as const, window_ms: 0, remaining: 0, retry_after_ms: 1_000 }
+  assert.equal(limitLines([places]), '  Limit    a 10 at a time, all in use')
+})
+
+test('of other limits those that are full are named, and shadow limits apart', () => {
+  const full = { ...rate, policy: 'b', exceeded: true, shadow: false, remaining: 0, retry_after_ms: 2_000 }
+  const shadow = { ...rate, policy: 'c', algorithm: 'sliding_window' as const, exceeded: true, shadow: true }
+  assert.equal(
+    limitLines([rate, full, shadow, { ...rate, policy: 'd' }]),
+    '  Limit    a 10/10s, 3 left, used up: b, 1 more with room\n  Shadow   c 10 in any 10s would have refused this',
+  )
+})

@@ -6,8 +6,8 @@
  * @module
  */
 import type { Explanation } from '@headgate/admin-api'
-import { formatLimit } from '#cli/parse/limit.ts'
 import { formatDuration } from '#cli/parse/duration.ts'
+import { limitText } from './limit-text.ts'
 import { pad, printable, type Signs, type Style } from './style.ts'
 
 type GateOutcome = Explanation['gates'][number]['outcome']
@@ -141,18 +141,39 @@ function facts(explanation: Explanation, style: Style): readonly string[] {
       : [row('Rule', printable(rule.name) + (rule.origin === '' ? '' : ` (${printable(rule.origin)})`))]),
     ...(needed.length === 0 ? [] : [row('Needed', needed.map(printable).join(', '))]),
     ...(needed.length === 0 && had.length === 0 ? [] : [row('Had', had.map(printable).join(', ') || 'nothing')]),
-    ...(tight === undefined ? [] : [row('Limit', limitText(tight, limits.length - 1))]),
+    ...(tight === undefined ? [] : [row('Limit', tightestText(tight, limits))]),
+    ...limits.filter(isShadowExceeded).map((limit) => row('Shadow', shadowText(limit))),
     ...fixes.map(({ description, command }) => row('Fix', printable(command ?? description))),
     ...(explanation.agrees ? [] : [row('Note', style.warn('today the same request would be decided otherwise'))]),
   ]
 }
 
-function limitText(limit: Explanation['limits'][number], others: number): string {
-  const size = formatLimit({ requests: limit.requests, windowMs: limit.window_ms })
-  const left =
-    limit.retry_after_ms > 0 ? `used up, again in ${seconds(limit.retry_after_ms)}` : `${limit.remaining} left`
-  return `${printable(limit.policy)} ${size}, ${left}${others > 0 ? `, ${others} more with room` : ''}`
+type LimitState = Explanation['limits'][number]
+
+const sizeText = ({ algorithm, unit, requests: amount, window_ms: windowMs }: LimitState): string =>
+  limitText({ algorithm, unit, amount, windowMs })
+
+function tightestText(limit: LimitState, all: readonly LimitState[]): string {
+  const others = all.filter((other) => other !== limit && other.shadow !== true)
+  const full = others.filter(({ exceeded }) => exceeded === true).map(({ policy }) => printable(policy))
+  const beside = [
+    ...(full.length === 0 ? [] : [`used up: ${full.join(', ')}`]),
+    ...(others.length === full.length ? [] : [`${others.length - full.length} more with room`]),
+  ]
+  return [`${printable(limit.policy)} ${sizeText(limit)}`, leftText(limit), ...beside].join(', ')
 }
+
+function leftText({ algorithm, unit, remaining, retry_after_ms: retryAfterMs }: LimitState): string {
+  if (retryAfterMs <= 0) return unit === 'bytes' ? `${remaining} bytes left` : `${remaining} left`
+  // Nobody knows when a place becomes free.
+  return algorithm === 'concurrency' ? 'all in use' : `used up, again in ${seconds(retryAfterMs)}`
+}
+
+/** A limit that refuses nobody yet, and would have refused this. */
+const isShadowExceeded = ({ shadow, exceeded }: LimitState): boolean => shadow === true && exceeded === true
+
+const shadowText = (limit: LimitState): string =>
+  `${printable(limit.policy)} ${sizeText(limit)} would have refused this`
 
 function seconds(ms: number): string {
   return formatDuration(Math.ceil(ms / 1000) * 1000)
