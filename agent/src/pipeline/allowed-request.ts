@@ -100,7 +100,7 @@ export class AllowedRequest extends Watched implements Forwarding {
   }
 
   get bodyBytesMax(): number {
-    return this.#parts.bodyBytesMax || Infinity
+    return this.#route?.bodyBytesMax ?? (this.#parts.bodyBytesMax || Infinity)
   }
 
   get #route(): CompiledRoute | undefined {
