@@ -12,7 +12,7 @@ import type { EnvironmentContext } from '#control-plane/rest/contract.ts'
 import { awaitDecision } from '#control-plane/decisions/find.ts'
 import { readDecision, reasonTitle } from '#control-plane/decisions/record.ts'
 import { fixesOf } from './fixes.ts'
-import { type GateView, gatesByOutcome, gatesOf } from './gates.ts'
+import { type GateView, gatesByOutcome, gatesOf, withShadows } from './gates.ts'
 import { isReason, replay } from './recorded.ts'
 import { simulate } from './simulated.ts'
 
@@ -54,9 +54,12 @@ export async function explainRecorded(context: EnvironmentContext, reference: st
     ...pick(record, ['principal', 'rule', 'needed', 'had', 'limits', 'tightest']),
     reason_title: title,
     // What was recorded counts: a trace that tells another story would mislead.
-    gates: traced
-      ? gatesOf(evaluation.steps, { tls, upstream: upstreamGate(record, title) })
-      : gatesByOutcome(stopped, title, tls),
+    gates: withShadows(
+      traced
+        ? gatesOf(evaluation.steps, { tls, upstream: upstreamGate(record, title) })
+        : gatesByOutcome(stopped, title, tls),
+      record.limits,
+    ),
     fixes:
       record.outcome === 'allow'
         ? []
@@ -104,7 +107,10 @@ export async function explainSimulated(
     ...view,
     reason_title: reasonTitle(decision.reason),
     duration_ms: null,
-    gates: gatesOf(steps, { tls: scheme === 'https' ? 'TLS is not simulated' : 'Plain HTTP', upstream }),
+    gates: withShadows(
+      gatesOf(steps, { tls: scheme === 'https' ? 'TLS is not simulated' : 'Plain HTTP', upstream }),
+      view.limits,
+    ),
     fixes:
       decision.outcome === 'allow'
         ? []

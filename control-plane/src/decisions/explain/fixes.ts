@@ -7,6 +7,7 @@ import type { Explanation } from '@headgate/admin-api'
 import type { CompiledRelease } from '@headgate/core'
 import { type Fix, fix, roleOptions, named } from './fix.ts'
 import { credentialFixes } from './fixes-credentials.ts'
+import { limitFixes } from './fixes-limits.ts'
 import { tokenFixes } from './fixes-tokens.ts'
 
 export type { Fix } from './fix.ts'
@@ -26,6 +27,8 @@ export interface Refused {
   readonly had: readonly string[]
   /** Time until one more passes; 0 where nothing is said. */
   readonly retryAfterMs: number
+  /** Of the request; absent where nothing is known of them. */
+  readonly limits?: Explanation['limits']
 }
 
 export function fixesOf(refused: Refused, release: CompiledRelease | null): Fix[] {
@@ -33,6 +36,7 @@ export function fixesOf(refused: Refused, release: CompiledRelease | null): Fix[
     credentialFixes(refused, release) ??
     tokenFixes(refused, release) ??
     accessFixes(refused, release) ??
+    limitFixes(refused) ??
     otherFixes(refused)
   return [...found]
 }
@@ -124,7 +128,7 @@ function scopeFix({ principal, needed, had }: Refused, release: CompiledRelease 
 
 /** Of reasons that are not about the caller. */
 function otherFixes(refused: Refused): readonly Fix[] {
-  const { reason, method, path, service, principal, rule, needed } = refused
+  const { reason, method, path, service, needed } = refused
   const targets = `headgate services get ${service}`
   switch (reason) {
     case 'client_certificate_missing':
@@ -139,17 +143,6 @@ function otherFixes(refused: Refused): readonly Fix[] {
         fix('Call over HTTPS'),
         fix('Replace the credential that was sent: everybody on the way can have read it', 'headgate keys ls'),
       ]
-    case 'limit_exceeded': {
-      const whose =
-        rule?.kind === 'policy'
-          ? `headgate policies get ${rule.name}`
-          : principal === null
-            ? null
-            : `headgate keys get ${principal.credential_id}`
-      return [fix(`Wait ${Math.ceil(refused.retryAfterMs / 1000)} s`), fix('Or raise the limit', whose)]
-    }
-    case 'limit_unavailable':
-      return [fix('Try again; where it goes on, see how the agents are', 'headgate agents ls')]
     case 'route_unknown':
       return [fix(`Add a route for ${path}, or correct the host or path`, 'headgate routes ls')]
     case 'method_not_allowed':
@@ -172,13 +165,6 @@ function otherFixes(refused: Refused): readonly Fix[] {
         fix(`See how many requests service ${service} has in flight`, targets),
         fix('Or raise the bounds of its breaker'),
       ]
-    case 'load_shed':
-      return [
-        fix(`See how many requests service ${service} has waiting, and how long it takes to answer them`, targets),
-        fix('Or give the caller a role with a higher priority', 'headgate roles ls'),
-      ]
-    case 'agent_overloaded':
-      return [fix('See how much the agents have to do; add agents or serving threads', 'headgate agents ls')]
     case 'upstream_unreachable':
     case 'upstream_failed':
     case 'upstream_timeout':

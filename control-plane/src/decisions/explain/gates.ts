@@ -29,6 +29,17 @@ export function gatesOf(steps: readonly TraceStep[], { tls, upstream }: Surround
   })
 }
 
+/** What limits that refuse nobody would have done. */
+export function withShadows(views: readonly GateView[], limits: Explanation['limits']): GateView[] {
+  const full = limits.filter(({ shadow, exceeded }) => shadow === true && exceeded === true)
+  if (full.length === 0) return [...views]
+  const names = full.map(({ policy }) => policy).join(', ')
+  const shadow = `${full.length === 1 ? 'The shadow limit' : 'The shadow limits'} ${names} would have refused this`
+  return views.map((view) =>
+    view.gate === 'limit' && view.detail !== '' ? { ...view, detail: `${view.detail}. ${shadow}` } : view,
+  )
+}
+
 /** Gates of a request of which only the outcome is known. @param stopped null: it was allowed. */
 export function gatesByOutcome(stopped: Gate | null, detail: string, tls: string): GateView[] {
   const at = stopped === null ? gates.length : gates.indexOf(stopped)

@@ -187,8 +187,12 @@ function verify(record: DecisionRecord, release: CompiledRelease | null): Verifi
 
 /** Limits of the credential itself, which come behind those of the route. */
 function ownLimits({ limits, route }: DecisionRecord, release: CompiledRelease | null): readonly CompiledLimit[] {
-  const others = release?.routes.get(route ?? '')?.limits.length ?? limits.length
-  return limits.slice(others).map(({ policy, requests, window_ms: windowMs }) => {
+  const found = release?.routes.get(route ?? '')
+  if (found === undefined) return []
+  // By name: limits for which a request is free leave nothing in its record.
+  const ofRoute = new Set(found.limits.map(({ policy }) => policy))
+  const own = limits.filter(({ policy }) => !ofRoute.has(policy))
+  return own.map(({ policy, requests, window_ms: windowMs }) => {
     return plainLimit({ of: 'api_key', policy, id: policy, amount: requests, windowMs, burst: requests })
   })
 }
