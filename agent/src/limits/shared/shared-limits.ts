@@ -8,7 +8,6 @@
  * @module
  */
 import type { LimitDemand, LimitState, Taken } from '@headgate/core'
-import type { LocalMemory } from '#agent/limits/memory.ts'
 import type { SharedLimits } from '#agent/limits/port.ts'
 import { Away } from './away.ts'
 import { stateOf } from './demand-args.ts'
