@@ -64,7 +64,7 @@ class Holdings {
   add(at: number): boolean {
     let note = this.#noteOf.get(at)
     if (note === undefined) {
-      if (this.#free.length === 0 && this.#used === NOTES_MAX) return false
+      if (this.#free.length === 0 && this.#used * 2 === this.#notes.length) return false
       note = this.#free.pop() ?? this.#used++
       this.#noteOf.set(at, note)
       Atomics.store(this.#notes, note * 2, at)

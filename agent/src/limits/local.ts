@@ -23,7 +23,7 @@ import {
   takeAll,
   type Taken,
 } from '@headgate/core'
-import { type Counting, HeldCounting, QuotaCounting, RateCounting, WindowCounting } from './counting.ts'
+import { type Counting, HeldCounting, QuotaCounting, RateCounting, type Times, WindowCounting } from './counting.ts'
 import { createThreadHoldings, HeldTable } from './held-table.ts'
 import type { HashBeginning } from './key-places.ts'
 import type { LocalMemory } from './memory.ts'
@@ -75,17 +75,37 @@ interface Counted {
   readonly counting: Counting
 }
 
-class LocalStore implements LimitStore {
+/** What time it is for one request. The wall clock is asked where a quota wants it only. */
+class RequestTimes implements Times {
+  monotonic = 0
   readonly #clock: LocalOptions['clock']
+  #now = 0
+
+  constructor(clock: LocalOptions['clock']) {
+    this.#clock = clock
+  }
+
+  begin(): void {
+    this.monotonic = this.#clock.monotonic()
+    this.#now = 0
+  }
+
+  get now(): number {
+    if (this.#now === 0) this.#now = this.#clock.now()
+    return this.#now
+  }
+}
+
+class LocalStore implements LimitStore {
   readonly #countings: Readonly<Record<CompiledLimit['algorithm'], Counting>>
   readonly #all: readonly Counting[]
   // Made once for each limit that is live, and forgotten with it.
   readonly #counted = new WeakMap<CompiledLimit, Counted>()
-  readonly #times = { now: 0, monotonic: 0 }
+  readonly #times: RequestTimes
   #environmentId = ''
 
   constructor({ memory, clock, holdings = createThreadHoldings() }: LocalOptions) {
-    this.#clock = clock
+    this.#times = new RequestTimes(clock)
     this.#countings = {
       rate: new RateCounting(new LimitTable(memory.rates)),
       sliding_window: new WindowCounting(new WindowTable(memory.windows)),
@@ -98,8 +118,7 @@ class LocalStore implements LimitStore {
   /** What comes now belongs to one request. */
   begin(environmentId: string): void {
     this.#environmentId = environmentId
-    this.#times.now = this.#clock.now()
-    this.#times.monotonic = this.#clock.monotonic()
+    this.#times.begin()
     for (const counting of this.#all) counting.forget()
   }
 
