@@ -23,6 +23,7 @@ const AFTERWARDS: Partial<Record<Reason, readonly [file: string, mention: string
   not_ready: ['agent/src/pipeline/handle.test.ts', '503 not_ready until a release is live'],
   upstream_unreachable: ['agent/src/upstream/forward.test.ts', "'upstream_unreachable'"],
   upstream_failed: ['agent/src/upstream/forward.test.ts', "'upstream_failed'"],
+  credential_locked_out: ['agent/src/auth/verify.test.ts', "'credential_locked_out'"],
   load_shed: ['agent/src/pipeline/shedding.services.test.ts', '503 load_shed'],
   agent_overloaded: ['agent/src/workers/overload.services.test.ts', '503 agent_overloaded'],
   upstream_overloaded: ['agent/src/upstream/forward.test.ts', "'upstream_overloaded'"],

@@ -93,7 +93,10 @@ test('hardly a case is not run here', () => {
  */
 async function prepare(place: Place, file: CaseFile, stage: CaseStage): Promise<void> {
   await client.call('createTenant', { body: { name: place.tenant } })
-  const { id } = await client.call('createEnvironment', { params: place, body: { name: 'case', default_limits: false } })
+  const { id } = await client.call('createEnvironment', {
+    params: place,
+    body: { name: 'case', default_limits: false },
+  })
   // Older releases of the product, and other writers, may have other names than REST gives today.
   await sql(database.url, 'update environments set name = $2 where id = $1', [id, place.environment])
   const objects = stage.objects.map(({ kind, name, spec }, index) => ({

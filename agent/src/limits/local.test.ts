@@ -36,14 +36,14 @@ test('a limit is counted per key, and comes back with time', () => {
 
 // Guards against one tenant's traffic using up another's limit of the same name.
 test('environments of the same name do not share counters', () => {
-  const { limits, rates } = table()
+  const { limits } = table()
   for (let time = 0; time < 2; time++) limits.take('env_1', [demand('a')])
   assert.equal(limits.take('env_1', [demand('a')]).kind, 'exceeded')
   assert.equal(limits.take('env_2', [demand('a')]).kind, 'taken')
 })
 
 test('a request that one limit refuses takes nothing from the others', () => {
-  const { limits, rates } = table()
+  const { limits } = table()
   const wide = limit({ policy: 'wide', id: 'production/wide', amount: 10, burst: 10 })
   const both = [demand('a'), demand('a', wide)]
   for (let time = 0; time < 5; time++) limits.take('env_1', both)

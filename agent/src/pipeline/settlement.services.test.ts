@@ -37,7 +37,10 @@ async function startStrange() {
     (request, socket, head) => {
       if (request.url === '/refused') return void socket.end('HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n')
       websockets.handleUpgrade(request, socket, head, (websocket) => {
-        websocket.on('message', (message) => (String(message) === 'close' ? websocket.close() : websocket.terminate()))
+        websocket.on('message', (message: Buffer) => {
+          if (message.toString() === 'close') websocket.close()
+          else websocket.terminate()
+        })
         websocket.on('error', () => {})
       })
     },
