@@ -37,12 +37,20 @@ const RETRY_MS_MIN = 50
 const RETRY_MS_MAX = 2_000
 /** Longest attempt, in milliseconds. */
 const CONNECT_MS_MAX = 2_000
+/** Longest wait for the other side to agree that a connection ends, in milliseconds. */
+const DISCONNECT_MS_MAX = 200
 
 export function createRedisClient(options: RedisClientOptions): RedisClient {
   const redis = connect(options)
   // Every failure is told by the call that it befell.
   redis.on('error', () => {})
   let isClosed = false
+  // Until a connection that is given up is closed, it is called ready, and whoever gives it up again adds a listener.
+  let isLeaving = false
+  redis.on('close', () => {
+    isLeaving = false
+  })
+  const isReady = (): boolean => redis.status === 'ready' && !isLeaving
 
   // Whoever waits for a connection waits for the same one.
   let onReady: PromiseWithResolvers<void> | null = null
@@ -52,7 +60,7 @@ export function createRedisClient(options: RedisClientOptions): RedisClient {
   })
 
   async function ready(waitMs: number): Promise<boolean> {
-    if (redis.status === 'ready') return true
+    if (isReady()) return true
     onReady ??= Promise.withResolvers<void>()
     const { promise, resolve } = Promise.withResolvers<boolean>()
     const timer = setTimeout(() => resolve(false), Math.max(1, waitMs))
@@ -80,7 +88,7 @@ export function createRedisClient(options: RedisClientOptions): RedisClient {
 
   return {
     run: async (script, keys, args, deadlineMs) => {
-      if (redis.status !== 'ready') {
+      if (!isReady()) {
         const beganMs = performance.now()
         if (!(await ready(deadlineMs))) return { kind: 'failed', why: 'no connection' }
         deadlineMs = Math.max(1, deadlineMs - (performance.now() - beganMs))
@@ -89,7 +97,9 @@ export function createRedisClient(options: RedisClientOptions): RedisClient {
     },
     connected: ready,
     reconnect: () => {
-      if (!isClosed && redis.status === 'ready' && redis instanceof Redis) redis.disconnect(true)
+      if (isClosed || !isReady() || !(redis instanceof Redis)) return
+      isLeaving = true
+      redis.disconnect(true)
     },
     close: () => {
       isClosed = true
@@ -106,6 +116,7 @@ function connect({ address, authorities }: RedisClientOptions): Redis | Cluster 
     ...(password !== undefined && { password }),
     ...(isTls && { tls: authorities === undefined ? {} : { ca: authorities } }),
     connectTimeout: CONNECT_MS_MAX,
+    disconnectTimeout: DISCONNECT_MS_MAX,
     enableAutoPipelining: false,
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,
