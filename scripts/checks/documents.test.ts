@@ -94,7 +94,7 @@ for (const file of readdirSync(join(ROOT, 'docs/examples')).map((name) => `docs/
   })
 }
 
-for (const name of ['access.md', 'authentication.md']) {
+for (const name of ['access.md', 'authentication.md', 'limits.md']) {
   const file = `docs/operations/${name}`
   const blocks = blocksOf(file)
   for (const [index, block] of blocks.entries()) {
