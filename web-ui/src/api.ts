@@ -18,6 +18,7 @@ export type KeyReport = Answer<'reportKeys'>
 export type SecurityEvent = Answer<'listSecurityEvents'>['data'][number]
 export type ConfigObject = Answer<'getObject'>
 export type EffectivePolicy = Answer<'getEffectivePolicy'>
+export type Ban = Answer<'getBan'>
 export type Receipt = NonNullable<Answer<'revokeKey'>['receipt']>
 
 /** An environment, as paths of the admin API name it. */

@@ -1,5 +1,6 @@
 /**
- * The pages about callers in a real Chromium: consumers and their credentials, keys, issuers and roles, access, explain.
+ * The pages about callers in a real Chromium: consumers and their credentials, keys, issuers and roles, access, limits,
+ * bans, explain.
  *
  * @module
  */
@@ -20,7 +21,7 @@ test('the pages are one click away, keep the environment, and Back returns', { s
   await page.getByRole('heading', { level: 1, name: 'Consumers' }).waitFor()
   assert.equal(new URL(page.url()).pathname, '/consumers')
   assert.deepEqual([query(page).get('environment'), query(page).get('outcome')], ['dev', null])
-  for (const name of ['Keys', 'Issuers and roles', 'Access', 'Explain']) {
+  for (const name of ['Keys', 'Issuers and roles', 'Limits', 'Bans', 'Access', 'Explain']) {
     await toPage(page, name)
     await page.getByRole('heading', { level: 1, name }).waitFor()
   }
@@ -241,7 +242,125 @@ test('an explanation that is refused leaves no token behind either', { skip }, a
   assert.equal(await page.getByLabel('Token or API key').inputValue(), '')
 })
 
+test('limits say how much, for whom, where, who counts and how exact that is', { skip }, async (t) => {
+  const page = await visit(t, { path: '/limits' })
+  await page.getByText('orders.limit', { exact: true }).waitFor()
+  const rows = page.locator('tbody tr')
+  for (const [policy, ...parts] of [
+    [
+      'orders.limit',
+      '1,000 requests / 1 min, 50 at once',
+      'consumer and header x-team',
+      'POST on orders-write counts 5',
+      '4 routes of service orders',
+      'and 1 more',
+      'Each group through Redis',
+      'agents take a share ahead. While it is away, each agent counts its share',
+      'At most 48 more than 1000 per minute over 4 agents; while Redis is away at most 48 more',
+    ],
+    ['default.public', '20 requests at a time', 'Each agent for itself', '1 route of the environment, public routes'],
+    [
+      'reports.trial',
+      'shadow',
+      '5,000,000 bytes per month (Europe/Berlin)',
+      'no route of route gone',
+      'all are refused',
+    ],
+  ] as const) {
+    const text = await rows.filter({ hasText: policy }).innerText()
+    for (const part of parts) assert.ok(text.includes(part), `${policy}: ${part}`)
+  }
+  assert.equal(await rows.filter({ hasText: 'refuses nobody' }).count(), 1, 'one of them is a shadow limit')
+  await page.getByText('2 agent groups serve this environment').waitFor()
+  await page.getByLabel('Of').selectOption('draft')
+  await page.waitForURL(/release=draft/)
+  await page.getByRole('link', { name: 'orders-write' }).click()
+  await panel(page).getByText('Who may call').waitFor()
+})
+
+test('a range is shut out with its reason and its end, and a receipt of agents', { skip }, async (t) => {
+  const page = await visit(t, { path: '/bans' })
+  await page.getByRole('button', { name: 'Shut out…' }).click()
+  const dialog = page.getByRole('dialog', { name: 'Shut somebody out' })
+  const give = dialog.getByRole('button', { name: 'Shut out' })
+  await dialog.getByLabel('Address or range').fill('198.51.100.0/24')
+  assert.ok(await give.isDisabled(), 'nobody is shut out without a reason')
+  await dialog.getByLabel('Why').fill('floods')
+  await dialog.getByText('Every request from 198.51.100.0/24 is refused').waitFor()
+  await picture(page, 'ban-create')
+  pages.fake.broken.set('createBan', 'not_allowed')
+  await give.click()
+  await dialog.getByRole('alert').getByText('Your operator role does not allow this').waitFor()
+  assert.equal(await dialog.getByLabel('Why').inputValue(), 'floods')
+  pages.fake.broken.clear()
+  await give.click()
+  await page.getByText('198.51.100.0/24 is shut out. Acted on by 1 of 1 connected agents. Not connected').waitFor()
+  await dialog.waitFor({ state: 'detached' })
+  await page.locator('tbody tr').filter({ hasText: 'floods' }).waitFor()
+  const { expires_at: ends, ...body } = bodyOf('createBan') as { expires_at: string }
+  assert.deepEqual(body, { source: '198.51.100.0/24', reason: 'floods' })
+  assert.ok(Date.parse(ends) > 0)
+})
+
+test('a consumer is shut out until that is lifted', { skip }, async (t) => {
+  const page = await visit(t, { path: '/bans' })
+  await page.getByRole('button', { name: 'Shut out…' }).click()
+  await page.keyboard.press('Escape')
+  await page.getByRole('dialog').waitFor({ state: 'detached' })
+  await page.getByRole('button', { name: 'Shut out…' }).click()
+  const dialog = page.getByRole('dialog', { name: 'Shut somebody out' })
+  await dialog.getByLabel('a consumer, with whatever it presents').check()
+  await dialog.getByLabel('Name of the consumer').fill('mallory')
+  await dialog.getByLabel('Why').fill('abuse')
+  await dialog.getByLabel('How long').selectOption('until it is lifted')
+  await dialog.getByRole('button', { name: 'Shut out' }).click()
+  await page.getByText('consumer mallory is shut out.').waitFor()
+  assert.deepEqual(bodyOf('createBan'), { consumer: 'mallory', reason: 'abuse' })
+})
+
+test('a ban is lifted only after a second look, and is then among those that have ended', { skip }, async (t) => {
+  const page = await visit(t, { path: '/bans' })
+  await page.getByRole('button', { name: 'Lift the ban of 203.0.113.0/24…' }).click()
+  const question = page.getByRole('group', { name: 'Lift the ban of 203.0.113.0/24?' })
+  await question.getByText('Requests from 203.0.113.0/24 come to the other gates again').waitFor()
+  await picture(page, 'ban-lift')
+  assert.equal(pages.fake.calls.filter(({ id }) => id === 'liftBan').length, 0)
+  await question.getByRole('button', { name: 'Lift' }).click()
+  await page.getByText('The ban of 203.0.113.0/24 is lifted. Acted on by 1 of 1 connected agents.').waitFor()
+  const row = page.locator('tbody tr').filter({ hasText: 'guesses keys' })
+  await row.waitFor({ state: 'detached' })
+  await page.getByLabel('those that have ended too').check()
+  await page.waitForURL(/bans=all/)
+  await row.getByText('lifted', { exact: true }).waitFor()
+  await page.locator('tbody tr').filter({ hasText: '192.0.2.7' }).getByText('has ended').waitFor()
+})
+
+test('a viewer sees who is shut out, and nothing to press', { skip }, async (t) => {
+  pages.fake.role = 'viewer'
+  const page = await visit(t, { path: '/bans' })
+  await page.getByText('guesses keys').waitFor()
+  assert.equal(await page.getByRole('button', { name: /Shut out|Lift/ }).count(), 0)
+  await page.getByText('Changing this needs the role editor').waitFor()
+})
+
+test('a shadow limit that would have refused is told apart, in the list and in the panel', { skip }, async (t) => {
+  const page = await visit(t, { path: '/' })
+  const row = page.locator('.decision').filter({ hasText: 'limit_exceeded' }).first()
+  await row.getByText('over shadow orders.trial').waitFor()
+  await row.click()
+  const limits = panel(page).locator('.limits tbody tr')
+  await limits.first().waitFor()
+  assert.match(await limits.filter({ hasText: 'orders.limit' }).innerText(), /10 requests \/ 10 s[^]*no room/)
+  assert.match(
+    await limits.filter({ hasText: 'orders.trial' }).innerText(),
+    /shadow[^]*5,000,000 bytes per month[^]*It would have refused/,
+  )
+  await picture(page, 'limits-of-decision')
+})
+
 for (const [path, command] of [
+  ['/limits', 'npx headgate releases publish'],
+  ['/bans', 'npx headgate bans create --source 203.0.113.0/24 --for 1h --reason "guesses keys"'],
   ['/consumers', 'npx headgate keys create --consumer alice --scope orders:read'],
   ['/keys', 'npx headgate keys create --consumer alice --scope orders:read'],
   ['/issuers', 'npx headgate roles create reader --scope orders:read'],
@@ -258,6 +377,8 @@ for (const [path, id, text] of [
   ['/consumers', 'listConsumers', 'No consumers: The database cannot be reached'],
   ['/keys', 'reportKeys', 'No report of keys: The database cannot be reached'],
   ['/issuers', 'listObjects', 'No issuers: The database cannot be reached'],
+  ['/limits', 'listLimits', 'No limits: The database cannot be reached'],
+  ['/bans', 'listBans', 'No bans: The database cannot be reached'],
   ['/access', 'listObjects', 'No routes: The database cannot be reached'],
 ] as const) {
   test(`${path} that cannot be loaded says why, and can be tried again`, { skip }, async (t) => {
@@ -276,6 +397,8 @@ const everyPage = [
   ['/keys', '.table'],
   ['/issuers', '.issuers'],
   ['/access?tenant=default&environment=dev&route=orders-write', '.panel .sentences'],
+  ['/limits', '.table'],
+  ['/bans?tenant=default&environment=dev&bans=all', '.table'],
   ['/explain', '.form'],
 ] as const
 

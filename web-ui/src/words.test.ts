@@ -41,6 +41,18 @@ test('a limit is written as requests and window', () => {
   assert.equal(limitText(limit), '1,000 requests / 1 min')
 })
 
+test('a limit that is no rate of requests says what it counts, and how', () => {
+  assert.deepEqual(
+    [
+      limitText({ algorithm: 'sliding_window', requests: 1, window_ms: 60_000 }),
+      limitText({ algorithm: 'concurrency', requests: 20, window_ms: 0 }),
+      limitText({ algorithm: 'quota', unit: 'bytes', requests: 7, window_ms: 25 * 3_600_000 }),
+      limitText({ algorithm: 'quota', requests: 1_000, window_ms: 31 * 86_400_000 }),
+    ],
+    ['1 request in any 1 min', '20 requests at a time', '7 bytes per day', '1,000 requests per month'],
+  )
+})
+
 test('a share that is not nothing is never written as nothing', () => {
   assert.equal(shareText(0, 0), '0 %')
   assert.equal(shareText(1, 100_000), '<0.1 %')

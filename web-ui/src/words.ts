@@ -3,11 +3,8 @@
  *
  * @module
  */
-import type { Explanation } from '@headgate/admin-api'
 import type { Release } from './api.ts'
 import type { Kind } from './gates.ts'
-
-type Limit = Explanation['limits'][number]
 
 const clock = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', second: '2-digit', hour12: false })
 const minute = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', hour12: false })
@@ -33,9 +30,38 @@ export function durationText(ms: number, exact: 'tenths' | 'whole' = 'tenths'): 
   return `${text(ms / 86_400_000)} d`
 }
 
-/** Such as `10 requests / 10 s`. */
-export const limitText = ({ requests, window_ms: windowMs }: Pick<Limit, 'requests' | 'window_ms'>): string =>
-  `${countText(requests)} ${requests === 1 ? 'request' : 'requests'} / ${durationText(windowMs)}`
+/** How a limit counts. Where nothing is said, it is a rate of requests. */
+export interface CountedLimit {
+  readonly algorithm?: 'rate' | 'sliding_window' | 'concurrency' | 'quota' | undefined
+  readonly unit?: 'requests' | 'bytes' | undefined
+  /** Units of a window or period, or at a time. */
+  readonly requests: number
+  /** Of a quota the longest length of its period. */
+  readonly window_ms: number
+}
+
+/** Periods that are longer are months: a day has 25 hours at most. */
+const DAY_MS_MAX = 2 * 86_400_000
+
+/** Such as `10 requests / 10 s`, `100 requests in any 1 min`, `20 requests at a time`, `5,000 bytes per day`. */
+export function limitText({
+  algorithm = 'rate',
+  unit = 'requests',
+  requests,
+  window_ms: windowMs,
+}: CountedLimit): string {
+  const units = `${countText(requests)} ${requests === 1 ? unit.slice(0, -1) : unit}`
+  switch (algorithm) {
+    case 'rate':
+      return `${units} / ${durationText(windowMs)}`
+    case 'sliding_window':
+      return `${units} in any ${durationText(windowMs)}`
+    case 'concurrency':
+      return `${units} at a time`
+    case 'quota':
+      return `${units} per ${windowMs < DAY_MS_MAX ? 'day' : 'month'}`
+  }
+}
 
 /** Share in percent: `0 %`, `<0.1 %`, `3.4 %`. */
 export function shareText(part: number, whole: number): string {

@@ -91,7 +91,7 @@ export function Refused({ failure }: { readonly failure: Failure }) {
   )
 }
 
-function ReceiptText({ receipt: { acked, pending, unreachable } }: { readonly receipt: Receipt }) {
+export function ReceiptText({ receipt: { acked, pending, unreachable } }: { readonly receipt: Receipt }) {
   const names = (agents: Receipt['acked']): string => agents.map(({ name }) => name).join(', ')
   return (
     <span className="aside">

@@ -12,7 +12,8 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net'
 import { extname, join } from 'node:path'
 import { type Callers, startCallers } from './callers.ts'
-import { decision, explanationOf, standing } from './fixtures.ts'
+import { decision, explanationOf, operator, standing } from './fixtures.ts'
+import { type Guards, startGuards } from './guards.ts'
 
 const security = {
   'content-security-policy':
@@ -48,12 +49,16 @@ export interface FakeAdminApi extends AsyncDisposable {
   /** A first run asks for the name of the owner. */
   firstRun: boolean
   signedIn: boolean
+  /** Of the operator, on everything. */
+  role: 'owner' | 'viewer'
   /** Operations that answer with this problem, instead of what they do otherwise. */
   readonly broken: Map<OperationId, ProblemCode>
   /** How many requests the agents have decided. */
   decided: number
   /** By environment. */
   readonly callers: Readonly<Record<'dev' | 'production', Callers>>
+  /** By environment. */
+  readonly guards: Readonly<Record<'dev' | 'production', Guards>>
 }
 
 /** @param dist folder of the built files. */
@@ -71,9 +76,11 @@ export async function startFakeAdminApi(dist: string): Promise<FakeAdminApi> {
     calls,
     firstRun: false,
     signedIn: true,
+    role: 'owner',
     broken: new Map(),
     decided: 48,
     callers: { dev: startCallers(false), production: startCallers(true) },
+    guards: { dev: startGuards(false), production: startGuards(true) },
     [Symbol.asyncDispose]: () =>
       new Promise((resolve) => {
         server.close(() => resolve())
@@ -139,8 +146,13 @@ function live(
     const records = indexes.map(decision).filter((record) => outcome === null || record.outcome === outcome)
     return { data: records.slice(0, 50), next_cursor: null, has_more: false }
   }
-  const callers = params['environment'] === 'production' ? fake.callers.production : fake.callers.dev
-  if (id !== 'explain') return callers.answer(id, params, query, body)
+  if (id === 'whoami' && fake.role !== 'owner') {
+    return { operator: { ...operator, roles: [{ tenant: null, role: fake.role }] }, via: 'session' }
+  }
+  const of = params['environment'] === 'production' ? 'production' : 'dev'
+  if (id !== 'explain') {
+    return fake.callers[of].answer(id, params, query, body) ?? fake.guards[of].answer(id, params, query, body)
+  }
   const { request_id: requestId, request, release } = operations.explain.body.parse(body)
   if (request !== undefined) {
     const { method, host, target: path, scheme, address } = request

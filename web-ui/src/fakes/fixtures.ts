@@ -26,6 +26,18 @@ const limit = {
   reset_ms: 3_000,
   retry_after_ms: 0,
 }
+/** Would have refused as well, and refuses nobody. */
+const trial = {
+  ...limit,
+  policy: 'orders.trial',
+  algorithm: 'quota' as const,
+  unit: 'bytes' as const,
+  requests: 5_000_000,
+  window_ms: 31 * 86_400_000,
+  remaining: 0,
+  exceeded: true,
+  shadow: true,
+}
 
 const allowed: DecisionRecord = {
   request_id: 'req_0',
@@ -65,7 +77,7 @@ const kinds: readonly Partial<DecisionRecord>[] = [
     ...refusal,
     reason: 'limit_exceeded',
     status: 429,
-    limits: [{ ...limit, remaining: 0, retry_after_ms: 620 }],
+    limits: [{ ...limit, remaining: 0, retry_after_ms: 620, exceeded: true }, trial],
     tightest: 0,
   },
   { ...refusal, reason: 'credential_missing', status: 401, principal: null, needed: ['api_key'], had: [] },
@@ -163,7 +175,7 @@ export function explanationOf(record: DecisionRecord): Explanation {
   }
 }
 
-const operator: Answer<'whoami'>['operator'] = {
+export const operator: Answer<'whoami'>['operator'] = {
   id: 'op_01',
   name: 'mira',
   kind: 'person',

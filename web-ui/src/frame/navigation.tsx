@@ -19,11 +19,13 @@ const groups: readonly { readonly name: string; readonly pages: readonly PageInf
     name: 'Protect',
     pages: [
       { path: '/access', title: 'Access' },
+      { path: '/limits', title: 'Limits' },
       { path: '/consumers', title: 'Consumers' },
       { path: '/keys', title: 'Keys' },
       { path: '/issuers', title: 'Issuers and roles' },
     ],
   },
+  { name: 'Watch', pages: [{ path: '/bans', title: 'Bans' }] },
 ]
 
 /** @returns the overview for an address that names no page. */
@@ -33,9 +35,20 @@ export function pageOf(path: string): PageInfo {
 
 /** What belongs to one page, and is left behind when another is opened. Tenant and environment stay. */
 export const ofOnePage: Readonly<Record<string, null>> = Object.fromEntries(
-  ['request', 'outcome', 'consumer', 'route', 'release', 'unused', 'method', 'path', 'host', 'address', 'scheme'].map(
-    (name) => [name, null],
-  ),
+  [
+    'request',
+    'outcome',
+    'consumer',
+    'route',
+    'release',
+    'unused',
+    'bans',
+    'method',
+    'path',
+    'host',
+    'address',
+    'scheme',
+  ].map((name) => [name, null]),
 )
 
 /** @param query what the page is opened with. */

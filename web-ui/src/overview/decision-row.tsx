@@ -21,6 +21,9 @@ interface RowProps {
 
 export const DecisionRow = memo(function DecisionRow({ record, open }: RowProps) {
   const kind = kindOf(record)
+  const wouldRefuse = record.limits
+    .filter(({ shadow, exceeded }) => shadow === true && exceeded === true)
+    .map(({ policy }) => policy)
   const move = { query: { request: record.request_id } }
   return (
     <li>
@@ -43,6 +46,7 @@ export const DecisionRow = memo(function DecisionRow({ record, open }: RowProps)
         </span>
         <span className="reason cut" title={record.reason}>
           {record.reason}
+          {wouldRefuse.length === 0 ? null : <span className="quiet"> · over shadow {wouldRefuse.join(', ')}</span>}
         </span>
         <span className="consumer cut" title={record.principal?.hint}>
           {record.principal?.consumer ?? <span className="quiet">not known</span>}

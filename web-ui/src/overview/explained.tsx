@@ -6,10 +6,11 @@
 import type { Explanation } from '@headgate/admin-api'
 import type { ReactNode } from 'react'
 import { kindOf } from '../gates.ts'
+import { ShadowChip } from '../limits/shadow-chip.tsx'
 import { Command } from '../parts/command.tsx'
 import { GateRail } from '../parts/gate-rail.tsx'
 import { Chip, kindWords, Mark } from '../parts/marks.tsx'
-import { durationText, limitText, timeText } from '../words.ts'
+import { countText, durationText, limitText, timeText } from '../words.ts'
 
 interface ExplainedProps {
   readonly explanation: Explanation
@@ -149,19 +150,34 @@ function Limits({ explanation: { limits, tightest } }: Pick<ExplainedProps, 'exp
             <tr key={limit.policy}>
               <td>
                 <code>{limit.policy}</code>
-                {index === tightest && limits.length > 1 ? <span className="quiet"> (tightest)</span> : null}
+                {index === tightest && limits.length > 1 ? <span className="quiet"> (tightest)</span> : null}{' '}
+                {limit.shadow === true ? <ShadowChip /> : null}
               </td>
               <td>{limitText(limit)}</td>
               <td>
-                {limit.remaining}
-                {limit.retry_after_ms === 0 ? null : `, next in ${durationText(limit.retry_after_ms)}`}
+                <Left limit={limit} />
               </td>
-              <td>{durationText(limit.reset_ms)}</td>
+              <td>{limit.algorithm === 'concurrency' ? 'as requests end' : durationText(limit.reset_ms)}</td>
             </tr>
           ))}
         </tbody>
       </table>
     </section>
+  )
+}
+
+function Left({ limit }: { readonly limit: Explanation['limits'][number] }) {
+  const { remaining, retry_after_ms: nextMs, exceeded, shadow } = limit
+  return (
+    <>
+      {countText(remaining)}
+      {nextMs === 0 ? null : `, next in ${durationText(nextMs)}`}{' '}
+      {exceeded !== true ? null : shadow === true ? (
+        <span className="quiet">It would have refused</span>
+      ) : (
+        <Chip kind="limited" label="no room" />
+      )}
+    </>
   )
 }
 

@@ -8,6 +8,7 @@ import { go, useAddress } from '../address.ts'
 import { useAnswer } from '../answer.ts'
 import { type ConfigObject, type EffectivePolicy, ROWS_MAX, useApi, type Where } from '../api.ts'
 import { toPage } from '../frame/navigation.tsx'
+import { keyText, limitAlgorithms, periodMs } from '../limits/words.ts'
 import { Link } from '../parts/link.tsx'
 import { Loaded } from '../parts/loaded.tsx'
 import { Chip } from '../parts/marks.tsx'
@@ -175,8 +176,14 @@ const plainTexts: Readonly<Record<string, string>> = {
 }
 
 function limitSentence(spec: Readonly<Record<string, unknown>>): string {
-  const { requests, window_ms: windowMs, key = ['consumer'] } = spec
-  return `${limitText({ requests: Number(requests), window_ms: Number(windowMs) })} for each ${texts(key).join(' and ')}`
+  const { requests, bytes, window_ms: windowMs, algorithm, period, key = ['consumer'], shadow } = spec
+  const counted = limitText({
+    algorithm: limitAlgorithms.find((each) => each === algorithm),
+    unit: bytes === undefined ? 'requests' : 'bytes',
+    requests: Number(bytes ?? requests),
+    window_ms: period === undefined ? Number(windowMs) : periodMs(period),
+  })
+  return `${counted} for each ${keyText(texts(key))}${shadow === true ? ', counted only: it refuses nobody' : ''}`
 }
 
 const places = { environment: 'the environment', service: 'the service', route: 'this route' } as const

@@ -12,10 +12,12 @@ import { TopBar } from '../frame/top-bar.tsx'
 import { type Place, usePlace } from '../frame/place.ts'
 import { Empty, Failed, Skeleton } from '../parts/notices.tsx'
 import { Access } from './access.tsx'
+import { Bans } from './bans.tsx'
 import { Consumers } from './consumers.tsx'
 import { Explain } from './explain.tsx'
 import { Issuers } from './issuers.tsx'
 import { Keys } from './keys.tsx'
+import { Limits } from './limits.tsx'
 import { Overview } from './overview.tsx'
 
 /** Why there is no session any more. */
@@ -102,7 +104,7 @@ function InEnvironment({ operator, end, place, tenant, environment }: InEnvironm
           {page.path === '/' ? (
             <Overview {...{ tenant, environment, release, end }} />
           ) : (
-            <Page path={page.path} {...{ tenant, environment }} />
+            <Page path={page.path} {...{ operator, tenant, environment }} />
           )}
         </main>
       </div>
@@ -112,12 +114,17 @@ function InEnvironment({ operator, end, place, tenant, environment }: InEnvironm
 
 interface PageProps {
   readonly path: string
+  readonly operator: Operator
   readonly tenant: string
   readonly environment: string
 }
 
-function Page({ path, ...where }: PageProps) {
+function Page({ path, operator, ...where }: PageProps) {
   switch (path) {
+    case '/limits':
+      return <Limits {...where} />
+    case '/bans':
+      return <Bans {...{ operator, where }} />
     case '/explain':
       return <Explain {...where} />
     case '/consumers':
