@@ -158,6 +158,7 @@ test('who may call a route is told in sentences, every condition of it', { skip 
     "And this is true: request.headers['content-type'] == 'application/json'",
     'Policy orders-write.access on this route, headgate.yaml:31',
     '100 requests / 1 min for each consumer',
+    '5,000,000 bytes per month for each tenant, counted only: it refuses nobody',
   ]) {
     assert.ok(text.includes(part), part)
   }
@@ -255,7 +256,7 @@ test('limits say how much, for whom, where, who counts and how exact that is', {
       '4 routes of service orders',
       'and 1 more',
       'Each group through Redis',
-      'agents take a share ahead. While it is away, each agent counts its share',
+      'Agents take a share ahead. While it is away, each agent counts its share',
       'At most 48 more than 1000 per minute over 4 agents; while Redis is away at most 48 more',
     ],
     ['default.public', '20 requests at a time', 'Each agent for itself', '1 route of the environment, public routes'],

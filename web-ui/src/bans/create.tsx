@@ -52,7 +52,7 @@ export function CreateBan({ create, close }: CreateProps) {
           {(['source', 'consumer'] as const).map((each) => (
             <label key={each} className="check">
               <input type="radio" name="kind" checked={kind === each} onChange={() => setKind(each)} />
-              {each === 'source' ? 'everybody who calls from there' : 'a consumer, with whatever it presents'}
+              {each === 'source' ? 'an address or a range' : 'a consumer, with whatever it presents'}
             </label>
           ))}
         </fieldset>

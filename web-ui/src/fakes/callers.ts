@@ -174,6 +174,12 @@ const limits: Answer<'getEffectivePolicy'>['limits'] = [
     from: 'service',
     spec: { type: 'limit', requests: 100, window_ms: 60_000, key: ['consumer'] },
   },
+  {
+    name: 'orders.trial',
+    origin: '',
+    from: 'environment',
+    spec: { type: 'limit', algorithm: 'quota', bytes: 5_000_000, period: 'month', key: ['tenant'], shadow: true },
+  },
 ]
 
 const group = (...keys: readonly ApiKey[]) => ({ count: keys.length, keys })

@@ -34,7 +34,7 @@ test('what is counted apart, and what counts more, is told in words', () => {
 })
 
 test('a limit that nobody counts while Redis is away says so', () => {
-  assert.match(countedBy({ mode: 'leased', on_failure: 'open' }).how, /take a share ahead.*nobody is limited/)
+  assert.match(countedBy({ mode: 'leased', on_failure: 'open' }).how, /Agents take a share ahead.*nobody is limited/)
   assert.match(countedBy({ mode: 'each', on_failure: 'closed' }).how, /every request.*all are refused/)
   assert.deepEqual(countedBy(null), { who: 'Each agent for itself', how: '' })
 })

@@ -40,7 +40,7 @@ export function costText({ routes, methods, cost }: Cost): string {
 
 const modes = {
   each: 'Redis is asked for every request',
-  leased: 'agents take a share ahead',
+  leased: 'Agents take a share ahead',
 } as const
 
 const failures = {

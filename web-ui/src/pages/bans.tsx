@@ -143,7 +143,7 @@ const columns: readonly Column<Ban>[] = [
     ),
   },
   { title: 'State', cell: ({ state }) => <Chip kind={states[state]} label={labels[state]} /> },
-  { title: 'Why', cell: ({ reason }) => reason },
+  { title: 'Why', cell: ({ reason }) => <p className="sentence">{reason}</p> },
   { title: 'Until', cell: (ban) => <Until ban={ban} /> },
   { title: 'By', cell: ({ created_by: by }) => by },
   { title: 'Since', cell: ({ created_at: at }) => <Instant at={at} /> },

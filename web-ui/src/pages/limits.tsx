@@ -108,7 +108,7 @@ const columns: readonly Column<Limit>[] = [
   },
   { title: 'On', cell: (limit) => <Routes limit={limit} /> },
   { title: 'Counted by', cell: ({ shared }) => <CountedBy shared={shared} /> },
-  { title: 'How exact', cell: ({ error_bound: bound }) => bound.text },
+  { title: 'How exact', cell: ({ error_bound: bound }) => <p className="sentence">{bound.text}</p> },
 ]
 
 function Routes({ limit }: { readonly limit: Limit }) {
@@ -137,7 +137,7 @@ function CountedBy({ shared }: Pick<Limit, 'shared'>) {
   return (
     <>
       {who}
-      {how === '' ? null : <p className="quiet">{how}</p>}
+      {how === '' ? null : <p className="quiet sentence">{how}</p>}
     </>
   )
 }
