@@ -28,9 +28,14 @@ const STEP_TICKS_MIN = 64
 
 /**
  * Longest debt that is kept of bytes, which pass before they are counted, beyond a full limit: no clock that was set
- * back and no limit that was lowered shuts a key out for longer. Requests have no debt.
+ * back and no limit that was lowered shuts a key out for longer.
  */
 const DEBT_MS_MAX = 86_400_000
+/**
+ * The same of requests, which are charged only where agents admitted them while they could not ask: others may have used
+ * up what there is by then.
+ */
+const CHARGED_MS_MAX = 10_000
 
 /** Outcome of one request. */
 export interface GcraResult extends LimitOutcome {
@@ -93,7 +98,7 @@ function current(tatMs: number, now: number, rate: Rate): number {
 }
 
 const furthestMs = (now: number, rate: Rate): number =>
-  now + capacityMs(rate) + (rate.unit === 'bytes' ? DEBT_MS_MAX : 0)
+  now + capacityMs(rate) + (rate.unit === 'bytes' ? DEBT_MS_MAX : CHARGED_MS_MAX)
 
 function passed(tatMs: number, now: number, rate: Rate): GcraResult {
   const spareMs = capacityMs(rate) - (tatMs - now)

@@ -14,7 +14,7 @@
 import type { Log } from '@headgate/kit/log.ts'
 import { type SharedLimitMemory, StoreState } from './memory.ts'
 import type { RedisClient } from './redis-client.ts'
-import type { Script, Scripts } from './scripts.ts'
+import { AGENT_GONE_MS, type Script, type Scripts } from './scripts.ts'
 
 export interface StoreLinkOptions {
   readonly memory: SharedLimitMemory
@@ -191,7 +191,10 @@ export class StoreLink {
     const answer = await this.call(this.scripts.beat, keys, [memory.agent, mark, this.state.isAway ? 1 : 0])
     if (answer === null) return
     const [agents, newMark, forgot, waitMs] = answer.map(Number)
-    this.state.learn(agents ?? 1, newMark ?? 0, forgot ?? 0)
+    // A store that came back, perhaps empty, knows all agents only when all have beaten again.
+    const isWhole = !this.state.isAway && monotonic() - this.state.backAtMs > AGENT_GONE_MS
+    const known = Math.max(1, agents ?? 1)
+    this.state.learn(isWhole ? known : Math.max(known, this.agents), newMark ?? 0, forgot ?? 0)
     const awaySinceMs = this.awaySinceMs
     if (this.state.comeBack(monotonic() + (waitMs ?? 0))) {
       const awayMs = Math.round(monotonic() - awaySinceMs)

@@ -11,6 +11,7 @@ export const RATE = `
 local TICKS = 2048
 local STEP_TICKS_MIN = 64
 local DEBT_MS_MAX = 86400000
+local CHARGED_MS_MAX = 10000
 
 local function tick(ms) return math.floor(ms * TICKS) / TICKS end
 local function step_ticks(d) return (d.window / d.amount) * TICKS end
@@ -27,8 +28,10 @@ local function capacity_ms(d)
   return math.max(math.floor(step * d.burst), math.ceil(step)) / TICKS
 end
 
+-- What agents admitted while they did without the store is charged where all is used up already, by others that ask
+-- again: cut off, it would be admitted twice.
 local function furthest_ms(d)
-  return d.now + capacity_ms(d) + (d.bytes and DEBT_MS_MAX or 0)
+  return d.now + capacity_ms(d) + (d.bytes and DEBT_MS_MAX or CHARGED_MS_MAX)
 end
 
 local function units_in(spare, d)
