@@ -42,6 +42,8 @@ const families: ReadonlyMap<string, Gate> = new Map([
   ['not_ready', 'route'],
   ['route', 'route'],
   ['method_not_allowed', 'route'],
+  ['source_banned', 'network'],
+  ['agent_overloaded', 'network'],
   ['source', 'identity'],
   ['credential', 'identity'],
   ['token', 'identity'],
@@ -56,6 +58,8 @@ const families: ReadonlyMap<string, Gate> = new Map([
   ['time', 'access'],
   ['expression', 'access'],
   ['limit', 'limit'],
+  ['body_too_large', 'limit'],
+  ['load_shed', 'upstream'],
   ['upstream', 'upstream'],
 ])
 
