@@ -11,9 +11,9 @@ import { readFileSync } from 'node:fs'
 import { type CompiledLimit, type LimitDemand, plainLimit } from '@headgate/core'
 import { systemClock } from '@headgate/kit/clock.ts'
 import { LimitCounts } from '#agent/telemetry/limit-counts.ts'
-import { createLimits } from '../limits.ts'
-import { createLocalLimits } from '../local.ts'
-import { createLocalMemory, watchLocalMemory } from '../memory.ts'
+import { createLimits } from '#agent/limits/limits.ts'
+import { createLocalLimits } from '#agent/limits/local.ts'
+import { createLocalMemory, watchLocalMemory } from '#agent/limits/memory.ts'
 
 const ROUNDS = 9
 const WARM_UPS = 4
