@@ -54,7 +54,7 @@ test('the effective policy of a route says where each part comes from', () => {
 
 test('a route that nobody decided about has no access policy, and an unknown route has nothing', () => {
   const release = compiled(route('lost', '/lost'))
-  assert.deepEqual(effectivePolicy(release, 'lost'), { access: null, limits: [], https: null })
+  assert.deepEqual(effectivePolicy(release, 'lost'), { access: null, limits: [], https: null, size: null })
   assert.equal(effectivePolicy(release, 'none'), null)
   assert.equal(effectivePolicy(release, '__proto__'), null)
 })

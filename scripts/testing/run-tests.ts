@@ -22,7 +22,7 @@ const AT_ONCE = Math.min(availableParallelism() + 1, 4)
 const UNIT_FILES_MAX = 50
 
 /** End-to-end files that promise a time to users: nothing else runs beside them. */
-const MEASURES = /\/(?:revocation|survival)\.test\.ts$/
+const MEASURES = /\/(?:revocation|survival|hostile-crowds\.services)\.test\.ts$/
 
 /** Files of half a minute and more. They begin early, so that none of them is alone at the end. */
 const LONG =
@@ -85,17 +85,23 @@ export async function runTests(kinds: readonly Kind[], filters: readonly string[
   const together = dealOut(unit, Math.ceil(unit.length / UNIT_FILES_MAX)).map(
     (files) => () => runTogether(files, signal),
   )
-  const alone = e2e.filter((file) => MEASURES.test(file))
-  const beside = [
-    ...e2e.filter((file) => !MEASURES.test(file)).map((file) => ({ file, job: withServer('e2e')(file) })),
+  const all = [
+    ...e2e.map((file) => ({ file, job: withServer('e2e')(file) })),
     ...services.map((file) => ({ file, job: withServer('services')(file) })),
+  ]
+  const [alone, beside] = [
+    all.filter(({ file }) => MEASURES.test(file)),
+    all.filter(({ file }) => !MEASURES.test(file)),
   ]
   const jobs = (isLong: boolean) => beside.filter(({ file }) => LONG.test(file) === isLong).map(({ job }) => job)
   // What mostly computes beside what mostly waits.
   await runAll([...inTurn(together, jobs(true)), ...jobs(false)], AT_ONCE)
   const missing = ((await starting)?.missing ?? []).map((line) => `SKIPPED what needs it: ${line}`)
   for (const line of missing) console.log(line)
-  await runAll(alone.map(withServer('e2e')), 1)
+  await runAll(
+    alone.map(({ job }) => job),
+    1,
+  )
 
   const passed = printClosing(results, missing, performance.now() - started)
   if (interrupt.signal.aborted) return 130

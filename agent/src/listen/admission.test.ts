@@ -209,8 +209,16 @@ test('threads count together, and one that dies gives back what it held', async 
     assert.ok(looks < 1_000)
     await sleep(10)
   }
-  const again = await Promise.all(Array.from({ length: 8 }, async () => await open(agent.http)))
-  for (const one of again) assert.equal(await isOver(one), false)
+  // Those that serve may be the ones that are about to end.
+  let again: Tried[] = []
+  for (let looks = 0; ; looks++) {
+    assert.ok(looks < 50)
+    again = await Promise.all(Array.from({ length: 8 }, async () => await open(agent.http)))
+    const over = await Promise.all(again.map(isOver))
+    if (!over.includes(true)) break
+    for (const { socket } of again) socket.destroy()
+    await sleep(100)
+  }
   assert.equal(await (await open(agent.http)).over, 'reset')
   for (const { socket } of again) socket.destroy()
 })

@@ -13,6 +13,7 @@ import {
   isSeq,
   LineCounter,
   parseAllDocuments,
+  visit,
   type Document,
   type Node,
   type ParsedNode,
@@ -118,6 +119,9 @@ function readEntry(
     problems.push(`${origin}  ${firstLine(thrown instanceof Error ? thrown.message : String(thrown))}`)
     return undefined
   }
+  const parts = partsOfPrototype(node)
+  for (const offset of parts) problems.push(`${place(offset)}  __proto__ cannot be the name of a field`)
+  if (parts.length > 0) return undefined
   const parsed = configDocument.safeParse(value)
   if (parsed.success) return { node, place, object: { ...parsed.data, origin } }
   for (const issue of parsed.error.issues) {
@@ -125,6 +129,17 @@ function readEntry(
     problems.push(`${place(offsetOf(node, path.map(String)))}  ${path.join('.') || 'object'}: ${issue.message}`)
   }
   return undefined
+}
+
+/** Offsets of fields that checks would pass over without a word, because objects have something of that name. */
+function partsOfPrototype(node: YAMLMap): readonly number[] {
+  const offsets: number[] = []
+  visit(node, {
+    Pair: (_, { key }) => {
+      if (isScalar(key) && key.value === '__proto__') offsets.push(key.range?.[0] ?? 0)
+    },
+  })
+  return offsets
 }
 
 function placeOf(entry: Entry | undefined, path: readonly string[]): string | undefined {
