@@ -79,16 +79,41 @@ export function readKeySet(text: string): ReadKeySet {
 /** A set without keys: every token is of a key that is not known. */
 export const NO_KEYS: KeySet = keySetOf([])
 
+/** Keys of one name, and for each algorithm that was asked for those that fit. */
+interface Pool {
+  readonly keys: readonly VerificationKey[]
+  readonly fitting: Map<SignatureAlgorithm, readonly VerificationKey[]>
+}
+
+const NONE: readonly VerificationKey[] = []
+
 function keySetOf(keys: readonly VerificationKey[]): KeySet {
-  const named = Map.groupBy(keys, ({ keyId }) => keyId)
+  const poolOf = (of: readonly VerificationKey[]): Pool => ({ keys: of, fitting: new Map() })
+  const every = poolOf(keys)
+  const named = new Map(
+    Array.from(
+      Map.groupBy(keys, ({ keyId }) => keyId),
+      ([keyId, of]) => [keyId, poolOf(of)],
+    ),
+  )
   return {
     keys,
     has: (keyId) => named.has(keyId),
     candidates: (algorithm, keyId) => {
-      const pool = keyId === null ? keys : (named.get(keyId) ?? [])
-      return pool.filter(({ algorithms }) => algorithms.has(algorithm)).slice(0, CANDIDATES_MAX)
+      const pool = keyId === null ? every : named.get(keyId)
+      return pool === undefined ? NONE : fittingOf(pool, algorithm)
     },
   }
+}
+
+/** Made once for each algorithm, of which there are few: every new token asks. */
+function fittingOf({ keys, fitting }: Pool, algorithm: SignatureAlgorithm): readonly VerificationKey[] {
+  let found = fitting.get(algorithm)
+  if (found === undefined) {
+    found = keys.filter(({ algorithms }) => algorithms.has(algorithm)).slice(0, CANDIDATES_MAX)
+    fitting.set(algorithm, found)
+  }
+  return found
 }
 
 /** @returns null when the numbers are none of its type and curve. */
